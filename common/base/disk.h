@@ -1,0 +1,81 @@
+/*
+ * Files behind an interface, so that tests can fail any single operation,
+ * lose what was not synced, or keep everything in memory.
+ *
+ * A disk is one directory of the owner's alone. Names are plain file names
+ * without '/'. All calls block: a daemon makes them on a work queue
+ * (common/net/loop.h), never on the loop.
+ */
+#ifndef COMMON_BASE_DISK_H
+#define COMMON_BASE_DISK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/bytes.h"
+#include "common/base/err.h"
+
+struct disk; /* opaque */
+
+struct disk_ops {
+	enum err (*read)(void *ctx, struct buf *out, const char *name, size_t max);
+	enum err (*replace)(void *ctx, const char *name, const void *p, size_t n);
+	enum err (*append)(void *ctx, const char *name, const void *p, size_t n);
+	enum err (*truncate)(void *ctx, const char *name, size_t n);
+	enum err (*remove)(void *ctx, const char *name);
+	enum err (*list)(void *ctx, int (*each)(void *arg, const char *name), void *arg);
+	void (*free)(void *ctx);
+};
+
+/* Make a disk from operations (memory, fault injection). Owns ctx. */
+struct disk *disk_new(const struct disk_ops *ops, void *ctx);
+
+/*
+ * The directory path, created 0700 if absent (parents must exist). Takes the
+ * lock file `lock`; ERR_BUSY with a sentence if another process holds it.
+ */
+RST_MUST_USE enum err disk_open(struct disk **out, const char *path,
+    struct diag *d);
+
+/* A disk in memory, empty. */
+struct disk *disk_memory(void);
+
+/* Unlock and free; NULL is a no-op. */
+void disk_free(struct disk *k);
+
+/*
+ * Read a whole file of at most max bytes into out (appended). ERR_NOT_FOUND,
+ * ERR_RANGE if longer, ERR_IO.
+ */
+RST_MUST_USE enum err disk_read(struct disk *k, struct buf *out,
+    const char *name, size_t max);
+
+/*
+ * Replace a file as a whole: temporary file, fsync, rename, fsync of the
+ * directory. After a crash the old or the new content is there, never a mix.
+ * ERR_FULL for a full disk or quota, ERR_IO otherwise.
+ */
+RST_MUST_USE enum err disk_replace(struct disk *k, const char *name,
+    const void *p, size_t n);
+
+/*
+ * Append and fdatasync; creates the file (and syncs the directory) if absent.
+ * On failure the file is cut back to its former length where possible.
+ */
+RST_MUST_USE enum err disk_append(struct disk *k, const char *name,
+    const void *p, size_t n);
+
+/* Cut to n bytes and sync. */
+RST_MUST_USE enum err disk_truncate(struct disk *k, const char *name, size_t n);
+
+/*
+ * Overwrite with zeros where the medium allows, unlink, fsync the directory.
+ * A missing file is success.
+ */
+RST_MUST_USE enum err disk_remove(struct disk *k, const char *name);
+
+/* Call each for every file name until it returns non-zero; order undefined. */
+RST_MUST_USE enum err disk_list(struct disk *k,
+    int (*each)(void *arg, const char *name), void *arg);
+
+#endif

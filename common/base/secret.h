@@ -1,0 +1,25 @@
+/*
+ * Secret memory: guarded, locked where the system allows, wiped when freed.
+ */
+#ifndef COMMON_BASE_SECRET_H
+#define COMMON_BASE_SECRET_H
+
+#include <stddef.h>
+
+#include "common/base/err.h"
+
+/*
+ * Must be called once by every program before anything else of this tree:
+ * initialises libsodium, switches core dumps off (prctl, RLIMIT_CORE) and sets
+ * umask 077. ERR_CRYPTO if libsodium cannot start.
+ */
+RST_MUST_USE enum err secret_setup(void);
+
+/* n zeroed bytes in libsodium's guarded heap; NULL if there is no memory. */
+void *secret_new(size_t n);
+/* Wipe and free; NULL is a no-op. */
+void secret_free(void *p);
+/* Overwrite n bytes in a way the compiler keeps. */
+void secret_wipe(void *p, size_t n);
+
+#endif

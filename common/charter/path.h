@@ -1,0 +1,45 @@
+/*
+ * The path law, the same for clients and mixes: every slot draws its path from
+ * the charter's mixes, one per layer, uniformly; if the sheet lacks one of
+ * them the slot is skipped. No redraw, no routing around. Pure.
+ */
+#ifndef COMMON_CHARTER_PATH_H
+#define COMMON_CHARTER_PATH_H
+
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/rng.h"
+#include "common/charter/charter.h"
+#include "common/charter/sheet.h"
+#include "common/crypto/onion.h"
+
+struct path {
+	uint8_t hops; /* layers + 1; the last is the gateway */
+	uint16_t node[ONION_HOPS_MAX];
+};
+
+void path_draw(struct path *out, const struct charter *c, const struct rng *r);
+/*
+ * The hops with the sheet's keys; delays are zero (no stop-and-go strategy
+ * yet). ERR_NOT_FOUND if the sheet lacks a node of the path.
+ */
+RST_MUST_USE enum err path_hops(struct onion_hop *out, const struct path *p,
+    const struct sheet *s);
+
+/*
+ * Build a whole packet of the sheet's epoch along a path. command.body is
+ * record_size bytes or NULL. out: onion_packet_bytes(g, 0).
+ */
+RST_MUST_USE enum err path_packet(uint8_t *out, const struct path *p, const struct sheet *s,
+    const struct params *params, const struct onion_command *command, const struct rng *keys);
+
+/*
+ * Whether a slot at `now` may send under epoch e at all, and whether it may
+ * carry real traffic: never after the end of e, only cover within 2 minutes
+ * (scaled) of a boundary.
+ */
+enum path_time { PATH_CLOSED, PATH_COVER_ONLY, PATH_OPEN };
+enum path_time path_time(const struct params *p, int64_t wall_ms);
+
+#endif

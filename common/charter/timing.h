@@ -1,0 +1,26 @@
+/*
+ * Time arithmetic of a network. All arguments are wall-clock milliseconds.
+ */
+#ifndef COMMON_CHARTER_TIMING_H
+#define COMMON_CHARTER_TIMING_H
+
+#include <stdint.h>
+
+#include "common/charter/params.h"
+
+#define TIMING_DAY_MS ((int64_t)86400000)
+
+uint32_t timing_epoch(const struct params *p, int64_t wall_ms);
+int64_t timing_epoch_start(const struct params *p, uint32_t epoch);
+uint64_t timing_round(const struct params *p, int64_t wall_ms);
+int64_t timing_round_start(const struct params *p, uint64_t round);
+/* UTC day number; a journal day database. A scaled network's days are shorter. */
+uint32_t timing_day(const struct params *p, int64_t wall_ms);
+int64_t timing_day_start(const struct params *p, uint32_t day);
+/* The session hour (3600 s / time-scale). */
+uint32_t timing_hour(const struct params *p, int64_t wall_ms);
+int64_t timing_hour_start(const struct params *p, uint32_t hour);
+/* The next flush instant of a layer: rounds follow the wall clock, layers offset evenly. */
+int64_t timing_next_flush(const struct params *p, unsigned layer, int64_t wall_ms);
+
+#endif

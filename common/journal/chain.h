@@ -1,0 +1,69 @@
+/*
+ * The chain as a reader verifies it: signatures, hash links, rounds that only
+ * go up, and a tie to an anchor. Pure; persistent state goes in and out as bytes.
+ *
+ * The verified part of the journal is (a) the epoch chain: every epoch block
+ * from the founding, linked by previous_epoch, which must contain the anchor
+ * (an epoch block from the invitation or enrolment, or one verified before);
+ * (b) segments: runs of consecutive blocks linked by `previous`. A segment is
+ * verified when it contains an epoch block of the epoch chain or continues a
+ * verified segment's head.
+ */
+#ifndef COMMON_JOURNAL_CHAIN_H
+#define COMMON_JOURNAL_CHAIN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/bytes.h"
+#include "common/base/err.h"
+#include "common/charter/charter.h"
+#include "common/journal/block.h"
+
+struct chain_point {
+	uint64_t round;
+	uint8_t hash[32];
+};
+
+struct chain;
+
+/*
+ * anchor: an epoch block that is trusted (NULL: the reader trusts the founding
+ * block it sees first, as a mix does). The charter is borrowed.
+ */
+struct chain *chain_new(const struct charter *c, const struct chain_point *anchor);
+void chain_free(struct chain *k);
+
+/* One run of blocks as a session delivers it. */
+struct chain_segment;
+struct chain_segment *chain_segment_new(struct chain *k);
+void chain_segment_free(struct chain_segment *s);
+/*
+ * The next block of the run, with its signature: ERR_SIGNATURE, ERR_CHAIN (does
+ * not follow), ERR_MALFORMED. On success *out is the decoded block (borrowing
+ * from in).
+ */
+RST_MUST_USE enum err chain_segment_add(struct chain_segment *s, struct block *out,
+    const void *in, size_t len, const uint8_t signature[static BLOCK_SIGNATURE_BYTES]);
+/* Whether the run is tied to the anchor (it may become so by a later block or by the epoch chain). */
+bool chain_segment_verified(const struct chain_segment *s);
+/* First and last block of the run; false while it is empty. */
+bool chain_segment_first(const struct chain_segment *s, struct chain_point *out);
+bool chain_segment_last(const struct chain_segment *s, struct chain_point *out);
+
+/*
+ * The next epoch block of an epoch-block session, from the founding on.
+ * chain_epochs_done() at the end of it: ERR_CHAIN if the anchor was not in it.
+ */
+RST_MUST_USE enum err chain_epoch_add(struct chain *k, struct block *out, const void *in,
+    size_t len, const uint8_t signature[static BLOCK_SIGNATURE_BYTES]);
+RST_MUST_USE enum err chain_epochs_done(struct chain *k);
+/* The latest verified epoch block; false if there is none yet. signature may be NULL. */
+bool chain_latest_epoch(const struct chain *k, struct chain_point *out,
+    uint8_t signature[BLOCK_SIGNATURE_BYTES]);
+
+/* Save and restore the verified heads (not secret). Versioned. */
+RST_MUST_USE enum err chain_save(const struct chain *k, struct buf *out);
+RST_MUST_USE enum err chain_load(struct chain *k, const void *p, size_t n, struct diag *d);
+
+#endif

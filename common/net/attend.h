@@ -1,0 +1,55 @@
+/*
+ * Attendance: keeps a live session going hour after hour without linking one
+ * to the next (docs/protocol.md, "No read position may link two sessions").
+ *
+ * The session of hour h opens at a uniform time in [h-11, h-1] minutes and
+ * reads from h-11 minutes, whenever it was opened. Until the mark (the start
+ * of h) it is `coming`: its slots carry only notes and drops. At the mark it
+ * becomes `current` and the gateway closes the former one. After a failure a
+ * uniform wait up to 15 minutes. All times are divided by time-scale.
+ * At the start, the session of the running hour is opened at once.
+ */
+#ifndef COMMON_NET_ATTEND_H
+#define COMMON_NET_ATTEND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/net/session.h"
+
+struct attend;
+
+enum attend_phase { ATTEND_COMING, ATTEND_CURRENT };
+
+struct attend_events {
+	/* As in session.h; phase says what the slot may carry. */
+	bool (*slot)(void *arg, enum attend_phase phase, struct session_packet *out);
+	/* May be NULL: the packet of the last slot went out. */
+	void (*sent)(void *arg, enum attend_phase phase);
+	/*
+	 * Items of one session come in order; `run` numbers the session, and a new
+	 * run starts a new chain segment. An error ends that session.
+	 */
+	enum err (*item)(void *arg, uint64_t run, uint32_t hour, enum item_kind kind,
+	    const uint8_t *p, size_t n);
+	/* A session opened / ended (why: ERR_OK at its mark). For status. */
+	void (*state)(void *arg, uint64_t run, uint32_t hour, bool open, enum err why,
+	    enum frame_error error);
+};
+
+struct attend_config {
+	const struct charter *charter;
+	const char *address;
+	uint16_t mailbox;
+	const struct rng *rng, *keys;
+};
+
+RST_MUST_USE enum err attend_new(struct attend **out, struct loop *l,
+    const struct attend_config *cfg, const struct attend_events *events, void *arg);
+void attend_free(struct attend *a);
+/* The wall-clock time from which the running hour's session reads: h-11 minutes. */
+int64_t attend_mark_ms(const struct params *p, uint32_t hour);
+/* Whether the current hour's session is open. */
+bool attend_live(const struct attend *a);
+
+#endif

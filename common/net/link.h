@@ -1,0 +1,85 @@
+/*
+ * A link: Noise over a connection, then frames of one size per direction,
+ * handshake messages included. Node links are KK, client sessions NK.
+ * docs/protocol.md, "Links and sessions".
+ */
+#ifndef COMMON_NET_LINK_H
+#define COMMON_NET_LINK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/rng.h"
+#include "common/crypto/noise.h"
+#include "common/net/loop.h"
+
+#define LINK_HASH_BYTES NOISE_HASH_BYTES
+
+struct link;
+
+struct link_events {
+	/* The handshake is done; frames may flow both ways. */
+	void (*up)(void *arg);
+	/*
+	 * One whole frame of the receiving size (plain bytes), valid during the
+	 * call. The callee may call link_free.
+	 */
+	void (*frame)(void *arg, uint8_t *plain, size_t n);
+	/* Everything queued has left; may be NULL. */
+	void (*drained)(void *arg);
+	/* Ended: peer, system, bad frame (ERR_CRYPTO), time-out. link_free must follow. */
+	void (*down)(void *arg, enum err why);
+};
+
+struct link_config {
+	enum noise_pattern pattern;
+	bool initiator;
+	uint8_t network_id[32]; /* prologue */
+	const uint8_t *own_sk, *own_pk, *peer_pk; /* as in noise.h; copied */
+	size_t send_bytes, receive_bytes; /* plain frame sizes; + 16 on the wire */
+	size_t out_frames_max;	/* frames queued at most */
+	int64_t handshake_ms;	/* give up after */
+	int64_t idle_ms;	/* give up when no frame came for so long; 0: never */
+	const struct rng *keys;
+};
+
+/* Dial. ERR_USAGE, ERR_MEMORY; later failures come by `down`. */
+RST_MUST_USE enum err link_dial(struct link **out, struct loop *l, const char *address,
+    const struct link_config *cfg, const struct link_events *events, void *arg);
+/* Take over an accepted connection (owned from now on, also on failure). */
+RST_MUST_USE enum err link_accept(struct link **out, struct loop *l, struct conn *c,
+    const struct link_config *cfg, const struct link_events *events, void *arg);
+/* Queue one frame of exactly send_bytes; ERR_FULL, ERR_CLOSED, ERR_STATE before `up`. */
+RST_MUST_USE enum err link_send(struct link *k, const uint8_t *plain);
+size_t link_unsent_frames(const struct link *k);
+bool link_is_up(const struct link *k);
+void link_pause(struct link *k, bool paused);
+/* The handshake hash, once up. */
+const uint8_t *link_hash(const struct link *k);
+/* Close at once, wipe keys, free; no callback follows. NULL is a no-op. */
+void link_free(struct link *k);
+/* Close after what is queued has left (at most linger_ms). Frees k. */
+void link_finish(struct link *k, int64_t linger_ms);
+
+/*
+ * A responder that does not yet know who dials: node links are KK, and an
+ * acceptor must find the peer's static key among the charter's nodes. It tries
+ * the candidates' keys on the first message: see link_accept_any.
+ */
+struct link_candidate {
+	uint16_t node;
+	uint8_t peer_pk[32];
+	size_t send_bytes, receive_bytes; /* all candidates of one listener: equal wire size */
+};
+/*
+ * Accept with n candidates (copied); *chosen in `up` by link_peer(). All must
+ * share the same receive size. ERR_CRYPTO by `down` if none fits.
+ */
+RST_MUST_USE enum err link_accept_any(struct link **out, struct loop *l, struct conn *c,
+    const struct link_config *cfg, const struct link_candidate *candidates, size_t n,
+    const struct link_events *events, void *arg);
+uint16_t link_peer(const struct link *k);
+
+#endif
