@@ -1,0 +1,96 @@
+/*
+ * The client on a loop: attendance, gaps, slots, the post, vault and archive,
+ * wired together. librestante's handle is a thin cover over it, the scenario
+ * tests run it in virtual time.
+ *
+ * One commit at a time runs on a serial work queue: archive batch, then state
+ * file; what piles up meanwhile becomes the next commit. A sealed record waits
+ * in `ready` until its commit is durable and leaves in the next slot.
+ */
+#ifndef CLIENT_LIB_CLIENT_H
+#define CLIENT_LIB_CLIENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client-lib/archive.h"
+#include "client-lib/post.h"
+#include "client-lib/vault.h"
+#include "common/base/err.h"
+#include "common/base/rng.h"
+#include "common/charter/charter.h"
+#include "common/net/loop.h"
+
+struct client;
+
+struct client_config {
+	const struct charter *charter; /* outlives the client */
+	const char *entrance;	       /* NULL: the charter gateway's */
+	uint16_t mailbox;
+	struct vault *vault;	       /* borrowed, open */
+	struct archive *archive;       /* borrowed, open */
+	const struct rng *rng, *keys;
+	const struct chain_point *anchor; /* NULL: from the state, else none */
+	int64_t retention_ms;	       /* of one's own messages; 0: for ever */
+};
+
+enum client_alarm {
+	CLIENT_ALARM_NONE = 0,
+	CLIENT_ALARM_STALL = 1,	     /* no block for two minutes */
+	CLIENT_ALARM_CLOCK = 2,	     /* own clock is off by more than 30 s */
+	CLIENT_ALARM_CHAIN = 4,	     /* the journal does not verify */
+	CLIENT_ALARM_DISK = 8,	     /* state cannot be saved */
+	CLIENT_ALARM_SHEET = 16,     /* no verified sheet for this epoch */
+	CLIENT_ALARM_CHARTER = 32,   /* the charter's date has passed */
+};
+
+struct client_status {
+	bool online;	    /* the live session is up */
+	bool verified;	    /* the chain is tied to the anchor */
+	bool caught_up;	    /* no gap is waiting */
+	unsigned gaps;	    /* days still to fetch */
+	uint32_t epoch;
+	uint64_t round;	    /* of the last verified block */
+	uint32_t people;    /* crowd of the mailbox, from the charter */
+	unsigned alarms;    /* bits of client_alarm */
+	int64_t clock_skew_ms;
+	int64_t forecast_ms;
+	uint64_t slots, skipped, real, notes, drops; /* of this run */
+	uint32_t queued, unacknowledged;
+};
+
+struct client_events {
+	void (*news)(void *arg, const struct post_news *n);
+	/* Alarms or online state changed. May be NULL. */
+	void (*status)(void *arg);
+};
+
+/*
+ * Load the state (blocking, before the loop runs) and start. ERR_* with a
+ * sentence. client_free saves nothing more: what was not committed was not
+ * promised.
+ */
+RST_MUST_USE enum err client_new(struct client **out, struct loop *l,
+    const struct client_config *cfg, const struct client_events *events, void *arg,
+    struct diag *d);
+void client_free(struct client *c);
+
+void client_status(const struct client *c, struct client_status *out);
+/*
+ * The post, for queries and for changes. After a change call client_commit;
+ * done(arg, err) comes when it is durable.
+ */
+struct post *client_post(struct client *c);
+typedef void client_done(void *arg, enum err e);
+RST_MUST_USE enum err client_commit(struct client *c, client_done *done, void *arg);
+/* Latest verified epoch block for invitations; false if there is none yet. */
+bool client_epoch_block(const struct client *c, struct chain_point *out);
+/* Read one archive value off the loop; the bytes are valid during the call. */
+typedef void client_value(void *arg, enum err e, const uint8_t *p, size_t n);
+RST_MUST_USE enum err client_read(struct client *c, const struct post_write *key,
+    client_value *cb, void *arg);
+/* Write archive values (chunks of a file) outside of the post's own; done when synced. */
+RST_MUST_USE enum err client_write(struct client *c, struct post_write *w, size_t n,
+    client_done *done, void *arg);
+
+#endif
