@@ -7,8 +7,8 @@ lengths=$(mktemp) || exit 1
 trap 'rm -f "$lengths"' EXIT
 tree_find -name '*.[ch]' | (cd "$srcdir" && xargs awk '
 FNR == 1 { start = 0 }
-/^{/ { start = FNR }
-/^}/ {
+/^[{]/ { start = FNR }
+/^[}]/ {
 	if (start)
 		print FNR - start, FILENAME ":" start
 	start = 0
