@@ -1,0 +1,70 @@
+#include "config.h"
+
+#include "common/base/log.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/base/civil.h"
+
+#define COUNTERS 3
+#define ROUND_MS ((int64_t)10 * 60 * 1000)
+
+struct event {
+	enum log_level level;
+	const char *name;
+	const char *counters[COUNTERS];
+};
+
+#define LOG_EVENT(id, level, name, a, b, c) [id] = {level, name, {a, b, c}},
+static const struct event events[LOG_EVENT_COUNT] = {
+#include "common/base/log_events.h"
+};
+#undef LOG_EVENT
+
+static const char *const level_names[] = {
+    [LOG_DEBUG] = "debug",
+    [LOG_INFO] = "info",
+    [LOG_WARNING] = "warning",
+    [LOG_ALARM] = "alarm",
+};
+#define LEVELS (sizeof(level_names) / sizeof(level_names[0]))
+
+static int64_t
+rounded_down(int64_t wall_ms)
+{
+	int64_t over = wall_ms % ROUND_MS;
+
+	return wall_ms - (over < 0 ? over + ROUND_MS : over);
+}
+
+void
+log_event(struct log *l, enum log_event e, uint64_t a, uint64_t b, uint64_t c)
+{
+	const uint64_t values[COUNTERS] = {a, b, c};
+	char time[CIVIL_TEXT_BYTES], line[256];
+	const struct event *v = &events[e];
+	int n;
+
+	if (l == NULL || l->out == NULL || v->level < l->threshold)
+		return;
+	civil_text(time, rounded_down(clock_wall_ms(l->clock)));
+	n = snprintf(line, sizeof(line), "%s %s %s", time, level_names[v->level], v->name);
+	for (size_t i = 0; i < COUNTERS && v->counters[i] != NULL; i++)
+		n += snprintf(line + n, sizeof(line) - (size_t)n, " %s=%" PRIu64, v->counters[i],
+		    values[i]);
+	/* one call, so that lines of several threads do not mix */
+	(void)fprintf(l->out, "%s\n", line);
+	(void)fflush(l->out);
+}
+
+enum err
+log_level_parse(enum log_level *out, const char *s)
+{
+	for (size_t i = 0; i < LEVELS; i++)
+		if (strcmp(s, level_names[i]) == 0) {
+			*out = (enum log_level)i;
+			return ERR_OK;
+		}
+	return ERR_MALFORMED;
+}

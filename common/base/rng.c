@@ -1,0 +1,143 @@
+#include "config.h"
+
+#include "common/base/rng.h"
+
+#include <assert.h>
+#include <math.h>
+#include <sodium.h>
+#include <string.h>
+
+#include "common/base/bytes.h"
+
+static void
+system_fill(void *ctx, void *out, size_t n)
+{
+	(void)ctx;
+	randombytes_buf(out, n);
+}
+
+const struct rng *
+rng_system(void)
+{
+	static const struct rng system = {.fill = system_fill};
+
+	return &system;
+}
+
+/* Each call is a stream of its own: the nonce is the number of the call. */
+static void
+seeded_fill(void *ctx, void *out, size_t n)
+{
+	struct rng_seeded *s = ctx;
+	uint8_t nonce[crypto_stream_chacha20_NONCEBYTES];
+
+	_Static_assert(sizeof(nonce) == 8, "the nonce is the counter");
+	store_u64(nonce, s->counter++);
+	(void)crypto_stream_chacha20(out, n, nonce, s->key);
+}
+
+void
+rng_seeded_init(struct rng_seeded *s, uint64_t seed)
+{
+	_Static_assert(sizeof(s->key) == crypto_stream_chacha20_KEYBYTES, "key size");
+	memset(s->key, 0, sizeof(s->key));
+	store_u64(s->key, seed);
+	s->counter = 0;
+	s->rng.fill = seeded_fill;
+	s->rng.ctx = s;
+}
+
+void
+rng_bytes(const struct rng *r, void *out, size_t n)
+{
+	if (n > 0)
+		r->fill(r->ctx, out, n);
+}
+
+uint64_t
+rng_u64(const struct rng *r)
+{
+	uint8_t b[8];
+
+	r->fill(r->ctx, b, sizeof(b));
+	return load_u64(b);
+}
+
+/*
+ * Unbiased in [0, bound): values below 2^64 mod bound are drawn again, because
+ * only above them does every remainder occur equally often.
+ */
+static uint64_t
+below_u64(const struct rng *r, uint64_t bound)
+{
+	uint64_t least = (0 - bound) % bound, v;
+
+	do
+		v = rng_u64(r);
+	while (v < least);
+	return v % bound;
+}
+
+uint32_t
+rng_below(const struct rng *r, uint32_t bound)
+{
+	assert(bound > 0);
+	return (uint32_t)below_u64(r, bound);
+}
+
+int64_t
+rng_between(const struct rng *r, int64_t lo, int64_t hi)
+{
+	uint64_t span;
+
+	assert(lo <= hi);
+	span = (uint64_t)hi - (uint64_t)lo;
+	if (span == UINT64_MAX)
+		return (int64_t)rng_u64(r);
+	return (int64_t)((uint64_t)lo + below_u64(r, span + 1));
+}
+
+double
+rng_unit(const struct rng *r)
+{
+	return (double)(rng_u64(r) >> 11) * 0x1p-53;
+}
+
+double
+rng_exponential(const struct rng *r, double mean)
+{
+	assert(mean > 0);
+	return -mean * log1p(-rng_unit(r)); /* 1 - unit is never 0 */
+}
+
+static void
+swap_bytes(uint8_t *a, uint8_t *b, size_t n)
+{
+	uint8_t t[512];
+
+	while (n > 0) {
+		size_t step = n < sizeof(t) ? n : sizeof(t);
+
+		memcpy(t, a, step);
+		memcpy(a, b, step);
+		memcpy(b, t, step);
+		a += step;
+		b += step;
+		n -= step;
+	}
+	sodium_memzero(t, sizeof(t));
+}
+
+void
+rng_shuffle(const struct rng *r, void *base, size_t n, size_t size)
+{
+	uint8_t *p = base;
+
+	assert(size <= 8192);
+	for (size_t i = n; i > 1; i--) {
+		size_t j = (size_t)below_u64(r, i);
+
+		if (j != i - 1)
+			swap_bytes(p + j * size, p + (i - 1) * size, size);
+	}
+}
