@@ -15,8 +15,15 @@
 #include "common/base/bytes.h"
 #include "common/base/err.h"
 
+/*
+ * A name is 1 to DISK_NAME_MAX bytes, has no '/', no leading '.' and is not
+ * "lock"; every operation answers others with ERR_USAGE. One caller at a time.
+ */
+#define DISK_NAME_MAX 200
+
 struct disk; /* opaque */
 
+/* What a disk does; the functions below say what each operation promises. */
 struct disk_ops {
 	enum err (*read)(void *ctx, struct buf *out, const char *name, size_t max);
 	enum err (*replace)(void *ctx, const char *name, const void *p, size_t n);
@@ -27,17 +34,21 @@ struct disk_ops {
 	void (*free)(void *ctx);
 };
 
-/* Make a disk from operations (memory, fault injection). Owns ctx. */
+/*
+ * Make a disk from operations (memory, fault injection). Owns ctx, also when
+ * it fails: NULL if there is no memory.
+ */
 struct disk *disk_new(const struct disk_ops *ops, void *ctx);
 
 /*
- * The directory path, created 0700 if absent (parents must exist). Takes the
- * lock file `lock`; ERR_BUSY with a sentence if another process holds it.
+ * The directory path, created 0700 if absent (parents must exist). It must be
+ * ours alone (ERR_USAGE). Takes the lock file `lock`; ERR_BUSY with a sentence
+ * if another process holds it. What a crash left of disk_replace() is removed.
  */
 RST_MUST_USE enum err disk_open(struct disk **out, const char *path,
     struct diag *d);
 
-/* A disk in memory, empty. */
+/* A disk in memory, empty; NULL if there is no memory. */
 struct disk *disk_memory(void);
 
 /* Unlock and free; NULL is a no-op. */
@@ -53,6 +64,7 @@ RST_MUST_USE enum err disk_read(struct disk *k, struct buf *out,
 /*
  * Replace a file as a whole: temporary file, fsync, rename, fsync of the
  * directory. After a crash the old or the new content is there, never a mix.
+ * The old content is then overwritten where the medium allows.
  * ERR_FULL for a full disk or quota, ERR_IO otherwise.
  */
 RST_MUST_USE enum err disk_replace(struct disk *k, const char *name,
@@ -65,7 +77,7 @@ RST_MUST_USE enum err disk_replace(struct disk *k, const char *name,
 RST_MUST_USE enum err disk_append(struct disk *k, const char *name,
     const void *p, size_t n);
 
-/* Cut to n bytes and sync. */
+/* Cut to n bytes and sync. ERR_NOT_FOUND, ERR_RANGE if it is shorter already. */
 RST_MUST_USE enum err disk_truncate(struct disk *k, const char *name, size_t n);
 
 /*
@@ -74,7 +86,10 @@ RST_MUST_USE enum err disk_truncate(struct disk *k, const char *name, size_t n);
  */
 RST_MUST_USE enum err disk_remove(struct disk *k, const char *name);
 
-/* Call each for every file name until it returns non-zero; order undefined. */
+/*
+ * Call each for every file name until it returns non-zero; order undefined.
+ * each must not change the disk. Directories and our own files are left out.
+ */
 RST_MUST_USE enum err disk_list(struct disk *k,
     int (*each)(void *arg, const char *name), void *arg);
 
