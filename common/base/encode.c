@@ -1,0 +1,103 @@
+#include "config.h"
+
+#include "common/base/encode.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#define VARIANT sodium_base64_VARIANT_URLSAFE_NO_PADDING
+/* Texts are decoded in steps through a scratch, so that a bad one touches no output. */
+#define STEP_BYTES 48
+#define STEP_CHARS 64
+
+typedef int decoder(uint8_t *out, size_t n, const char *text, size_t len);
+
+void
+encode_hex(char *out, const void *p, size_t n)
+{
+	(void)sodium_bin2hex(out, ENCODE_HEX_SIZE(n), p, n);
+}
+
+void
+encode_base64(char *out, const void *p, size_t n)
+{
+	(void)sodium_bin2base64(out, ENCODE_BASE64_SIZE(n), p, n, VARIANT);
+}
+
+size_t
+encode_base64_bytes(size_t len)
+{
+	return len / 4 * 3 + len % 4 * 3 / 4;
+}
+
+static int
+hex_step(uint8_t *out, size_t n, const char *text, size_t len)
+{
+	char back[ENCODE_HEX_SIZE(STEP_BYTES)];
+	size_t got;
+	int bad = sodium_hex2bin(out, n, text, len, NULL, &got, NULL) != 0 || got != n;
+
+	if (!bad) { /* upper case is read by libsodium, but is not ours */
+		encode_hex(back, out, n);
+		bad = sodium_memcmp(back, text, len) != 0;
+		sodium_memzero(back, sizeof(back));
+	}
+	return bad;
+}
+
+static int
+base64_step(uint8_t *out, size_t n, const char *text, size_t len)
+{
+	size_t got;
+
+	return sodium_base642bin(out, n, text, len, NULL, &got, NULL, VARIANT) != 0 || got != n;
+}
+
+/* Decode all steps; out may be NULL to check only. */
+static enum err
+steps(uint8_t *out, size_t n, const char *text, size_t len, size_t step_bytes, decoder *step)
+{
+	uint8_t scratch[STEP_BYTES];
+	enum err e = ERR_OK;
+
+	while (n > 0 && e == ERR_OK) {
+		size_t bytes = n < step_bytes ? n : step_bytes;
+		size_t chars = len < STEP_CHARS ? len : STEP_CHARS;
+
+		if (step(scratch, bytes, text, chars) != 0)
+			e = ERR_MALFORMED;
+		else if (out != NULL)
+			memcpy(out, scratch, bytes);
+		if (out != NULL)
+			out += bytes;
+		n -= bytes;
+		text += chars;
+		len -= chars;
+	}
+	sodium_memzero(scratch, sizeof(scratch));
+	return e;
+}
+
+static enum err
+decode(uint8_t *out, size_t n, const char *text, size_t len, size_t want, size_t step_bytes,
+    decoder *step)
+{
+	enum err e;
+
+	if (len != want)
+		return len < want ? ERR_TRUNCATED : ERR_TRAILING;
+	e = steps(NULL, n, text, len, step_bytes, step);
+	return e == ERR_OK ? steps(out, n, text, len, step_bytes, step) : e;
+}
+
+enum err
+encode_from_hex(uint8_t *out, size_t n, const char *text, size_t len)
+{
+	return decode(out, n, text, len, ENCODE_HEX_SIZE(n) - 1, STEP_CHARS / 2, hex_step);
+}
+
+enum err
+encode_from_base64(uint8_t *out, size_t n, const char *text, size_t len)
+{
+	return decode(out, n, text, len, ENCODE_BASE64_SIZE(n) - 1, STEP_BYTES, base64_step);
+}
