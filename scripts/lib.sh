@@ -83,6 +83,8 @@ rst_build()
 	rst_source=$(cd "$1" && pwd) || return 1
 	rst_dir=$2
 	shift 2
+	[ ! -f "$rst_source/config.status" ] ||
+	    rst_fail 'the source tree is configured itself; run make distclean there first'
 	mkdir -p "$rst_dir" || return 1
 	[ -f "$rst_source/configure" ] || (cd "$rst_source" && autoreconf -fi) || return 1
 	(cd "$rst_dir" && "$rst_source/configure" "$@" && make -j"$(rst_jobs)")
