@@ -22,6 +22,7 @@ struct timer;
 struct conn;
 struct listener;
 struct workq;
+struct timerheap;
 
 /* The loop's clock; `now` of everything that runs on it. */
 const struct clock *loop_clock(const struct loop *l);
@@ -60,13 +61,17 @@ struct conn_events {
 	void (*opened)(void *arg);
 	/*
 	 * n bytes are there; return how many were consumed (the rest is kept and
-	 * given again together with more). Returning 0 with a full buffer
-	 * (conn_limits) ends the connection.
+	 * given again together with more, or after conn_pause(c, false)).
+	 * Leaving a full buffer full (conn_limits) ends the connection with
+	 * ERR_FULL, unless it is paused.
 	 */
 	size_t (*data)(void *arg, const uint8_t *p, size_t n);
 	/* Everything written has left our buffer; may be NULL. */
 	void (*drained)(void *arg);
-	/* Ended by the peer, the system or a limit; call conn_free, now or later. */
+	/*
+	 * Ended by the peer, the system or a limit; call conn_free, now or later.
+	 * Comes once at most, and no other callback follows.
+	 */
 	void (*closed)(void *arg, enum err why);
 };
 
@@ -86,10 +91,24 @@ void conn_set_events(struct conn *c, const struct conn_events *events, void *arg
     const struct conn_limits *limits);
 /* Queue n bytes (copied); ERR_FULL at out_max (nothing queued), ERR_CLOSED. */
 RST_MUST_USE enum err conn_write(struct conn *c, const void *p, size_t n);
+/*
+ * The same without a copy: room for n bytes inside the out buffer, to be filled
+ * and then committed before anything else is done with c.
+ */
+RST_MUST_USE enum err conn_space(struct conn *c, uint8_t **out, size_t n);
+void conn_commit(struct conn *c, size_t n);
+/*
+ * Inside a `data` callback: the same bytes as p, which must lie within what was
+ * given, for decryption in place. The callee must then consume them.
+ */
+uint8_t *conn_own_bytes(struct conn *c, const uint8_t *p);
 size_t conn_unsent(const struct conn *c);
 /* Stop and resume reading (back-pressure). */
 void conn_pause(struct conn *c, bool paused);
-/* Close when everything written has left, or after linger_ms; no more callbacks. Frees c. */
+/*
+ * Close when everything written has left and the peer has closed too, or after
+ * linger_ms; no more callbacks. Frees c.
+ */
 void conn_finish(struct conn *c, int64_t linger_ms);
 /* Close at once, drop what is unsent, wipe the buffers, free. NULL is a no-op. */
 void conn_free(struct conn *c);
@@ -121,12 +140,64 @@ size_t workq_backlog(const struct workq *q);
 /* Run every queued job and its done callback, then end the threads. Blocks. */
 void workq_free(struct workq *q);
 
-/* ---- the implementation side ---- */
+/*
+ * ---- the implementation side ----
+ *
+ * Shared by both: timers (timerheap.h), the buffers, limits and life of a
+ * connection (conn.h), the watchers of jumps. An implementation makes things
+ * happen through these operations; `address` was checked by address_check.
+ */
 
-struct loop_ops;
+struct loop_ops {
+	/* The earliest timer of l->timers may be another one now. */
+	void (*timers_changed)(struct loop *l);
+	/* A connection (conn_init) that is CONN_OPENING. */
+	enum err (*conn_open)(struct conn **out, struct loop *l, const char *address);
+	/* Call conn_turn(c), then send and read what c wants, at the next turn. */
+	void (*conn_kick)(struct conn *c);
+	/* Let go of the peer at once; nothing about c may be called any more. */
+	void (*conn_detach)(struct conn *c);
+	/* Free the memory of c, after conn_detach; the base part is released. */
+	void (*conn_release)(struct conn *c);
+	enum err (*listener_open)(struct listener **out, struct loop *l, const char *address,
+	    listener_cb *cb, void *arg, struct diag *d);
+	void (*listener_free)(struct listener *s);
+	struct workq *(*workq_new)(struct loop *l, unsigned threads);
+	enum err (*workq_add)(struct workq *q, void (*run)(void *arg), void (*done)(void *arg),
+	    void *arg);
+	size_t (*workq_backlog)(const struct workq *q);
+	void (*workq_free)(struct workq *q);
+};
+
+struct loop_watch {
+	loop_jump_cb *cb; /* NULL: a free place */
+	void *arg;
+};
+
+/* An implementation embeds this as the first member of its own loop. */
 struct loop {
 	const struct loop_ops *ops;
 	const struct clock *clock;
+	struct timerheap *timers; /* own, or one for many loops on one clock */
+	struct loop_watch *watches;
+	size_t watch_count;
 };
+
+/* First members of an implementation's listener and work queue. */
+struct listener {
+	struct loop *loop;
+};
+struct workq {
+	struct loop *loop;
+};
+
+void loop_init(struct loop *l, const struct loop_ops *ops, const struct clock *clock,
+    struct timerheap *timers);
+/* Frees the list of watchers; the timers are their owner's. */
+void loop_release(struct loop *l);
+/* Tell every watcher of a jump. */
+void loop_jumped(struct loop *l, int64_t delta_ms);
+
+#define WORKQ_BACKLOG_MAX 65536
 
 #endif
