@@ -12,7 +12,14 @@
 #include "common/charter/params.h"
 #include "common/charter/sheet.h"
 
-/* ---- node links: type || 0 || 0 u16 || epoch || packet of that layer ---- */
+/*
+ * ---- node links: type || 0 || 0 u16 || epoch || packet of that layer ----
+ *
+ * The encoders write every byte and take the packet or stream from anywhere,
+ * its place in `out` (byte 8) included. Fields that a type does not use are
+ * written as zero and refused if they are not: the epoch of all but packets,
+ * the day of all but FRAME_READ_DAY, everything behind the content.
+ */
 
 enum frame_node_type {
 	FRAME_NODE_PACKET = 0,
@@ -90,6 +97,7 @@ struct frame_down {
 	const uint8_t *stream; /* inside the frame */
 };
 void frame_down_encode(uint8_t *out, const struct params *p, const struct frame_down *f);
+/* ERR_MALFORMED, also for an error code this version does not know. */
 RST_MUST_USE enum err frame_down_decode(struct frame_down *out, const struct params *p,
     const uint8_t *in);
 const char *frame_error_text(enum frame_error e);
