@@ -35,11 +35,13 @@ RST_MUST_USE enum err path_packet(uint8_t *out, const struct path *p, const stru
     const struct params *params, const struct onion_command *command, const struct rng *keys);
 
 /*
- * Whether a slot at `now` may send under epoch e at all, and whether it may
- * carry real traffic: never after the end of e, only cover within 2 minutes
- * (scaled) of a boundary.
+ * Whether a slot at wall_ms may send under an epoch at all, and whether it may
+ * carry real traffic: never outside the epoch, only cover within 2 minutes
+ * (scaled) of a boundary. path_time answers for the epoch of wall_ms, and is
+ * PATH_CLOSED only for a clock before 1970.
  */
 enum path_time { PATH_CLOSED, PATH_COVER_ONLY, PATH_OPEN };
 enum path_time path_time(const struct params *p, int64_t wall_ms);
+enum path_time path_time_in(const struct params *p, uint32_t epoch, int64_t wall_ms);
 
 #endif

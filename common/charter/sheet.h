@@ -26,7 +26,10 @@ struct announcement {
 void announcement_sign(struct announcement *a, const uint8_t network_id[static 32],
     const uint8_t identity_sk[static 64]);
 void announcement_encode(uint8_t out[static ANNOUNCEMENT_BYTES], const struct announcement *a);
-/* Parse and verify against the charter: ERR_MALFORMED, ERR_NOT_FOUND (node), ERR_SIGNATURE. */
+/*
+ * Parse and verify against the charter: ERR_MALFORMED (another suite, a public
+ * key of low order), ERR_NOT_FOUND (node), ERR_SIGNATURE.
+ */
 RST_MUST_USE enum err announcement_decode(struct announcement *out,
     const uint8_t in[static ANNOUNCEMENT_BYTES], const struct charter *c);
 
@@ -44,12 +47,14 @@ struct sheet {
 	uint8_t hash[32]; /* BLAKE2b-256 of the encoding; set by encode and decode */
 };
 
+/* Ticket keys of a sheet: one per session hour of an epoch. */
+size_t sheet_ticket_keys(const struct params *p);
 /* Append the encoding; sets s->hash. */
 RST_MUST_USE enum err sheet_encode(struct buf *out, struct sheet *s);
 /*
  * Parse and verify: exact length, charter hash, nodes of the charter sorted and
  * unique, every signature, the sheet's epoch in all announcements, no empty
- * layer. *out is heap memory for sheet_free.
+ * layer (the gateway's included). *out is heap memory for sheet_free.
  */
 RST_MUST_USE enum err sheet_decode(struct sheet **out, const void *in, size_t len,
     const struct charter *c, struct diag *d);

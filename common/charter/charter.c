@@ -1,0 +1,450 @@
+#include "config.h"
+
+#include "common/charter/charter.h"
+
+#include <inttypes.h>
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/charter/nodeline.h"
+#include "common/charter/timing.h"
+#include "common/crypto/hash.h"
+
+struct charter *
+charter_new(void)
+{
+	struct charter *c = calloc(1, sizeof(*c));
+
+	if (c == NULL)
+		return NULL;
+	c->version = 1;
+	params_default(&c->params);
+	return c;
+}
+
+void
+charter_free(struct charter *c)
+{
+	free(c);
+}
+
+/* ---- look-ups ---- */
+
+bool
+charter_in_force(const struct charter *c, int64_t wall_ms)
+{
+	return wall_ms <= c->not_after_ms &&
+	    (c->version == 1 || timing_epoch(&c->params, wall_ms) >= c->from_epoch);
+}
+
+const struct charter_node *
+charter_node(const struct charter *c, uint16_t number)
+{
+	for (size_t i = 0; i < c->node_count; i++)
+		if (c->nodes[i].number == number)
+			return &c->nodes[i];
+	return NULL;
+}
+
+const struct charter_node *
+charter_gateway(const struct charter *c)
+{
+	for (size_t i = 0; i < c->node_count; i++)
+		if (c->nodes[i].role == CHARTER_GATEWAY)
+			return &c->nodes[i];
+	return NULL;
+}
+
+size_t
+charter_layer(const struct charter *c, unsigned layer, const struct charter_node **out, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->node_count; i++) {
+		if (c->nodes[i].role != CHARTER_MIX || c->nodes[i].layer != layer)
+			continue;
+		if (n < max)
+			out[n] = &c->nodes[i];
+		n++;
+	}
+	return n;
+}
+
+int64_t
+charter_forecast_ms(const struct charter *c)
+{
+	int64_t ms = c->params.slot_ms + c->params.round_ms;
+
+	for (unsigned layer = 0; layer < c->params.layers; layer++) {
+		size_t mixes = charter_layer(c, layer, NULL, 0);
+
+		ms += params_mix_delay_ms(&c->params, layer, mixes > 0 ? (unsigned)mixes : 1);
+	}
+	return ms;
+}
+
+/* The place of a key in a list of keys, or count. */
+static size_t
+key_index(const uint8_t (*keys)[32], size_t count, const uint8_t key[static 32])
+{
+	size_t i = 0;
+
+	while (i < count && sodium_memcmp(keys[i], key, 32) != 0)
+		i++;
+	return i;
+}
+
+bool
+charter_is_authority(const struct charter *c, const uint8_t pk[static 32])
+{
+	return key_index(c->authorities, c->authority_count, pk) < c->authority_count;
+}
+
+bool
+charter_is_former(const struct charter *c, const uint8_t pk[static 32])
+{
+	return key_index(c->former, c->former_count, pk) < c->former_count;
+}
+
+/* ---- checks ---- */
+
+static bool
+name_ok(const char name[static CHARTER_NAME_MAX])
+{
+	size_t n = strnlen(name, CHARTER_NAME_MAX);
+
+	if (n == 0 || n == CHARTER_NAME_MAX || name[0] == ' ' || name[n - 1] == ' ')
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (name[i] < 0x20 || name[i] > 0x7e)
+			return false;
+	return true;
+}
+
+/* An X25519 key of low order gives the same secret with every other key. */
+static bool
+link_ok(const uint8_t link[static 32])
+{
+	static const uint8_t scalar[32] = { 8 };
+	uint8_t out[32];
+
+	return crypto_scalarmult(out, scalar, link) == 0;
+}
+
+static enum err
+check_node(const struct charter *c, const struct charter_node *n, struct diag *d)
+{
+	if (n->number == 0 || n->number > c->last_number)
+		return diag_set(d, ERR_RANGE, "node %u: numbers go from 1 to last-number, %u", n->number,
+		    c->last_number);
+	if (n->role == CHARTER_MIX && n->layer >= c->params.layers)
+		return diag_set(d, ERR_RANGE,
+		    "node %u is in layer %u, but the layers go from 0 to %u: remove it, or set layers",
+		    n->number, n->layer, c->params.layers - 1u);
+	if (n->role == CHARTER_GATEWAY && n->layer != c->params.layers)
+		return diag_set(d, ERR_RANGE, "node %u: a gateway's layer is the one after the mixes",
+		    n->number);
+	if (crypto_core_ed25519_is_valid_point(n->identity) != 1)
+		return diag_set(d, ERR_CRYPTO, "node %u: its identity is not an Ed25519 key", n->number);
+	if (!link_ok(n->link))
+		return diag_set(d, ERR_CRYPTO, "node %u: its link key is of low order", n->number);
+	if (!nodeline_address_ok(n->address) ||
+	    (n->role == CHARTER_GATEWAY && !nodeline_address_ok(n->entrance)))
+		return diag_set(d, ERR_MALFORMED, "node %u: an address is not host:port, [IPv6]:port or "
+		    "unix:/path", n->number);
+	return ERR_OK;
+}
+
+/* A node against those before it. */
+static enum err
+check_distinct(const struct charter *c, size_t i, struct diag *d)
+{
+	const struct charter_node *n = &c->nodes[i];
+
+	for (size_t j = 0; j < i; j++) {
+		const struct charter_node *o = &c->nodes[j];
+
+		if (o->number >= n->number)
+			return diag_set(d, ERR_MALFORMED, "node %u: numbers must ascend", n->number);
+		if (sodium_memcmp(o->identity, n->identity, 32) == 0 ||
+		    sodium_memcmp(o->link, n->link, 32) == 0)
+			return diag_set(d, ERR_MALFORMED,
+			    "nodes %u and %u have the same key: every node makes its own", o->number,
+			    n->number);
+		if (o->role == CHARTER_GATEWAY && n->role == CHARTER_GATEWAY)
+			return diag_set(d, ERR_RANGE, "nodes %u and %u are both gateways: a network has "
+			    "exactly one", o->number, n->number);
+	}
+	return ERR_OK;
+}
+
+/* Keys that ascend strictly are also distinct. */
+static enum err
+check_keys(const uint8_t (*keys)[32], size_t count, struct diag *d)
+{
+	for (size_t i = 0; i < count; i++) {
+		if (crypto_core_ed25519_is_valid_point(keys[i]) != 1)
+			return diag_set(d, ERR_CRYPTO, "authority %zu is not an Ed25519 key", i + 1);
+		if (i > 0 && memcmp(keys[i - 1], keys[i], 32) >= 0)
+			return diag_set(d, ERR_MALFORMED,
+			    "authority %zu is there twice, or not in ascending order", i + 1);
+	}
+	return ERR_OK;
+}
+
+static enum err
+check_predecessor(const struct charter *c, struct diag *d)
+{
+	if (c->version == 0)
+		return diag_set(d, ERR_RANGE, "the version must be at least 1");
+	if (c->version == 1)
+		return ERR_OK;
+	if (c->from_epoch == 0)
+		return diag_set(d, ERR_RANGE, "from-epoch must be at least 1");
+	if (c->former_threshold == 0 || c->former_threshold > c->former_count)
+		return diag_set(d, ERR_RANGE, "the predecessor's threshold must be 1 to the number of its "
+		    "authorities, %zu", c->former_count);
+	return check_keys(c->former, c->former_count, d);
+}
+
+enum err
+charter_check_draft(const struct charter *c, struct diag *d)
+{
+	enum err e;
+
+	if (!name_ok(c->name))
+		return diag_set(d, ERR_MALFORMED,
+		    "the name must have 1 to %d printable ASCII characters, no space at either end",
+		    CHARTER_NAME_MAX - 1);
+	if (c->threshold == 0 || c->threshold > CHARTER_AUTHORITIES_MAX)
+		return diag_set(d, ERR_RANGE, "the threshold must be 1 to %d", CHARTER_AUTHORITIES_MAX);
+	if ((e = check_predecessor(c, d)) != ERR_OK || (e = params_check(&c->params, d)) != ERR_OK ||
+	    (e = check_keys(c->authorities, c->authority_count, d)) != ERR_OK)
+		return e;
+	for (size_t i = 0; i < c->node_count; i++)
+		if ((e = check_node(c, &c->nodes[i], d)) != ERR_OK ||
+		    (e = check_distinct(c, i, d)) != ERR_OK)
+			return e;
+	return ERR_OK;
+}
+
+enum err
+charter_check(const struct charter *c, struct diag *d)
+{
+	enum err e = charter_check_draft(c, d);
+
+	if (e != ERR_OK)
+		return e;
+	if (c->threshold > c->authority_count)
+		return diag_set(d, ERR_RANGE,
+		    "%u authorities must sign, but there are %zu: add authorities, or set threshold",
+		    c->threshold, c->authority_count);
+	for (unsigned layer = 0; layer < c->params.layers; layer++)
+		if (charter_layer(c, layer, NULL, 0) == 0)
+			return diag_set(d, ERR_NOT_FOUND, "layer %u has no mix: add one with add-node "
+			    "--layer %u", layer, layer);
+	if (charter_gateway(c) == NULL)
+		return diag_set(d, ERR_NOT_FOUND, "there is no gateway: add one with add-node");
+	if (c->params.grace_ms < charter_forecast_ms(c))
+		return diag_set(d, ERR_RANGE,
+		    "grace is shorter than the %" PRId64 " ms that a packet may take through layers so "
+		    "wide: lengthen it", charter_forecast_ms(c));
+	return ERR_OK;
+}
+
+/* ---- succession ---- */
+
+static bool
+same_keys(const uint8_t (*a)[32], size_t a_count, const uint8_t (*b)[32], size_t b_count)
+{
+	return a_count == b_count && (a_count == 0 || sodium_memcmp(a, b, a_count * 32) == 0);
+}
+
+/* No number that was given out may come to mean another node. */
+static enum err
+check_numbers(const struct charter *next, const struct charter *c, struct diag *d)
+{
+	if (next->last_number < c->last_number)
+		return diag_set(d, ERR_CHAIN, "last-number is below that of the version before");
+	for (size_t i = 0; i < next->node_count; i++) {
+		const struct charter_node *n = &next->nodes[i];
+		const struct charter_node *o = charter_node(c, n->number);
+
+		if (n->number > c->last_number)
+			continue;
+		if (o == NULL || sodium_memcmp(o->identity, n->identity, 32) != 0)
+			return diag_set(d, ERR_CHAIN,
+			    "node %u: its number belonged to another node: give a new one", n->number);
+	}
+	return ERR_OK;
+}
+
+enum err
+charter_follows(const struct charter *next, const struct charter *c, struct diag *d)
+{
+	if (sodium_memcmp(next->network_id, c->network_id, 32) != 0)
+		return diag_set(d, ERR_CHAIN, "the two charters belong to different networks");
+	if (next->version != c->version + 1)
+		return diag_set(d, ERR_CHAIN, "version %" PRIu32 " does not follow version %" PRIu32,
+		    next->version, c->version);
+	if (sodium_memcmp(next->previous, c->hash, 32) != 0)
+		return diag_set(d, ERR_CHAIN, "it names another charter as its predecessor");
+	if (next->former_threshold != c->threshold ||
+	    !same_keys(next->former, next->former_count, c->authorities, c->authority_count))
+		return diag_set(d, ERR_CHAIN, "it names other authorities than its predecessor has");
+	if (next->from_epoch <= c->from_epoch)
+		return diag_set(d, ERR_CHAIN, "from-epoch is not later than its predecessor's");
+	if (next->params.epoch_ms != c->params.epoch_ms ||
+	    next->params.time_scale != c->params.time_scale)
+		return diag_set(d, ERR_CHAIN,
+		    "epoch and time-scale are fixed for a network's life: found a new network instead");
+	return check_numbers(next, c, d);
+}
+
+enum err
+charter_successor(struct charter **out, const struct charter *c, uint32_t from_epoch)
+{
+	struct charter *next = malloc(sizeof(*next));
+	enum err e;
+
+	if (next == NULL)
+		return ERR_MEMORY;
+	*next = *c;
+	next->version = c->version + 1;
+	next->from_epoch = from_epoch;
+	memcpy(next->previous, c->hash, sizeof(next->previous));
+	next->former_threshold = c->threshold;
+	next->former_count = c->authority_count;
+	memcpy(next->former, c->authorities, sizeof(next->former));
+	e = charter_changed(next);
+	if (e != ERR_OK) {
+		charter_free(next);
+		return e;
+	}
+	*out = next;
+	return ERR_OK;
+}
+
+/* ---- changing a draft ---- */
+
+enum err
+charter_changed(struct charter *c)
+{
+	struct buf text;
+	enum err e;
+
+	c->signature_count = c->former_signature_count = c->held_count = 0;
+	memset(c->held, 0, sizeof(c->held));
+	for (size_t i = 0; i < c->node_count; i++)
+		if (c->nodes[i].role == CHARTER_GATEWAY)
+			c->nodes[i].layer = c->params.layers;
+	buf_init(&text);
+	e = charter_print(&text, c);
+	if (e == ERR_OK) {
+		hash_256(c->hash, text.data, text.len);
+		if (c->version == 1)
+			memcpy(c->network_id, c->hash, sizeof(c->network_id));
+	}
+	buf_release(&text);
+	return e;
+}
+
+enum err
+charter_add_node(struct charter *c, const struct charter_node *n)
+{
+	if (n->number <= c->last_number)
+		return ERR_EXISTS;
+	if (c->node_count == CHARTER_NODES_MAX)
+		return ERR_FULL;
+	c->nodes[c->node_count++] = *n;
+	c->last_number = n->number;
+	return charter_changed(c);
+}
+
+enum err
+charter_remove_node(struct charter *c, uint16_t number)
+{
+	size_t i = 0;
+
+	while (i < c->node_count && c->nodes[i].number != number)
+		i++;
+	if (i == c->node_count)
+		return ERR_NOT_FOUND;
+	c->node_count--;
+	memmove(&c->nodes[i], &c->nodes[i + 1], (c->node_count - i) * sizeof(c->nodes[0]));
+	return charter_changed(c);
+}
+
+enum err
+charter_add_authority(struct charter *c, const uint8_t pk[static 32])
+{
+	size_t i = 0;
+
+	if (charter_is_authority(c, pk))
+		return ERR_EXISTS;
+	if (c->authority_count == CHARTER_AUTHORITIES_MAX)
+		return ERR_FULL;
+	while (i < c->authority_count && memcmp(c->authorities[i], pk, 32) < 0)
+		i++;
+	memmove(&c->authorities[i + 1], &c->authorities[i], (c->authority_count - i) * 32);
+	memcpy(c->authorities[i], pk, 32);
+	c->authority_count++;
+	return charter_changed(c);
+}
+
+enum err
+charter_remove_authority(struct charter *c, const uint8_t pk[static 32])
+{
+	size_t i = key_index(c->authorities, c->authority_count, pk);
+
+	if (i == c->authority_count)
+		return ERR_NOT_FOUND;
+	c->authority_count--;
+	memmove(&c->authorities[i], &c->authorities[i + 1], (c->authority_count - i) * 32);
+	return charter_changed(c);
+}
+
+/* ---- signatures ---- */
+
+enum err
+charter_hold(struct charter *c, const struct charter_signature *s)
+{
+	bool own = charter_is_authority(c, s->authority);
+	bool former = charter_is_former(c, s->authority);
+
+	if (!own && !former)
+		return ERR_NOT_FOUND;
+	for (size_t i = 0; i < c->held_count; i++)
+		if (sodium_memcmp(c->held[i].authority, s->authority, 32) == 0)
+			return ERR_OK;
+	if (c->held_count == CHARTER_SIGNATURES_MAX)
+		return ERR_FULL;
+	c->held[c->held_count++] = *s;
+	c->signature_count += own ? 1 : 0;
+	c->former_signature_count += former ? 1 : 0;
+	return ERR_OK;
+}
+
+enum err
+charter_sign(struct charter *c, const uint8_t sk[static 64])
+{
+	struct charter_signature s;
+	size_t held = c->held_count;
+	struct buf text;
+	enum err e;
+
+	crypto_sign_ed25519_sk_to_pk(s.authority, sk);
+	if (!charter_is_authority(c, s.authority) && !charter_is_former(c, s.authority))
+		return ERR_NOT_FOUND;
+	buf_init(&text);
+	e = charter_print(&text, c);
+	if (e == ERR_OK) {
+		crypto_sign_detached(s.signature, NULL, text.data, text.len, sk);
+		e = charter_hold(c, &s);
+	}
+	buf_release(&text);
+	if (e == ERR_OK && c->held_count == held)
+		return ERR_EXISTS;
+	return e;
+}

@@ -1,0 +1,183 @@
+#include "config.h"
+
+#include "common/charter/nodeline.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "common/base/encode.h"
+#include "common/charter/literal.h"
+
+#define HEAD "restante-node "
+#define VERSION "1 "
+#define FIELD_BYTES (CHARTER_ADDRESS_MAX + 16)
+
+/* ---- addresses ---- */
+
+#define HOST_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-."
+#define IPV6_CHARS "0123456789abcdefABCDEF:."
+
+static bool
+port_ok(const char *s)
+{
+	uint64_t port;
+
+	return literal_count(&port, s) && port >= 1 && port <= 65535;
+}
+
+bool
+nodeline_address_ok(const char *s)
+{
+	size_t n = strlen(s), host;
+
+	if (n >= CHARTER_ADDRESS_MAX)
+		return false;
+	if (strncmp(s, "unix:/", 6) == 0) {
+		for (const char *p = s; *p != '\0'; p++)
+			if (*p <= 0x20 || *p > 0x7e)
+				return false;
+		return s[6] != '\0';
+	}
+	if (s[0] == '[') {
+		host = strspn(s + 1, IPV6_CHARS);
+		return host > 1 && strncmp(s + 1 + host, "]:", 2) == 0 && port_ok(s + host + 3);
+	}
+	host = strspn(s, HOST_CHARS);
+	return host > 0 && s[host] == ':' && port_ok(s + host + 1);
+}
+
+/* ---- print ---- */
+
+void
+nodeline_print_body(char out[static NODELINE_BYTES], const struct charter_node *n)
+{
+	bool gateway = n->role == CHARTER_GATEWAY;
+	char identity[ENCODE_HEX_SIZE(32)], link[ENCODE_HEX_SIZE(32)];
+
+	encode_hex(identity, n->identity, sizeof(n->identity));
+	encode_hex(link, n->link, sizeof(n->link));
+	(void)snprintf(out, NODELINE_BYTES, "%s identity=%s link=%s address=%.*s%s%.*s",
+	    gateway ? "gateway" : "mix", identity, link, CHARTER_ADDRESS_MAX - 1, n->address,
+	    gateway ? " entrance=" : "", gateway ? CHARTER_ADDRESS_MAX - 1 : 0, n->entrance);
+}
+
+void
+nodeline_print(char out[static NODELINE_BYTES], const struct charter_node *n)
+{
+	size_t head = strlen(HEAD VERSION);
+	char body[NODELINE_BYTES];
+
+	nodeline_print_body(body, n);
+	memcpy(out, HEAD VERSION, head);
+	memcpy(out + head, body, NODELINE_BYTES - head);
+	out[NODELINE_BYTES - 1] = '\0';
+}
+
+/* ---- parse ---- */
+
+/* The next word must be "name=value"; its value, and *s behind it and one space. */
+static bool
+field(char out[static FIELD_BYTES], const char **s, const char *name)
+{
+	size_t n = strlen(name), len;
+
+	if (strncmp(*s, name, n) != 0)
+		return false;
+	*s += n;
+	len = strcspn(*s, " ");
+	if (len >= FIELD_BYTES)
+		return false;
+	memcpy(out, *s, len);
+	out[len] = '\0';
+	*s += len;
+	if (**s == ' ')
+		return *++*s != '\0';
+	return true;
+}
+
+static bool
+key_field(uint8_t out[static 32], const char **s, const char *name)
+{
+	char hex[FIELD_BYTES];
+
+	return field(hex, s, name) && encode_from_hex(out, 32, hex, strlen(hex)) == ERR_OK;
+}
+
+static bool
+address_field(char out[static CHARTER_ADDRESS_MAX], const char **s, const char *name)
+{
+	char text[FIELD_BYTES];
+
+	if (!field(text, s, name) || !nodeline_address_ok(text))
+		return false;
+	memcpy(out, text, strlen(text) + 1);
+	return true;
+}
+
+static bool
+role_word(enum charter_role *out, const char **s)
+{
+	if (strncmp(*s, "mix ", 4) == 0) {
+		*out = CHARTER_MIX;
+		*s += 4;
+		return true;
+	}
+	if (strncmp(*s, "gateway ", 8) == 0) {
+		*out = CHARTER_GATEWAY;
+		*s += 8;
+		return true;
+	}
+	return false;
+}
+
+enum err
+nodeline_parse_body(struct charter_node *out, const char *body, struct diag *d)
+{
+	struct charter_node n = { 0 };
+	const char *s = body;
+
+	if (!role_word(&n.role, &s))
+		return diag_set(d, ERR_MALFORMED, "a node is a \"mix\" or a \"gateway\"");
+	if (!key_field(n.identity, &s, "identity="))
+		return diag_set(d, ERR_MALFORMED, "identity= and 64 hexadecimal digits must follow the "
+		    "role: copy the node's line anew");
+	if (!key_field(n.link, &s, "link="))
+		return diag_set(d, ERR_MALFORMED, "link= and 64 hexadecimal digits must follow the "
+		    "identity: copy the node's line anew");
+	if (!address_field(n.address, &s, "address="))
+		return diag_set(d, ERR_MALFORMED, "address= must be host:port, [IPv6]:port or "
+		    "unix:/path");
+	if (n.role == CHARTER_GATEWAY && !address_field(n.entrance, &s, "entrance="))
+		return diag_set(d, ERR_MALFORMED, "a gateway's entrance= must be host:port, "
+		    "[IPv6]:port or unix:/path");
+	if (*s != '\0')
+		return diag_set(d, ERR_TRAILING, "something follows the end of the node's line");
+	*out = n;
+	return ERR_OK;
+}
+
+enum err
+nodeline_parse(struct charter_node *out, const char *line, struct diag *d)
+{
+	uint64_t version;
+	char number[8];
+	size_t n;
+
+	if (strncmp(line, HEAD, strlen(HEAD)) != 0)
+		return diag_set(d, ERR_MALFORMED, "not a node's public line: it begins with \"" HEAD
+		    "\" and is printed by restante-mix init or restante-gateway init");
+	line += strlen(HEAD);
+	n = strcspn(line, " ");
+	if (n >= sizeof(number))
+		return diag_set(d, ERR_MALFORMED, "the node line's version is not a number");
+	memcpy(number, line, n);
+	number[n] = '\0';
+	if (!literal_count(&version, number) || version == 0)
+		return diag_set(d, ERR_MALFORMED, "the node line's version is not a number");
+	if (version > 1)
+		return diag_set(d, ERR_VERSION, HEAD "%s: made by a newer version of restante; update "
+		    "this one", number);
+	if (line[n] != ' ')
+		return diag_set(d, ERR_TRUNCATED, "the node's line ends after its version: copy it anew");
+	return nodeline_parse_body(out, line + n + 1, d);
+}
