@@ -148,16 +148,17 @@ void post_unsent(struct post *p);
  * A record of the mailbox from a verified run. Tries contacts and invitations.
  * Not ours: nothing happens.
  */
-RST_MUST_USE enum err post_record(struct post *p, const uint8_t *record, uint64_t round,
-    int64_t now_ms);
+RST_MUST_USE enum err post_record(struct post *p, const uint8_t *record, int64_t now_ms);
 /*
  * A verified block: looks for our digests, moves the reliability clock by the
  * journal time that passed since the last verified block.
  */
 RST_MUST_USE enum err post_block(struct post *p, const struct block *b, int64_t round_start_ms,
     int64_t now_ms);
-/* Expire keys, invitations and retained messages; update late/failed states. Call each slot or so. */
+/* Expire keys and invitations; update late and failed states. Call once in every slot. */
 void post_tick(struct post *p, int64_t now_ms);
+/* The latest verified epoch block, quoted in every message from now on. */
+void post_set_epoch_block(struct post *p, const struct record_epoch_block *b);
 
 /* ---- what comes out ---- */
 
@@ -168,7 +169,11 @@ struct post_write {
 	uint8_t *data;
 	size_t len;
 };
-/* Take all pending writes in order; the caller frees with post_writes_free. */
+/*
+ * Take all pending writes in order; the caller frees with post_writes_free.
+ * ERR_MEMORY: some state could not be queued since the last call (what is
+ * handed out is still good and must be written).
+ */
 RST_MUST_USE enum err post_take_writes(struct post *p, struct post_write **out, size_t *n);
 void post_writes_free(struct post_write *w, size_t n);
 /* The archive key of an outgoing fragment, an incoming fragment, a message. */
@@ -207,6 +212,11 @@ struct post_news {
 };
 bool post_next_news(struct post *p, struct post_news *out);
 
+/* Delete a message with its fragments from the archive (m as read from it, or live). */
+RST_MUST_USE enum err post_delete(struct post *p, const struct post_message *m);
+/* The lowest id that may still exist (kept by the caller's retention sweep), and the highest. */
+uint64_t post_first_message(const struct post *p);
+void post_set_first_message(struct post *p, uint64_t id);
 uint64_t post_last_message(const struct post *p);
 /* The state of an outgoing or partly received message that is still alive. */
 bool post_live_message(const struct post *p, uint64_t id, struct post_message *out);

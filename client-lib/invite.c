@@ -1,0 +1,373 @@
+#include "config.h"
+
+#include "client-lib/invite.h"
+
+#include <sodium.h>
+#include <string.h>
+
+#include "common/base/secret.h"
+#include "common/crypto/hash.h"
+
+#define PREFIX "restante:"
+#define FORMAT 1
+#define CHECK_BYTES 4
+/* format, network, epoch block, gateway, mailbox, two keys, psk, expiry */
+#define BODY_BYTES (1 + 32 + 8 + 32 + 2 + 2 + 32 + 32 + 32 + 8)
+#define ANSWER_BYTES (32 + 2 + 32) /* identity, mailbox, F */
+
+_Static_assert(sizeof(PREFIX) + sodium_base64_ENCODED_LEN(BODY_BYTES + CHECK_BYTES,
+	sodium_base64_VARIANT_URLSAFE_NO_PADDING) <= INVITE_TEXT_MAX,
+    "an invitation fits its text");
+
+/* ---- the text ---- */
+
+static void
+check_sum(uint8_t out[static CHECK_BYTES], const uint8_t *body)
+{
+	uint8_t sum[HASH_BYTES];
+
+	hash_256(sum, body, BODY_BYTES);
+	memcpy(out, sum, CHECK_BYTES);
+}
+
+enum err
+invite_encode(char out[static INVITE_TEXT_MAX], const struct invite *i)
+{
+	uint8_t body[BODY_BYTES + CHECK_BYTES];
+	struct writer w;
+	enum err e;
+
+	writer_init(&w, body, BODY_BYTES);
+	writer_u8(&w, FORMAT);
+	writer_copy(&w, i->network_id, 32);
+	writer_u64(&w, i->epoch_block.round);
+	writer_copy(&w, i->epoch_block.hash, 32);
+	writer_u16(&w, i->gateway);
+	writer_u16(&w, i->mailbox);
+	writer_copy(&w, i->identity, 32);
+	writer_copy(&w, i->one_time, 32);
+	writer_copy(&w, i->psk, 32);
+	writer_u64(&w, (uint64_t)i->expires_ms);
+	e = writer_end(&w);
+	if (e == ERR_OK) {
+		check_sum(body + BODY_BYTES, body);
+		memcpy(out, PREFIX, sizeof(PREFIX) - 1);
+		(void)sodium_bin2base64(out + sizeof(PREFIX) - 1,
+		    INVITE_TEXT_MAX - sizeof(PREFIX) + 1, body, sizeof(body),
+		    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+	}
+	sodium_memzero(body, sizeof(body));
+	return e;
+}
+
+static enum err
+parse_body(struct invite *out, const uint8_t *body, struct diag *d)
+{
+	struct reader r;
+	uint8_t format;
+
+	reader_init(&r, body, BODY_BYTES);
+	format = reader_u8(&r);
+	if (format > FORMAT)
+		return diag_set(d, ERR_VERSION,
+		    "invitation: made by a newer version (format %u, this program knows %u); "
+		    "upgrade this program", format, FORMAT);
+	reader_copy(&r, out->network_id, 32);
+	out->epoch_block.round = reader_u64(&r);
+	reader_copy(&r, out->epoch_block.hash, 32);
+	out->gateway = reader_u16(&r);
+	out->mailbox = reader_u16(&r);
+	reader_copy(&r, out->identity, 32);
+	reader_copy(&r, out->one_time, 32);
+	reader_copy(&r, out->psk, 32);
+	out->expires_ms = (int64_t)reader_u64(&r);
+	if (format == 0 || reader_end(&r) != ERR_OK)
+		return diag_set(d, ERR_MALFORMED, "invitation: damaged; ask for a new one");
+	return ERR_OK;
+}
+
+enum err
+invite_decode(struct invite *out, const char *text, struct diag *d)
+{
+	uint8_t body[BODY_BYTES + CHECK_BYTES], sum[CHECK_BYTES];
+	size_t n = strnlen(text, INVITE_TEXT_MAX), got = 0;
+	const char *end = NULL;
+	enum err e;
+
+	if (n < sizeof(PREFIX) || strncmp(text, PREFIX, sizeof(PREFIX) - 1) != 0)
+		return diag_set(d, ERR_MALFORMED,
+		    "this is not an invitation: it must begin with \"" PREFIX "\"");
+	if (sodium_base642bin(body, sizeof(body), text + sizeof(PREFIX) - 1,
+		n - sizeof(PREFIX) + 1, " \n\r", &got, &end,
+		sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 || end != text + n)
+		return diag_set(d, ERR_MALFORMED,
+		    "invitation: a character does not belong there; copy it again as a whole");
+	if (got != sizeof(body))
+		return diag_set(d, ERR_TRUNCATED, "invitation: incomplete; copy it again as a whole");
+	check_sum(sum, body);
+	if (sodium_memcmp(sum, body + BODY_BYTES, CHECK_BYTES) != 0)
+		e = diag_set(d, ERR_MALFORMED,
+		    "invitation: mistyped (its check sum does not match); copy it again");
+	else
+		e = parse_body(out, body, d);
+	sodium_memzero(body, sizeof(body));
+	return e;
+}
+
+/* ---- the answer ---- */
+
+void
+invite_tag(uint8_t out[static RECORD_TAG_BYTES], const uint8_t psk[static 32], unsigned attempt)
+{
+	static const char label[] = "restante/accept/tag";
+	const uint8_t n = (uint8_t)attempt;
+	const struct hash_part parts[] = { { label, sizeof(label) - 1 }, { &n, 1 } };
+
+	hash_parts_keyed(out, RECORD_TAG_BYTES, psk, parts, 2);
+}
+
+/* k1 = KDF(psk, DH(E, one-time) || DH(E, identity)); E itself is bound too. */
+static void
+first_key(uint8_t k1[static 32], const struct invite *i, const uint8_t e[static 32],
+    const uint8_t dh_one_time[static 32], const uint8_t dh_identity[static 32])
+{
+	uint8_t input[4 * 32];
+
+	memcpy(input, dh_one_time, 32);
+	memcpy(input + 32, dh_identity, 32);
+	memcpy(input + 64, e, 32);
+	memcpy(input + 96, i->network_id, 32);
+	hash_derive(k1, i->psk, "restante/accept/k1", input, sizeof(input));
+	sodium_memzero(input, sizeof(input));
+}
+
+/*
+ * k2 = KDF(k_psk, DH(acceptor, one-time), F, both identities, one-time key,
+ * network, both mailboxes); each direction's stream secret comes from it.
+ */
+static void
+stream_secrets(uint8_t to_inviter[static 32], uint8_t to_acceptor[static 32],
+    const struct invite *i, const uint8_t dh[static 32], const uint8_t f[static 32],
+    const uint8_t acceptor[static 32], uint16_t acceptor_mailbox)
+{
+	uint8_t input[6 * 32 + 4], k2[32];
+	struct writer w;
+
+	writer_init(&w, input, sizeof(input));
+	writer_copy(&w, dh, 32);
+	writer_copy(&w, f, 32);
+	writer_copy(&w, i->identity, 32);
+	writer_copy(&w, acceptor, 32);
+	writer_copy(&w, i->one_time, 32);
+	writer_copy(&w, i->network_id, 32);
+	writer_u16(&w, i->mailbox);
+	writer_u16(&w, acceptor_mailbox);
+	hash_derive(k2, i->psk, "restante/accept/k2", input, sizeof(input));
+	hash_derive(to_inviter, k2, "restante/stream/to-inviter", NULL, 0);
+	hash_derive(to_acceptor, k2, "restante/stream/to-acceptor", NULL, 0);
+	sodium_memzero(input, sizeof(input));
+	sodium_memzero(k2, sizeof(k2));
+}
+
+static enum err
+answer_key(uint8_t k1[static 32], uint8_t e[static 32], const struct invite *i,
+    const struct rng *keys)
+{
+	uint8_t sk[32], one[32], two[32];
+	enum err rc = ERR_CRYPTO;
+
+	rng_bytes(keys, sk, sizeof(sk));
+	if (crypto_scalarmult_base(e, sk) == 0 &&
+	    crypto_scalarmult(one, sk, i->one_time) == 0 &&
+	    crypto_scalarmult(two, sk, i->identity) == 0) {
+		first_key(k1, i, e, one, two);
+		rc = ERR_OK;
+	}
+	sodium_memzero(sk, sizeof(sk));
+	sodium_memzero(one, sizeof(one));
+	sodium_memzero(two, sizeof(two));
+	return rc;
+}
+
+static enum err
+seal_answer(uint8_t *record, size_t record_size, const struct invite *i,
+    const struct invite_answer *a, const uint8_t k1[static 32], const uint8_t e[static 32],
+    unsigned attempt)
+{
+	size_t n = record_plaintext_bytes(record_size);
+	uint8_t *plaintext = secret_new(n), tag[RECORD_TAG_BYTES];
+	struct writer w;
+	enum err rc;
+
+	if (plaintext == NULL)
+		return ERR_MEMORY;
+	writer_init(&w, plaintext, n);
+	writer_u8(&w, FORMAT);
+	writer_copy(&w, a->own_identity_pk, 32);
+	writer_u16(&w, a->own_mailbox);
+	writer_copy(&w, a->f, 32);
+	writer_pad(&w);
+	rc = writer_end(&w);
+	invite_tag(tag, i->psk, attempt);
+	if (rc == ERR_OK)
+		rc = record_seal_with(record, record_size, e, tag, k1, plaintext);
+	secret_free(plaintext);
+	return rc;
+}
+
+enum err
+invite_answer_record(uint8_t *record, size_t record_size, const struct invite *i,
+    const struct invite_answer *a, unsigned attempt, const struct rng *keys)
+{
+	uint8_t k1[32], e[32];
+	enum err rc;
+
+	if (attempt >= INVITE_ATTEMPTS)
+		return ERR_USAGE;
+	rc = answer_key(k1, e, i, keys);
+	if (rc == ERR_OK)
+		rc = seal_answer(record, record_size, i, a, k1, e, attempt);
+	sodium_memzero(k1, sizeof(k1));
+	return rc;
+}
+
+enum err
+invite_answer_secrets(struct invite_secrets *out, const struct invite *i,
+    const struct invite_answer *a)
+{
+	uint8_t dh[32];
+	enum err rc = ERR_CRYPTO;
+
+	if (crypto_scalarmult(dh, a->own_identity_sk, i->one_time) == 0) {
+		stream_secrets(out->send, out->receive, i, dh, a->f, a->own_identity_pk,
+		    a->own_mailbox);
+		rc = ERR_OK;
+	}
+	sodium_memzero(dh, sizeof(dh));
+	return rc;
+}
+
+/* ---- the inviter ---- */
+
+static bool
+is_tag_of(const uint8_t *record, const struct invite *i)
+{
+	uint8_t tag[RECORD_TAG_BYTES];
+
+	for (unsigned n = 0; n < INVITE_ATTEMPTS; n++) {
+		invite_tag(tag, i->psk, n);
+		if (sodium_memcmp(tag, record_tag(record), sizeof(tag)) == 0)
+			return true;
+	}
+	return false;
+}
+
+static enum err
+opened_key(uint8_t k1[static 32], const uint8_t *record, const struct invite *i,
+    const uint8_t identity_sk[static 32], const uint8_t one_time_sk[static 32])
+{
+	uint8_t one[32], two[32];
+	enum err rc = ERR_CRYPTO;
+
+	if (crypto_scalarmult(one, one_time_sk, record) == 0 &&
+	    crypto_scalarmult(two, identity_sk, record) == 0) {
+		first_key(k1, i, record, one, two);
+		rc = ERR_OK;
+	}
+	sodium_memzero(one, sizeof(one));
+	sodium_memzero(two, sizeof(two));
+	return rc;
+}
+
+static enum err
+read_answer(struct invite_acceptor *out, uint8_t f[static 32], const uint8_t *plaintext, size_t n)
+{
+	struct reader r;
+	struct invite_acceptor a;
+
+	reader_init(&r, plaintext, n);
+	if (reader_u8(&r) != FORMAT)
+		return ERR_VERSION;
+	reader_copy(&r, a.identity, 32);
+	a.mailbox = reader_u16(&r);
+	reader_copy(&r, f, 32);
+	reader_zeros(&r, n - 1 - ANSWER_BYTES);
+	if (reader_end(&r) != ERR_OK)
+		return ERR_MALFORMED;
+	*out = a;
+	return ERR_OK;
+}
+
+static enum err
+open_answer(struct invite_acceptor *out, struct invite_secrets *secrets, const uint8_t *plaintext,
+    size_t n, const struct invite *i, const uint8_t one_time_sk[static 32])
+{
+	uint8_t f[32], dh[32];
+	struct invite_acceptor a;
+	enum err rc = read_answer(&a, f, plaintext, n);
+
+	if (rc == ERR_OK && crypto_scalarmult(dh, one_time_sk, a.identity) != 0)
+		rc = ERR_CRYPTO;
+	if (rc == ERR_OK) {
+		stream_secrets(secrets->receive, secrets->send, i, dh, f, a.identity, a.mailbox);
+		*out = a;
+	}
+	sodium_memzero(f, sizeof(f));
+	sodium_memzero(dh, sizeof(dh));
+	return rc;
+}
+
+enum err
+invite_open(struct invite_acceptor *out, struct invite_secrets *secrets, const uint8_t *record,
+    size_t record_size, const struct invite *i, const uint8_t identity_sk[static 32],
+    const uint8_t one_time_sk[static 32])
+{
+	size_t n = record_plaintext_bytes(record_size);
+	uint8_t k1[32], *plaintext;
+	enum err rc;
+
+	if (!is_tag_of(record, i))
+		return ERR_NOT_FOUND;
+	plaintext = secret_new(n);
+	if (plaintext == NULL)
+		return ERR_MEMORY;
+	rc = opened_key(k1, record, i, identity_sk, one_time_sk);
+	if (rc == ERR_OK)
+		rc = record_open(plaintext, record, record_size, k1);
+	if (rc == ERR_OK)
+		rc = open_answer(out, secrets, plaintext, n, i, one_time_sk);
+	sodium_memzero(k1, sizeof(k1));
+	secret_free(plaintext);
+	return rc;
+}
+
+/* ---- safety number ---- */
+
+/* Five digits from five bytes; the bias of 2^40 mod 10^5 is below 10^-7. */
+static void
+five_digits(char out[static 5], const uint8_t in[static 5])
+{
+	uint64_t v = 0;
+
+	for (unsigned i = 0; i < 5; i++)
+		v = v << 8 | in[i];
+	for (unsigned i = 5; i-- > 0; v /= 10)
+		out[i] = (char)('0' + v % 10);
+}
+
+void
+invite_safety_number(char out[static 72], const uint8_t a[static 32], const uint8_t b[static 32],
+    const uint8_t network_id[static 32])
+{
+	static const char label[] = "restante/safety-number/1";
+	bool a_first = sodium_compare(a, b, 32) <= 0;
+	const struct hash_part parts[] = { { label, sizeof(label) - 1 }, { network_id, 32 },
+		{ a_first ? a : b, 32 }, { a_first ? b : a, 32 } };
+	uint8_t sum[64];
+
+	hash_parts(sum, sizeof(sum), parts, 4);
+	for (unsigned i = 0; i < 12; i++) {
+		five_digits(out + 6 * i, sum + 5 * i);
+		out[6 * i + 5] = i < 11 ? ' ' : '\0';
+	}
+}

@@ -1,0 +1,143 @@
+/*
+ * The outbox of one contact: messages waiting, records on their way, and the
+ * rules of reliability (docs/protocol.md, "Reliability"). Pure.
+ *
+ * A message is cut into fragments. A fragment becomes a record, with a record
+ * number for life, when it is sealed for the first time. A record is sealed
+ * anew, always at the stream's next index, while its digest does not appear in
+ * the journal, and kept until the peer acknowledges it.
+ */
+#ifndef CLIENT_LIB_OUTBOX_H
+#define CLIENT_LIB_OUTBOX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "client-lib/post.h"
+#include "common/base/bytes.h"
+#include "common/base/err.h"
+#include "common/base/rng.h"
+#include "common/charter/params.h"
+#include "common/charter/path.h"
+#include "common/crypto/record.h"
+#include "common/journal/block.h"
+
+#define OUTBOX_DIGESTS 8	 /* sealings of one record watched for */
+#define OUTBOX_MESSAGES_MAX 4096 /* waiting per contact */
+#define OUTBOX_LIVES 4		 /* retentions before a record is given up */
+
+/* The reseal clock of anything that is sealed until the journal shows it. */
+struct outbox_sealing {
+	uint8_t digests[OUTBOX_DIGESTS][BLOCK_DIGEST_BYTES]; /* a ring */
+	uint32_t count;	     /* sealings so far */
+	bool left;	     /* some sealing has left */
+	bool sent, stored;   /* the last sealing left; some digest was seen */
+	struct path path;    /* kept for life; hops 0: none yet */
+	int64_t wait_ms;     /* journal time until the next sealing */
+	int64_t backoff_ms;  /* lower bound of the next wait */
+	int64_t stored_ms;   /* when it was seen */
+	uint32_t lives;	     /* retentions begun */
+};
+
+struct outbox_record {
+	uint64_t number;
+	uint64_t message; /* local id */
+	uint32_t fragment;
+	bool bulk;
+	struct outbox_sealing sealing;
+};
+
+struct outbox_message {
+	struct post_message info; /* done: fragments acknowledged */
+	uint64_t number;	  /* within its type, given at the first sealing; 0: none */
+	uint32_t next_fragment;	  /* the first that was never sealed */
+	uint32_t sent, stored;	  /* fragments that reached the state, acknowledged ones too */
+	uint32_t acknowledged;	  /* info.done when it was last reported */
+	int64_t first_ms;	  /* when its first record left */
+	bool ready;		  /* false: a file whose chunks are still being stored */
+};
+
+struct outbox {
+	struct outbox_message **messages; /* in order of queueing */
+	size_t message_count, message_room;
+	struct outbox_record *records; /* in order of number */
+	size_t record_count, record_room;
+	uint64_t next_number, next_text, next_file;
+	struct record_ack acked; /* the most that the peer has told */
+	uint32_t exception_epoch; /* when the window's limit was last passed, plus one */
+};
+
+void outbox_init(struct outbox *o);
+void outbox_release(struct outbox *o);
+
+/* Queue a message (copied); *out is the outbox's own, valid until it is done. ERR_FULL. */
+RST_MUST_USE enum err outbox_add(struct outbox *o, struct outbox_message **out,
+    const struct post_message *info, bool ready);
+struct outbox_message *outbox_find(const struct outbox *o, uint64_t id);
+/* Remove a message of which nothing was sealed; ERR_STATE otherwise, ERR_NOT_FOUND. */
+RST_MUST_USE enum err outbox_cancel(struct outbox *o, uint64_t id);
+
+/* What to seal next. */
+enum outbox_choice { OUTBOX_NOTHING, OUTBOX_FRESH, OUTBOX_AGAIN };
+struct outbox_pick {
+	enum outbox_choice choice;
+	uint64_t message;  /* local id */
+	uint32_t fragment;
+	size_t record;	   /* OUTBOX_AGAIN: index into records */
+	bool bulk;
+	bool exception;	   /* passes the window's limit: its oldest record, once per epoch */
+};
+/*
+ * Choose by the rules: reseals that are due and texts first, files only if
+ * `bulk` is allowed; index is the stream writer's next one.
+ */
+void outbox_choose(struct outbox_pick *out, const struct outbox *o, uint64_t index, bool bulk,
+    uint32_t epoch);
+/* Whether the stream's next index is at the limit: half a window above what the peer has seen. */
+bool outbox_window_closed(const struct outbox *o, uint64_t index);
+/*
+ * Turn a pick into a record that is about to be sealed: numbers it, and returns
+ * it (valid until the outbox changes) with its message. ERR_MEMORY, ERR_STATE.
+ */
+RST_MUST_USE enum err outbox_begin(struct outbox *o, const struct outbox_pick *p,
+    struct outbox_record **record, struct outbox_message **message, uint32_t epoch);
+
+/* ---- sealings, also used for the answer to an invitation ---- */
+
+/* A sealing was made: remembers its digest, draws the next wait (2..8 forecasts, doubling to one epoch). */
+void outbox_sealing_made(struct outbox_sealing *s, const uint8_t digest[static BLOCK_DIGEST_BYTES],
+    const struct params *p, const struct rng *r);
+/* Journal time passed; digests of a block. Returns whether `stored` became true. */
+bool outbox_sealing_block(struct outbox_sealing *s, const struct block *b, int64_t passed_ms,
+    int64_t now_ms);
+/* Whether it must be sealed anew now. */
+bool outbox_sealing_due(const struct outbox_sealing *s);
+void outbox_sealing_put(struct writer *w, const struct outbox_sealing *s);
+/* What may have left counts as having left. */
+void outbox_sealing_get(struct reader *r, struct outbox_sealing *s);
+
+/* ---- what the network tells ---- */
+
+/* Called for messages whose state or progress changed. */
+typedef void outbox_changed(void *arg, const struct outbox_message *m);
+/* The record's last sealing was handed to the network. */
+void outbox_sent(struct outbox *o, uint64_t number, int64_t now_ms, outbox_changed *each,
+    void *arg);
+/* It will never be handed over: the record is due again at once. */
+void outbox_unsent(struct outbox *o, uint64_t number);
+/* A verified block. */
+void outbox_block(struct outbox *o, const struct block *b, int64_t passed_ms, int64_t now_ms,
+    outbox_changed *each, void *arg);
+/* The peer's acknowledgement; done messages are reported, then removed. */
+void outbox_acknowledge(struct outbox *o, const struct record_ack *a, outbox_changed *each,
+    void *arg);
+/* `late` after three forecasts; reseals before the retention ends; failed after four. */
+void outbox_tick(struct outbox *o, const struct params *p, int64_t now_ms, outbox_changed *each,
+    void *arg);
+
+/* Versioned by the post's format. On load, what may have left counts as having left. */
+RST_MUST_USE enum err outbox_save(const struct outbox *o, struct buf *out, size_t max);
+RST_MUST_USE enum err outbox_load(struct outbox *o, struct reader *r);
+
+#endif

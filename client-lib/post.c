@@ -1,0 +1,536 @@
+#include "config.h"
+
+#include "client-lib/post.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client-lib/post_state.h"
+#include "common/base/format.h"
+#include "common/base/secret.h"
+
+#define STATE_MAGIC "RSTPST"
+#define STATE_VERSION 1
+#define STATE_BYTES_MAX ((size_t)64 << 20)
+
+/* ---- life ---- */
+
+static struct post *
+post_alloc(const struct post_config *cfg)
+{
+	struct post *p = secret_new(sizeof(*p));
+
+	if (p == NULL)
+		return NULL;
+	p->cfg = *cfg;
+	p->next_contact = 1;
+	p->first_message = 1;
+	p->bulk_slot = 0;
+	return p;
+}
+
+enum err
+post_new(struct post **out, const struct post_config *cfg)
+{
+	struct post *p = post_alloc(cfg);
+
+	if (p == NULL)
+		return ERR_MEMORY;
+	rng_bytes(cfg->keys, p->identity_sk, sizeof(p->identity_sk));
+	if (crypto_scalarmult_base(p->identity_pk, p->identity_sk) != 0) {
+		post_free(p);
+		return ERR_CRYPTO;
+	}
+	*out = p;
+	return ERR_OK;
+}
+
+void
+post_free(struct post *p)
+{
+	if (p == NULL)
+		return;
+	for (size_t i = 0; i < p->contact_count; i++)
+		contact_free(p->contacts[i]);
+	post_writes_free(p->writes, p->write_count);
+	free(p->news);
+	secret_free(p);
+}
+
+static enum err
+save_head(const struct post *p, struct buf *out)
+{
+	uint8_t head[256];
+	struct writer w;
+	enum err e;
+
+	writer_init(&w, head, sizeof(head));
+	format_put(&w, STATE_MAGIC, STATE_VERSION);
+	writer_copy(&w, p->cfg.network_id, 32);
+	writer_u16(&w, p->cfg.mailbox);
+	writer_copy(&w, p->identity_sk, 32);
+	writer_u32(&w, p->next_contact);
+	writer_u64(&w, p->last_message);
+	writer_u64(&w, p->first_message);
+	writer_u64(&w, p->epoch_block.round);
+	writer_copy(&w, p->epoch_block.hash, 32);
+	writer_copy(&w, p->epoch_block.signature, 64);
+	writer_u32(&w, (uint32_t)p->contact_count);
+	e = writer_end(&w);
+	if (e == ERR_OK)
+		e = buf_append(out, head, w.used, STATE_BYTES_MAX);
+	sodium_memzero(head, sizeof(head));
+	return e;
+}
+
+enum err
+post_save(const struct post *p, struct buf *out)
+{
+	enum err e = save_head(p, out);
+
+	for (size_t i = 0; i < p->contact_count && e == ERR_OK; i++)
+		e = contact_save(p->contacts[i], out, STATE_BYTES_MAX);
+	return e;
+}
+
+static enum err
+load_head(struct post *p, struct reader *r, uint32_t *contacts, struct diag *d)
+{
+	uint8_t network[32];
+	uint16_t mailbox;
+	enum err e = format_check(r, NULL, STATE_MAGIC, STATE_VERSION, "state", d);
+
+	if (e != ERR_OK)
+		return e;
+	reader_copy(r, network, sizeof(network));
+	mailbox = reader_u16(r);
+	reader_copy(r, p->identity_sk, 32);
+	p->next_contact = reader_u32(r);
+	p->last_message = reader_u64(r);
+	p->first_message = reader_u64(r);
+	p->epoch_block.round = reader_u64(r);
+	reader_copy(r, p->epoch_block.hash, 32);
+	reader_copy(r, p->epoch_block.signature, 64);
+	*contacts = reader_u32(r);
+	if (!reader_ok(r))
+		return diag_set(d, ERR_TRUNCATED, "state: truncated; restore a backup");
+	if (sodium_memcmp(network, p->cfg.network_id, sizeof(network)) != 0 ||
+	    mailbox != p->cfg.mailbox)
+		return diag_set(d, ERR_MALFORMED,
+		    "state: belongs to another network or mailbox than the charter here; "
+		    "use the directory's own charter");
+	return *contacts > POST_CONTACTS_MAX ? ERR_RANGE : ERR_OK;
+}
+
+/* A file whose chunks were still being stored when the program ended is dropped. */
+static enum err
+drop_unready(struct post *p, struct contact *c)
+{
+	for (size_t i = 0; i < c->outbox.message_count;) {
+		struct outbox_message *m = c->outbox.messages[i];
+		struct post_message info = m->info;
+		if (m->ready) {
+			i++;
+			continue;
+		}
+		enum err e = outbox_cancel(&c->outbox, info.id);
+		if (e == ERR_OK)
+			e = post_delete(p, &info);
+		if (e != ERR_OK)
+			return e;
+	}
+	return ERR_OK;
+}
+
+static enum err
+load_contact(struct post *p, struct reader *r)
+{
+	struct contact *c;
+	enum err e = contact_load(&c, r, p->cfg.rng);
+
+	if (e != ERR_OK)
+		return e;
+	p->contacts[p->contact_count++] = c;
+	return drop_unready(p, c);
+}
+
+enum err
+post_load(struct post **out, const struct post_config *cfg, const void *in, size_t n,
+    struct diag *d)
+{
+	struct post *p = post_alloc(cfg);
+	struct reader r;
+	uint32_t contacts;
+	enum err e;
+
+	if (p == NULL)
+		return ERR_MEMORY;
+	reader_init(&r, in, n);
+	e = load_head(p, &r, &contacts, d);
+	if (e == ERR_OK && crypto_scalarmult_base(p->identity_pk, p->identity_sk) != 0)
+		e = ERR_CRYPTO;
+	for (uint32_t i = 0; e == ERR_OK && i < contacts; i++)
+		e = load_contact(p, &r);
+	if (e == ERR_OK)
+		e = reader_end(&r);
+	if (e != ERR_OK) {
+		post_free(p);
+		return e;
+	}
+	*out = p;
+	return ERR_OK;
+}
+
+/* ---- contacts ---- */
+
+struct contact *
+post_contact(const struct post *p, uint32_t id)
+{
+	for (size_t i = 0; i < p->contact_count; i++)
+		if (p->contacts[i]->id == id)
+			return p->contacts[i];
+	return NULL;
+}
+
+void
+post_contact_describe(const struct post *p, const struct contact *c, struct post_contact *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->id = c->id;
+	memcpy(out->name, c->name, sizeof(out->name));
+	out->state = c->state;
+	out->verified = c->verified;
+	out->blocked = c->blocked;
+	out->mailbox = c->mailbox;
+	memcpy(out->identity, c->identity, sizeof(out->identity));
+	if (c->state != POST_INVITED)
+		invite_safety_number(out->safety_number, p->identity_pk, c->identity,
+		    p->cfg.network_id);
+	for (size_t i = 0; i < c->outbox.message_count; i++) {
+		if (c->outbox.messages[i]->info.state == POST_QUEUED)
+			out->queued++;
+		else
+			out->unacknowledged++;
+	}
+}
+
+size_t
+post_contact_count(const struct post *p)
+{
+	return p->contact_count;
+}
+
+void
+post_contact_at(const struct post *p, size_t i, struct post_contact *out)
+{
+	post_contact_describe(p, p->contacts[i], out);
+}
+
+static struct contact *
+find_by_name(const struct post *p, const char *name)
+{
+	for (size_t i = 0; i < p->contact_count; i++)
+		if (strcmp(p->contacts[i]->name, name) == 0)
+			return p->contacts[i];
+	return NULL;
+}
+
+enum err
+post_contact_find(const struct post *p, struct post_contact *out, const char *name)
+{
+	const struct contact *c;
+	char *end;
+
+	if (name[0] == '#') {
+		unsigned long id = strtoul(name + 1, &end, 10);
+		c = *end == '\0' && id <= UINT32_MAX ? post_contact(p, (uint32_t)id) : NULL;
+	} else {
+		c = find_by_name(p, name);
+	}
+	if (c == NULL)
+		return ERR_NOT_FOUND;
+	post_contact_describe(p, c, out);
+	return ERR_OK;
+}
+
+static enum err
+contact_add(struct post *p, struct contact **out, const char *name, struct diag *d)
+{
+	enum err e = contact_name_check(name, d);
+
+	if (e != ERR_OK)
+		return e;
+	if (find_by_name(p, name) != NULL)
+		return diag_set(d, ERR_EXISTS, "there is a contact \"%s\" already; choose another name",
+		    name);
+	if (p->contact_count == POST_CONTACTS_MAX)
+		return diag_set(d, ERR_FULL, "there are %d contacts already; remove one first",
+		    POST_CONTACTS_MAX);
+	*out = contact_new(p->next_contact, name);
+	return *out != NULL ? ERR_OK : ERR_MEMORY;
+}
+
+static void
+contact_keep(struct post *p, struct contact *c)
+{
+	p->contacts[p->contact_count++] = c;
+	p->next_contact++;
+	post_tell_contact(p, c);
+}
+
+static enum err
+fill_invite(struct post *p, struct contact *c, const struct chain_point *epoch_block,
+    int64_t expires_ms)
+{
+	struct invite *i = &c->invite;
+
+	memcpy(i->network_id, p->cfg.network_id, sizeof(i->network_id));
+	i->epoch_block = *epoch_block;
+	i->gateway = p->cfg.gateway;
+	i->mailbox = p->cfg.mailbox;
+	memcpy(i->identity, p->identity_pk, sizeof(i->identity));
+	rng_bytes(p->cfg.keys, i->psk, sizeof(i->psk));
+	rng_bytes(p->cfg.keys, c->one_time_sk, sizeof(c->one_time_sk));
+	i->expires_ms = expires_ms;
+	return crypto_scalarmult_base(i->one_time, c->one_time_sk) == 0 ? ERR_OK : ERR_CRYPTO;
+}
+
+static size_t
+open_invites(const struct post *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->contact_count; i++)
+		n += p->contacts[i]->state == POST_INVITED;
+	return n;
+}
+
+enum err
+post_invite(struct post *p, char text[static INVITE_TEXT_MAX], uint32_t *id, const char *name,
+    const struct chain_point *epoch_block, int64_t now_ms, int64_t expires_ms, struct diag *d)
+{
+	struct contact *c;
+	enum err e;
+
+	if (expires_ms <= now_ms)
+		return diag_set(d, ERR_RANGE, "the invitation would have expired already");
+	if (open_invites(p) >= POST_INVITES_MAX)
+		return diag_set(d, ERR_FULL,
+		    "%d invitations are open already; remove one that is not needed",
+		    POST_INVITES_MAX);
+	e = contact_add(p, &c, name, d);
+	if (e != ERR_OK)
+		return e;
+	e = fill_invite(p, c, epoch_block, expires_ms);
+	if (e == ERR_OK)
+		e = invite_encode(text, &c->invite);
+	if (e != ERR_OK) {
+		contact_free(c);
+		return e;
+	}
+	c->state = POST_INVITED;
+	*id = c->id;
+	contact_keep(p, c);
+	return ERR_OK;
+}
+
+/* Whether this invitation may be accepted here, now. */
+static enum err
+invite_check(const struct post *p, const struct invite *i, int64_t now_ms, struct diag *d)
+{
+	if (sodium_memcmp(i->network_id, p->cfg.network_id, 32) != 0)
+		return diag_set(d, ERR_MALFORMED,
+		    "this invitation is for another network than this directory's charter");
+	if (i->expires_ms <= now_ms)
+		return diag_set(d, ERR_TIMEOUT, "this invitation has expired; ask for a new one");
+	if (sodium_memcmp(i->identity, p->identity_pk, 32) == 0)
+		return diag_set(d, ERR_USAGE,
+		    "this is your own invitation; give it to the person you want to reach");
+	if (i->gateway != p->cfg.gateway || i->mailbox >= p->cfg.params.mailboxes)
+		return diag_set(d, ERR_MALFORMED,
+		    "this invitation names a gateway or mailbox that the charter does not have");
+	for (size_t k = 0; k < p->contact_count; k++)
+		if (p->contacts[k]->state != POST_INVITED &&
+		    sodium_memcmp(p->contacts[k]->identity, i->identity, 32) == 0)
+			return diag_set(d, ERR_EXISTS, "you have this contact already, as \"%s\"",
+			    p->contacts[k]->name);
+	return ERR_OK;
+}
+
+static void
+own_answer(const struct post *p, const struct contact *c, struct invite_answer *out)
+{
+	memcpy(out->own_identity_sk, p->identity_sk, 32);
+	memcpy(out->own_identity_pk, p->identity_pk, 32);
+	out->own_mailbox = p->cfg.mailbox;
+	memcpy(out->f, c->f, 32);
+}
+
+static enum err
+begin_answering(struct post *p, struct contact *c, const struct invite *i)
+{
+	struct invite_secrets secrets;
+	struct invite_answer answer;
+	enum err e;
+
+	c->state = POST_ANSWERING;
+	c->invite = *i;
+	c->mailbox = i->mailbox;
+	memcpy(c->identity, i->identity, sizeof(c->identity));
+	rng_bytes(p->cfg.keys, c->f, sizeof(c->f));
+	own_answer(p, c, &answer);
+	e = invite_answer_secrets(&secrets, i, &answer);
+	if (e == ERR_OK)
+		e = contact_set_streams(c, &secrets, p->cfg.rng);
+	sodium_memzero(&secrets, sizeof(secrets));
+	sodium_memzero(&answer, sizeof(answer));
+	return e;
+}
+
+enum err
+post_accept(struct post *p, uint32_t *id, const char *name, const char *text, int64_t now_ms,
+    struct diag *d)
+{
+	struct invite i;
+	struct contact *c;
+	enum err e = invite_decode(&i, text, d);
+
+	if (e == ERR_OK)
+		e = invite_check(p, &i, now_ms, d);
+	if (e == ERR_OK)
+		e = contact_add(p, &c, name, d);
+	if (e == ERR_OK) {
+		e = begin_answering(p, c, &i);
+		if (e == ERR_OK) {
+			*id = c->id;
+			contact_keep(p, c);
+		} else {
+			contact_free(c);
+			(void)diag_set(d, e, "this invitation's keys are not valid; ask for a new one");
+		}
+	}
+	sodium_memzero(&i, sizeof(i));
+	return e;
+}
+
+enum err
+post_rename(struct post *p, uint32_t id, const char *name, struct diag *d)
+{
+	struct contact *c = post_contact(p, id), *other = find_by_name(p, name);
+	enum err e = contact_name_check(name, d);
+
+	if (c == NULL)
+		return ERR_NOT_FOUND;
+	if (e != ERR_OK)
+		return e;
+	if (other != NULL && other != c)
+		return diag_set(d, ERR_EXISTS, "there is a contact \"%s\" already; choose another name",
+		    name);
+	memset(c->name, 0, sizeof(c->name));
+	memcpy(c->name, name, strlen(name));
+	post_tell_contact(p, c);
+	return ERR_OK;
+}
+
+enum err
+post_set_verified(struct post *p, uint32_t id, bool verified)
+{
+	struct contact *c = post_contact(p, id);
+
+	if (c == NULL)
+		return ERR_NOT_FOUND;
+	if (c->state == POST_INVITED)
+		return ERR_STATE;
+	c->verified = verified;
+	post_tell_contact(p, c);
+	return ERR_OK;
+}
+
+enum err
+post_set_blocked(struct post *p, uint32_t id, bool blocked)
+{
+	struct contact *c = post_contact(p, id);
+
+	if (c == NULL)
+		return ERR_NOT_FOUND;
+	c->blocked = blocked;
+	post_tell_contact(p, c);
+	return ERR_OK;
+}
+
+/* Fragments that came of messages which now will never be whole. */
+static enum err
+delete_partials(struct post *p, const struct contact *c)
+{
+	struct post_write key;
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < c->inbox.partial_count; i++) {
+		const struct inbox_partial *m = &c->inbox.partials[i];
+		for (uint32_t k = 0; k < m->of && e == ERR_OK; k++) {
+			if ((m->have[k / 8] >> (k % 8) & 1) == 0)
+				continue;
+			post_key_in(&key, c->id, m->type, m->number, k);
+			e = post_put(p, &key, NULL, 0);
+		}
+	}
+	return e;
+}
+
+enum err
+post_remove(struct post *p, uint32_t id)
+{
+	enum err e = ERR_OK;
+	size_t i = 0;
+
+	while (i < p->contact_count && p->contacts[i]->id != id)
+		i++;
+	if (i == p->contact_count)
+		return ERR_NOT_FOUND;
+	struct contact *c = p->contacts[i];
+	for (size_t k = 0; k < c->outbox.message_count && e == ERR_OK; k++)
+		e = post_delete(p, &c->outbox.messages[k]->info);
+	if (e == ERR_OK)
+		e = delete_partials(p, c);
+	if (e != ERR_OK)
+		return e;
+	p->contacts[i] = p->contacts[--p->contact_count];
+	if (p->choice_contact == id)
+		p->choice = POST_CHOICE_NONE;
+	post_tell_contact(p, c);
+	contact_free(c);
+	return ERR_OK;
+}
+
+/* ---- small things ---- */
+
+int64_t
+post_minute(int64_t ms)
+{
+	return ms - ms % 60000;
+}
+
+void
+post_set_epoch_block(struct post *p, const struct record_epoch_block *b)
+{
+	p->epoch_block = *b;
+}
+
+uint64_t
+post_first_message(const struct post *p)
+{
+	return p->first_message;
+}
+
+void
+post_set_first_message(struct post *p, uint64_t id)
+{
+	p->first_message = id;
+}
+
+uint64_t
+post_last_message(const struct post *p)
+{
+	return p->last_message;
+}

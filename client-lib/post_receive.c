@@ -1,0 +1,235 @@
+#include "config.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client-lib/post_state.h"
+#include "common/base/secret.h"
+
+/* ---- what a record brought ---- */
+
+static enum err
+store_fragment(struct post *p, const struct contact *c, const struct record_header *h,
+    const uint8_t *content)
+{
+	struct post_write key;
+
+	post_key_in(&key, c->id, h->type, h->message, h->fragment);
+	return post_put(p, &key, content, h->length);
+}
+
+static void
+describe_partial(const struct contact *c, const struct inbox_partial *m, int64_t now_ms,
+    struct post_message *out)
+{
+	*out = (struct post_message){ .id = m->id,
+		.contact = c->id,
+		.incoming = true,
+		.file = m->type == RECORD_FILE,
+		.state = POST_DELIVERED,
+		.time_ms = post_minute(now_ms),
+		.peer_number = m->number,
+		.size = m->size,
+		.done = m->got,
+		.of = m->of };
+	memcpy(out->hash, m->hash, sizeof(out->hash));
+	memcpy(out->name, m->name, sizeof(out->name));
+}
+
+/* A file is known by an id from its first fragment on, so that its progress shows. */
+static enum err
+file_progress(struct post *p, const struct contact *c, struct inbox_partial *m, int64_t now_ms)
+{
+	struct post_news news = { .kind = POST_NEWS_PROGRESS, .contact = c->id };
+
+	if (m->type != RECORD_FILE || m->got == m->of)
+		return ERR_OK;
+	if (m->id == 0)
+		m->id = ++p->last_message;
+	describe_partial(c, m, now_ms, &news.message);
+	post_tell(p, &news);
+	return post_put_message(p, &news.message);
+}
+
+/* Show every message whose turn has come. */
+static enum err
+show_ready(struct post *p, struct contact *c, int64_t now_ms)
+{
+	const struct inbox_partial *m;
+	struct post_news news = { .kind = POST_NEWS_MESSAGE, .contact = c->id };
+	enum err e = ERR_OK;
+
+	while (e == ERR_OK && inbox_ready(&c->inbox, &m, now_ms, p->cfg.params.retention_ms)) {
+		describe_partial(c, m, now_ms, &news.message);
+		if (news.message.id == 0)
+			news.message.id = ++p->last_message;
+		e = post_put_message(p, &news.message);
+		if (e == ERR_OK) {
+			inbox_shown(&c->inbox, m);
+			post_tell(p, &news);
+		}
+	}
+	return e;
+}
+
+static enum err
+take_content(struct post *p, struct contact *c, const struct record_header *h,
+    const uint8_t *content, int64_t now_ms)
+{
+	enum inbox_verdict verdict;
+	enum err e = inbox_take(&c->inbox, &verdict, h, content, now_ms);
+
+	if (e != ERR_OK || verdict == INBOX_BEYOND)
+		return e;
+	inbox_owe(&c->inbox, &p->cfg.params, p->cfg.rng, now_ms);
+	if (verdict != INBOX_NEW)
+		return ERR_OK;
+	e = store_fragment(p, c, h, content);
+	if (e == ERR_OK)
+		e = file_progress(p, c, inbox_find(&c->inbox, h->type, h->message), now_ms);
+	return e == ERR_OK ? show_ready(p, c, now_ms) : e;
+}
+
+static enum err
+take_plaintext(struct post *p, struct contact *c, const uint8_t *plaintext, int64_t now_ms)
+{
+	struct post_changed changed = { p, c };
+	struct record_header h;
+	const uint8_t *content;
+
+	/* authentic but malformed: the peer's program is broken; nothing to tell it */
+	if (record_decode(&h, &content, plaintext, p->cfg.params.record_size) != ERR_OK)
+		return ERR_OK;
+	if (c->state == POST_ANSWERING) {
+		contact_establish(c);
+		post_tell_contact(p, c);
+	}
+	outbox_acknowledge(&c->outbox, &h.ack, post_message_changed, &changed);
+	if (h.type == RECORD_ACK || c->blocked)
+		return ERR_OK;
+	return take_content(p, c, &h, content, now_ms);
+}
+
+/* ---- finding whose record it is ---- */
+
+static enum err
+try_stream(struct post *p, struct contact *c, const uint8_t *record, uint8_t *plaintext,
+    int64_t now_ms)
+{
+	enum err e;
+
+	if (c->reader == NULL)
+		return ERR_NOT_FOUND;
+	e = stream_open(c->reader, plaintext, NULL, record, p->cfg.params.record_size,
+	    now_ms + p->cfg.params.retention_ms);
+	return e == ERR_OK ? take_plaintext(p, c, plaintext, now_ms) : e;
+}
+
+static enum err
+try_invite(struct post *p, struct contact *c, const uint8_t *record)
+{
+	struct invite_secrets secrets;
+	struct invite_acceptor a;
+	enum err e;
+
+	if (c->state != POST_INVITED)
+		return ERR_NOT_FOUND;
+	e = invite_open(&a, &secrets, record, p->cfg.params.record_size, &c->invite, p->identity_sk,
+	    c->one_time_sk);
+	if (e == ERR_OK && a.mailbox >= p->cfg.params.mailboxes)
+		e = ERR_MALFORMED;
+	if (e == ERR_OK)
+		e = contact_set_streams(c, &secrets, p->cfg.rng);
+	sodium_memzero(&secrets, sizeof(secrets));
+	if (e != ERR_OK)
+		return e;
+	memcpy(c->identity, a.identity, sizeof(c->identity));
+	c->mailbox = a.mailbox;
+	contact_establish(c);
+	post_tell_contact(p, c);
+	return ERR_OK;
+}
+
+/* Only these end the reading of the journal; everything else is somebody else's record. */
+static bool
+fatal(enum err e)
+{
+	return e == ERR_MEMORY || e == ERR_FULL;
+}
+
+enum err
+post_record(struct post *p, const uint8_t *record, int64_t now_ms)
+{
+	uint8_t *plaintext = secret_new(record_plaintext_bytes(p->cfg.params.record_size));
+	enum err e = ERR_NOT_FOUND;
+
+	if (plaintext == NULL)
+		return ERR_MEMORY;
+	for (size_t i = 0; i < p->contact_count && e == ERR_NOT_FOUND; i++)
+		e = try_stream(p, p->contacts[i], record, plaintext, now_ms);
+	for (size_t i = 0; i < p->contact_count && e == ERR_NOT_FOUND; i++)
+		e = try_invite(p, p->contacts[i], record);
+	secret_free(plaintext);
+	return fatal(e) ? e : ERR_OK;
+}
+
+/* ---- blocks and time ---- */
+
+/*
+ * Journal time that passed between two verified blocks. Blocks are at most 30 s
+ * apart, so more than a minute means that rounds are missing here: those do
+ * not count, whatever they held.
+ */
+static int64_t
+passed(struct post *p, int64_t round_start_ms)
+{
+	int64_t most = params_scaled(&p->cfg.params, 60000), d = 0;
+
+	if (most < 2 * p->cfg.params.round_ms)
+		most = 2 * p->cfg.params.round_ms;
+	if (p->clock_runs && round_start_ms > p->last_round_ms)
+		d = round_start_ms - p->last_round_ms;
+	if (!p->clock_runs || round_start_ms > p->last_round_ms)
+		p->last_round_ms = round_start_ms;
+	p->clock_runs = true;
+	return d > most ? 0 : d;
+}
+
+enum err
+post_block(struct post *p, const struct block *b, int64_t round_start_ms, int64_t now_ms)
+{
+	int64_t d = passed(p, round_start_ms);
+
+	for (size_t i = 0; i < p->contact_count; i++) {
+		struct contact *c = p->contacts[i];
+		struct post_changed changed = { p, c };
+		if (c->state == POST_ANSWERING)
+			(void)outbox_sealing_block(&c->answering, b, d, now_ms);
+		outbox_block(&c->outbox, b, d, now_ms, post_message_changed, &changed);
+	}
+	return ERR_OK;
+}
+
+void
+post_tick(struct post *p, int64_t now_ms)
+{
+	p->slot++;
+	for (size_t i = 0; i < p->contact_count; i++) {
+		struct contact *c = p->contacts[i];
+		struct post_changed changed = { p, c };
+		if (c->reader != NULL)
+			stream_reader_expire(c->reader, now_ms);
+		outbox_tick(&c->outbox, &p->cfg.params, now_ms, post_message_changed, &changed);
+		post_note_failure(p, show_ready(p, c, now_ms));
+		if (c->inbox.ack_owed && c->inbox.ack_due_ms == 0)
+			inbox_owe(&c->inbox, &p->cfg.params, p->cfg.rng, now_ms);
+	}
+	/* an invitation that nobody answered is forgotten with its secrets */
+	for (size_t i = 0; i < p->contact_count;) {
+		struct contact *c = p->contacts[i];
+		if (c->state != POST_INVITED || now_ms < c->invite.expires_ms ||
+		    post_remove(p, c->id) != ERR_OK)
+			i++;
+	}
+}

@@ -1,0 +1,68 @@
+/*
+ * What the files of the post share: its state and its two queues. Internal to
+ * post.c, post_send.c, post_receive.c and post_archive.c.
+ */
+#ifndef CLIENT_LIB_POST_STATE_H
+#define CLIENT_LIB_POST_STATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "client-lib/contact.h"
+#include "client-lib/post.h"
+
+/* What post_next chose, and what post_seal made of it. */
+enum post_choice { POST_CHOICE_NONE, POST_CHOICE_ANSWER, POST_CHOICE_RECORD, POST_CHOICE_ACK };
+
+struct post {
+	struct post_config cfg;
+	uint8_t identity_sk[32], identity_pk[32];
+	struct contact *contacts[POST_CONTACTS_MAX];
+	size_t contact_count;
+	uint32_t next_contact;
+	uint64_t last_message, first_message;
+
+	uint64_t slot, bulk_slot; /* slots of this run; the last that carried bulk */
+	size_t turn;		  /* fairness: where the next search begins */
+
+	enum post_choice choice; /* chosen by post_next */
+	uint32_t choice_contact;
+	struct outbox_pick pick;
+	enum post_choice sealed; /* sealed, neither sent nor unsent yet */
+	uint32_t sealed_contact;
+	uint64_t sealed_number;
+	bool sealed_bulk;
+
+	bool clock_runs; /* last_round_ms is set */
+	int64_t last_round_ms;
+	struct record_epoch_block epoch_block;
+
+	struct post_write *writes;
+	size_t write_count, write_room;
+	enum err failure; /* a write that was lost for want of memory, told by post_take_writes */
+	struct post_news *news;
+	size_t news_head, news_count, news_room;
+};
+
+struct contact *post_contact(const struct post *p, uint32_t id);
+void post_contact_describe(const struct post *p, const struct contact *c, struct post_contact *out);
+
+/* Queue an archive write (data copied) or, with data NULL, a deletion. ERR_MEMORY. */
+RST_MUST_USE enum err post_put(struct post *p, const struct post_write *key, const void *data,
+    size_t n);
+RST_MUST_USE enum err post_put_message(struct post *p, const struct post_message *m);
+/* Where no error can be returned: post_take_writes returns it. */
+void post_note_failure(struct post *p, enum err e);
+/* News never fail: without memory the oldest is dropped (the archive has the truth). */
+void post_tell(struct post *p, const struct post_news *n);
+void post_tell_contact(struct post *p, const struct contact *c);
+/* The outbox_changed callback; arg is a struct post_changed. */
+struct post_changed {
+	struct post *post;
+	const struct contact *contact;
+};
+void post_message_changed(void *arg, const struct outbox_message *m);
+/* Times on disk are coarse: rounded down to the minute. */
+int64_t post_minute(int64_t ms);
+
+#endif
