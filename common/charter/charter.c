@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/charter/nodeline.h"
 #include "common/charter/timing.h"
+#include "common/config/value.h"
 #include "common/crypto/hash.h"
 
 struct charter *
@@ -132,6 +132,12 @@ link_ok(const uint8_t link[static 32])
 	return crypto_scalarmult(out, scalar, link) == 0;
 }
 
+static bool
+address_ok(const char address[static CHARTER_ADDRESS_MAX])
+{
+	return memchr(address, '\0', CHARTER_ADDRESS_MAX) != NULL && config_address(address) == ERR_OK;
+}
+
 static enum err
 check_node(const struct charter *c, const struct charter_node *n, struct diag *d)
 {
@@ -149,8 +155,8 @@ check_node(const struct charter *c, const struct charter_node *n, struct diag *d
 		return diag_set(d, ERR_CRYPTO, "node %u: its identity is not an Ed25519 key", n->number);
 	if (!link_ok(n->link))
 		return diag_set(d, ERR_CRYPTO, "node %u: its link key is of low order", n->number);
-	if (!nodeline_address_ok(n->address) ||
-	    (n->role == CHARTER_GATEWAY && !nodeline_address_ok(n->entrance)))
+	if (!address_ok(n->address) ||
+	    (n->role == CHARTER_GATEWAY && !address_ok(n->entrance)))
 		return diag_set(d, ERR_MALFORMED, "node %u: an address is not host:port, [IPv6]:port or "
 		    "unix:/path", n->number);
 	return ERR_OK;

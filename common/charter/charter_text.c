@@ -15,8 +15,8 @@
 
 #include "common/base/civil.h"
 #include "common/base/encode.h"
-#include "common/charter/literal.h"
 #include "common/charter/nodeline.h"
+#include "common/config/value.h"
 #include "common/crypto/hash.h"
 
 #define MAGIC "restante-charter "
@@ -275,13 +275,15 @@ static uint32_t
 take_count(struct parser *ps, const char *key, uint32_t min, uint32_t max)
 {
 	const char *value = demand(ps, key);
-	uint64_t v = 0;
+	int64_t v = 0;
+	enum err e;
 
 	if (value == NULL)
 		return 0;
-	if (!literal_count(&v, value))
+	e = config_integer(&v, value);
+	if (e == ERR_MALFORMED)
 		fail(ps, ERR_MALFORMED, "%s is not a whole number", key);
-	else if (v < min || v > max)
+	else if (e != ERR_OK || v < (int64_t)min || v > (int64_t)max)
 		fail(ps, ERR_RANGE, "%s must be %" PRIu32 " to %" PRIu32, key, min, max);
 	advance(ps);
 	return (uint32_t)v;
@@ -305,12 +307,12 @@ static void
 parse_format(struct parser *ps)
 {
 	const char *number = ps->line + strlen(MAGIC);
-	uint64_t format;
+	int64_t format;
 
 	if (ps->err != ERR_OK)
 		return;
 	if (ps->ended || strncmp(ps->line, MAGIC, strlen(MAGIC)) != 0 ||
-	    !literal_count(&format, number) || format == 0)
+	    config_integer(&format, number) != ERR_OK || format <= 0)
 		fail(ps, ERR_MALFORMED, "not a charter: it begins with \"" MAGIC "%d\"", FORMAT);
 	else if (format > FORMAT)
 		fail(ps, ERR_VERSION,
@@ -382,38 +384,53 @@ parse_params(struct parser *ps, struct params *p)
 	}
 }
 
+/* The digits at *s and one space after them; *s moves behind. */
+static bool
+next_number(uint32_t *out, const char **s, uint32_t max)
+{
+	size_t n = strspn(*s, "0123456789");
+	char digits[8];
+	int64_t v;
+
+	if (n >= sizeof(digits) || (*s)[n] != ' ')
+		return false;
+	memcpy(digits, *s, n);
+	digits[n] = '\0';
+	if (config_integer(&v, digits) != ERR_OK || v > max)
+		return false;
+	*out = (uint32_t)v;
+	*s += n + 1;
+	return true;
+}
+
 /* "NUMBER layer=L mix ..." or "NUMBER gateway ..." */
 static void
 parse_node(struct parser *ps, struct charter_node *out, unsigned layers, const char *value)
 {
-	char number[8], layer[4] = "";
+	uint32_t number = 0, layer = layers;
+	bool layered = false;
 	struct diag why;
-	uint64_t n, l = layers;
 	enum err e;
-	int used = 0;
 
-	if (sscanf(value, "%7[0-9] %n", number, &used) != 1 || used == 0 ||
-	    !literal_count(&n, number) || n == 0 || n > UINT16_MAX) {
+	if (!next_number(&number, &value, UINT16_MAX) || number == 0) {
 		fail(ps, ERR_MALFORMED, "a node begins with its number, 1 to %u", UINT16_MAX);
 		return;
 	}
-	value += used;
-	if (sscanf(value, "layer=%3[0-9] %n", layer, &used) == 1) {
-		value += used;
-		if (!literal_count(&l, layer) || l >= layers) {
-			fail(ps, ERR_RANGE, "node %s: layers go from 0 to %u", number, layers - 1);
+	if (strncmp(value, "layer=", 6) == 0) {
+		layered = true;
+		value += 6;
+		if (!next_number(&layer, &value, layers - 1)) {
+			fail(ps, ERR_RANGE, "node %u: layers go from 0 to %u", number, layers - 1);
 			return;
 		}
 	}
 	e = nodeline_parse_body(out, value, &why);
-	if (e != ERR_OK) {
-		fail(ps, e, "node %s: %s", number, why.text);
-		return;
-	}
-	if ((out->role == CHARTER_MIX) != (layer[0] != '\0'))
-		fail(ps, ERR_MALFORMED, "node %s: a mix has a layer, a gateway has none", number);
-	out->number = (uint16_t)n;
-	out->layer = (uint8_t)l;
+	if (e != ERR_OK)
+		fail(ps, e, "node %u: %s", number, why.text);
+	else if ((out->role == CHARTER_MIX) != layered)
+		fail(ps, ERR_MALFORMED, "node %u: a mix has a layer, a gateway has none", number);
+	out->number = (uint16_t)number;
+	out->layer = (uint8_t)layer;
 }
 
 static void

@@ -6,45 +6,11 @@
 #include <string.h>
 
 #include "common/base/encode.h"
-#include "common/charter/literal.h"
+#include "common/config/value.h"
 
 #define HEAD "restante-node "
 #define VERSION "1 "
 #define FIELD_BYTES (CHARTER_ADDRESS_MAX + 16)
-
-/* ---- addresses ---- */
-
-#define HOST_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-."
-#define IPV6_CHARS "0123456789abcdefABCDEF:."
-
-static bool
-port_ok(const char *s)
-{
-	uint64_t port;
-
-	return literal_count(&port, s) && port >= 1 && port <= 65535;
-}
-
-bool
-nodeline_address_ok(const char *s)
-{
-	size_t n = strlen(s), host;
-
-	if (n >= CHARTER_ADDRESS_MAX)
-		return false;
-	if (strncmp(s, "unix:/", 6) == 0) {
-		for (const char *p = s; *p != '\0'; p++)
-			if (*p <= 0x20 || *p > 0x7e)
-				return false;
-		return s[6] != '\0';
-	}
-	if (s[0] == '[') {
-		host = strspn(s + 1, IPV6_CHARS);
-		return host > 1 && strncmp(s + 1 + host, "]:", 2) == 0 && port_ok(s + host + 3);
-	}
-	host = strspn(s, HOST_CHARS);
-	return host > 0 && s[host] == ':' && port_ok(s + host + 1);
-}
 
 /* ---- print ---- */
 
@@ -108,7 +74,8 @@ address_field(char out[static CHARTER_ADDRESS_MAX], const char **s, const char *
 {
 	char text[FIELD_BYTES];
 
-	if (!field(text, s, name) || !nodeline_address_ok(text))
+	if (!field(text, s, name) || strlen(text) >= CHARTER_ADDRESS_MAX ||
+	    config_address(text) != ERR_OK)
 		return false;
 	memcpy(out, text, strlen(text) + 1);
 	return true;
@@ -159,7 +126,7 @@ nodeline_parse_body(struct charter_node *out, const char *body, struct diag *d)
 enum err
 nodeline_parse(struct charter_node *out, const char *line, struct diag *d)
 {
-	uint64_t version;
+	int64_t version;
 	char number[8];
 	size_t n;
 
@@ -172,7 +139,7 @@ nodeline_parse(struct charter_node *out, const char *line, struct diag *d)
 		return diag_set(d, ERR_MALFORMED, "the node line's version is not a number");
 	memcpy(number, line, n);
 	number[n] = '\0';
-	if (!literal_count(&version, number) || version == 0)
+	if (config_integer(&version, number) != ERR_OK || version <= 0)
 		return diag_set(d, ERR_MALFORMED, "the node line's version is not a number");
 	if (version > 1)
 		return diag_set(d, ERR_VERSION, HEAD "%s: made by a newer version of restante; update "

@@ -27,10 +27,4 @@ void nodeline_print_body(char out[static NODELINE_BYTES], const struct charter_n
 RST_MUST_USE enum err nodeline_parse_body(struct charter_node *out, const char *body,
     struct diag *d);
 
-/*
- * Whether s is an address: "host:port", "[IPv6]:port" with a port from 1 to
- * 65535, or "unix:/absolute/path"; no spaces, shorter than CHARTER_ADDRESS_MAX.
- */
-bool nodeline_address_ok(const char *s);
-
 #endif

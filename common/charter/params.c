@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "common/charter/literal.h"
+#include "common/config/value.h"
 
 #define SECOND_MS ((int64_t)1000)
 #define MINUTE_MS (60 * SECOND_MS)
@@ -17,6 +17,7 @@
 #define FIELD(f) offsetof(struct params, f), sizeof(((struct params *)NULL)->f)
 #define STRATEGY_ROW "strategy"
 #define STRATEGY_COUNT_MAX 1000000
+#define SHARE_ONE 1000000u /* a share is counted in millionths */
 
 static const struct param_info table[] = {
 	{ "suite", PARAM_COUNT, FIELD(suite), ONION_SUITE_X25519, ONION_SUITE_X25519, "1",
@@ -145,7 +146,7 @@ static void
 number_print(char out[static PARAMS_VALUE_BYTES], const struct param_info *row, int64_t v)
 {
 	if (row->type == PARAM_DURATION)
-		literal_duration_print(out, v);
+		config_duration_text(out, v);
 	else
 		(void)snprintf(out, PARAMS_VALUE_BYTES, "%" PRId64, v);
 }
@@ -154,21 +155,22 @@ static enum err
 number_set(struct params *p, const struct param_info *row, const char *value, struct diag *d)
 {
 	char min[PARAMS_VALUE_BYTES], max[PARAMS_VALUE_BYTES];
-	uint64_t count = 0;
 	int64_t v = 0;
+	enum err e;
 
 	if (row->type == PARAM_DURATION) {
-		if (!literal_duration(&v, value))
+		e = config_duration(&v, value);
+		if (e == ERR_MALFORMED)
 			return diag_set(d, ERR_MALFORMED,
 			    "%s is not a duration: write a whole number and ms, s, min, h or d, such "
 			    "as %s", row->name, row->standard);
 	} else {
-		if (!literal_count(&count, value))
+		e = config_integer(&v, value);
+		if (e == ERR_MALFORMED)
 			return diag_set(d, ERR_MALFORMED, "%s is not a whole number such as %s",
 			    row->name, row->standard);
-		v = (int64_t)count;
 	}
-	if (v < row->min || v > row->max) {
+	if (e != ERR_OK || v < row->min || v > row->max) {
 		number_print(min, row, row->min);
 		number_print(max, row, row->max);
 		return diag_set(d, ERR_RANGE, "%s is out of range: choose a value from %s to %s",
@@ -176,6 +178,43 @@ number_set(struct params *p, const struct param_info *row, const char *value, st
 	}
 	field_store(p, row, v);
 	return ERR_OK;
+}
+
+/* ---- shares: "0.6", "1", at most six decimals ---- */
+
+static bool
+share_parse(uint32_t *ppm, const char *s)
+{
+	uint32_t v = 0, unit = SHARE_ONE;
+
+	if (strcmp(s, "1") == 0) {
+		*ppm = SHARE_ONE;
+		return true;
+	}
+	if (strncmp(s, "0.", 2) != 0)
+		return false;
+	for (s += 2; *s != '\0'; s++) {
+		unit /= 10;
+		if (unit == 0 || *s < '0' || *s > '9')
+			return false;
+		v += (uint32_t)(*s - '0') * unit;
+	}
+	*ppm = v;
+	return v > 0;
+}
+
+static void
+share_print(char out[static PARAMS_VALUE_BYTES], uint32_t ppm)
+{
+	size_t n;
+
+	(void)snprintf(out, PARAMS_VALUE_BYTES, "%u.%06u", ppm / SHARE_ONE, ppm % SHARE_ONE);
+	n = strlen(out);
+	while (out[n - 1] == '0')
+		n--;
+	if (out[n - 1] == '.')
+		n--;
+	out[n] = '\0';
 }
 
 /* ---- strategies: a name and its parameters in a fixed order ---- */
@@ -195,7 +234,7 @@ static const struct strategy_form {
 static void
 strategy_print(char out[static PARAMS_VALUE_BYTES], const struct strategy *s)
 {
-	char share[LITERAL_BYTES];
+	char share[PARAMS_VALUE_BYTES];
 
 	switch (s->kind) {
 	case STRATEGY_THRESHOLD:
@@ -208,8 +247,8 @@ strategy_print(char out[static PARAMS_VALUE_BYTES], const struct strategy *s)
 		(void)snprintf(out, PARAMS_VALUE_BYTES, "timed-pool min=%" PRIu32, s->pool_min);
 		return;
 	case STRATEGY_TIMED_DYNAMIC_POOL:
-		literal_share_print(share, s->rate_ppm);
-		(void)snprintf(out, PARAMS_VALUE_BYTES, "timed-dynamic-pool min=%" PRIu32 " rate=%s",
+		share_print(share, s->rate_ppm);
+		(void)snprintf(out, PARAMS_VALUE_BYTES, "timed-dynamic-pool min=%" PRIu32 " rate=%.8s",
 		    s->pool_min, share);
 		return;
 	}
@@ -239,9 +278,10 @@ next_count(uint32_t *out, const char **s, const char *name, uint32_t min)
 {
 	char word[PARAMS_VALUE_BYTES];
 	size_t n = strlen(name);
-	uint64_t v;
+	int64_t v;
 
-	if (!next_word(word, s) || strncmp(word, name, n) != 0 || !literal_count(&v, word + n))
+	if (!next_word(word, s) || strncmp(word, name, n) != 0 ||
+	    config_integer(&v, word + n) != ERR_OK)
 		return false;
 	if (v < min || v > STRATEGY_COUNT_MAX)
 		return false;
@@ -255,8 +295,7 @@ next_share(uint32_t *ppm, const char **s, const char *name)
 	char word[PARAMS_VALUE_BYTES];
 	size_t n = strlen(name);
 
-	return next_word(word, s) && strncmp(word, name, n) == 0 && literal_share(ppm, word + n) &&
-	    *ppm > 0;
+	return next_word(word, s) && strncmp(word, name, n) == 0 && share_parse(ppm, word + n);
 }
 
 static bool
@@ -410,7 +449,7 @@ dynamic_pool(const struct strategy *s, double arrivals)
 	if ((double)n < arrivals || n == 0)
 		n++;
 	by_min = n + s->pool_min;
-	by_rate = (n * LITERAL_SHARE_ONE + s->rate_ppm - 1) / s->rate_ppm;
+	by_rate = (n * SHARE_ONE + s->rate_ppm - 1) / s->rate_ppm;
 	if (n == 1) /* at least one goes, however low the rate */
 		return (double)by_min;
 	return (double)(by_min > by_rate ? by_min : by_rate);
