@@ -70,7 +70,9 @@ struct conn_events {
 	void (*drained)(void *arg);
 	/*
 	 * Ended by the peer, the system or a limit; call conn_free, now or later.
-	 * Comes once at most, and no other callback follows.
+	 * Comes once at most, and no other callback follows. why: ERR_CLOSED (by
+	 * the peer), ERR_NOT_FOUND (nobody listens there), ERR_TIMEOUT, ERR_FULL
+	 * (in_max), ERR_MEMORY, ERR_IO.
 	 */
 	void (*closed)(void *arg, enum err why);
 };
@@ -137,7 +139,10 @@ RST_MUST_USE enum err workq_add(struct workq *q, void (*run)(void *arg), void (*
     void *arg);
 /* Jobs added and not yet done. */
 size_t workq_backlog(const struct workq *q);
-/* Run every queued job and its done callback, then end the threads. Blocks. */
+/*
+ * Run every queued job and its done callback, then end the threads. Blocks. Not
+ * from within a done callback of q. NULL is a no-op.
+ */
 void workq_free(struct workq *q);
 
 /*
