@@ -1,0 +1,111 @@
+/*
+ * A node's links to other nodes: those it dials and those it accepts.
+ * docs/protocol.md, "Links: Noise and frames" and "Mixing" (batch numbers).
+ *
+ * Who dials whom follows from the charter: a mix dials every mix of the next
+ * layer, and the gateway; the gateway dials every mix of layer 0. Both directions
+ * of a link have frames of the size of the acceptor's layer.
+ *
+ * Batch numbers: every batch that a node sends to a peer has a number, durable
+ * before the first packet of the batch leaves. When a link opens each side tells
+ * the highest number it had from the other. A node that reads a higher figure
+ * than it ever gave out runs on old state, and must sit the epoch out.
+ *
+ * Runs on the loop's thread; numbers are written on the disk's queue, which must
+ * be freed before this object: its last callbacks still come here.
+ */
+#ifndef MIX_LINKS_H
+#define MIX_LINKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/disk.h"
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "common/base/rng.h"
+#include "common/charter/charter.h"
+#include "common/net/loop.h"
+
+#define LINKS_IDLE_MS 15000	      /* an idle frame when nothing else was sent for so long */
+#define LINKS_SILENT_MS (4 * LINKS_IDLE_MS) /* a peer silent for so long is gone */
+#define LINKS_HANDSHAKE_MS 20000
+#define LINKS_BACKOFF_MIN_MS 250
+#define LINKS_BACKOFF_MAX_MS 30000
+
+struct links;
+
+struct links_events {
+	/* A packet of our layer, valid during the call. */
+	void (*packet)(void *arg, uint16_t from, uint32_t epoch, uint8_t *packet);
+	/* ANNOUNCEMENT_BYTES, not yet verified; NULL: ignored. */
+	void (*announcement)(void *arg, uint16_t from, const uint8_t *announcement);
+	/* The packets since the last one were this batch. May be NULL. */
+	void (*batch)(void *arg, uint16_t from, uint64_t number);
+	/* A link that we dialled (to), or accepted (from), came up or was lost. May be NULL. */
+	void (*state)(void *arg, uint16_t peer, bool dialled, bool up);
+	/* The peer has seen batches of ours that we do not know of. Comes once per link. */
+	void (*rolled_back)(void *arg, uint16_t peer);
+};
+
+struct links_config {
+	struct loop *loop;
+	const struct charter *charter; /* borrowed */
+	uint16_t own;		       /* our number in the charter */
+	const uint8_t *link_sk;	       /* X25519, 32 bytes in secret memory, borrowed */
+	const char *listen;	       /* where to accept; NULL: our address in the charter */
+	struct disk *disk;
+	struct workq *queue; /* one thread, the disk's only user */
+	const struct rng *rng, *keys;
+	struct log *log;
+	size_t queue_max; /* packets that wait for one peer, at most */
+};
+
+/*
+ * Load the batch numbers (blocks); nothing is dialled yet. ERR_NOT_FOUND if the
+ * charter lacks us, ERR_MALFORMED for a damaged file, ERR_VERSION, ERR_IO.
+ */
+RST_MUST_USE enum err links_open(struct links **out, const struct links_config *cfg,
+    const struct links_events *events, void *arg, struct diag *d);
+/* Listen and dial. ERR_BUSY, ERR_USAGE with a sentence. */
+RST_MUST_USE enum err links_start(struct links *k, struct diag *d);
+/* Accept and read nothing any more; what is queued goes on leaving. */
+void links_stop_accepting(struct links *k);
+/* Close everything at once and free. */
+void links_free(struct links *k);
+
+/*
+ * Queue a packet (copied; its size is that of the peer's layer) or an announcement
+ * for a peer that we dial. It waits while the link is down. ERR_NOT_FOUND for
+ * another peer, ERR_FULL at queue_max, ERR_MEMORY.
+ */
+RST_MUST_USE enum err links_send_packet(struct links *k, uint16_t to, uint32_t epoch,
+    const uint8_t *packet);
+RST_MUST_USE enum err links_send_announcement(struct links *k, uint16_t to,
+    const uint8_t *announcement);
+
+typedef void links_done_cb(void *arg, enum err e);
+
+/*
+ * Number the next batch, to every node of the next layer: durable when done comes
+ * (on the loop, never from inside the call). Also saves the numbers received. After a
+ * failure no number was given. ERR_BUSY while one is under way, ERR_MEMORY.
+ */
+RST_MUST_USE enum err links_commit(struct links *k, links_done_cb *done, void *arg);
+/* Behind the packets of a batch that links_commit numbered: say that it is complete. */
+void links_end_batch(struct links *k);
+
+/*
+ * Whether a roll-back was noticed for which this epoch is to be sat out; durable
+ * before the links_commit after it succeeds.
+ */
+bool links_sits_out(const struct links *k, uint32_t epoch);
+
+bool links_is_up(const struct links *k, uint16_t peer);
+/* Frames that still wait to leave, over all links. */
+size_t links_unsent(const struct links *k);
+/* Packets dropped because a queue was full. */
+uint64_t links_dropped(const struct links *k);
+
+#endif

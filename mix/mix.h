@@ -1,0 +1,79 @@
+/*
+ * A mix: links, unwrap, pool, replay sets, epoch keys and sheets wired together
+ * on a loop. No global state; runs on the real loop and in the virtual world.
+ * docs/protocol.md, "Mixing".
+ *
+ *   links -> intake -> unwrap -> pool -> (flush) -> commit -> links
+ *
+ * The pool lives in memory only. A packet leaves after its replay tag and the
+ * number of its batch are on disk.
+ */
+#ifndef MIX_MIX_H
+#define MIX_MIX_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/disk.h"
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "common/base/rng.h"
+#include "common/charter/charter.h"
+#include "common/net/loop.h"
+#include "mix/unwrap.h"
+
+struct mix;
+
+struct mix_config {
+	struct loop *loop;
+	struct disk *disk;
+	const struct charter *charter; /* borrowed */
+	uint16_t number;	       /* ours in the charter */
+	const uint8_t *identity_sk;    /* Ed25519, 64 bytes in secret memory, borrowed */
+	const uint8_t *link_sk;	       /* X25519, 32 bytes in secret memory, borrowed */
+	const char *listen;	       /* NULL: our address in the charter */
+	const char *entrance;	       /* NULL: the gateway's entrance in the charter */
+	const struct rng *rng;	       /* draws of the protocol: pool, jitter, paths */
+	const struct rng *keys;	       /* key material */
+	struct log *log;
+	unsigned threads;	       /* for unwrapping, at least 1 */
+};
+
+/* Why packets were dropped before they were unwrapped, or after. */
+struct mix_status {
+	uint32_t epoch;		/* now */
+	bool has_sheet;		/* of this epoch */
+	bool sits_out;		/* this epoch: rolled back, or two sheets */
+	size_t held;		/* packets in memory, wherever they are */
+	size_t pooled;		/* of these in the pool */
+	uint64_t received;	/* packets from links */
+	uint64_t released;	/* packets handed to links */
+	uint64_t flushes;	/* batches released, empty ones too */
+	uint64_t failed_commits; /* disk refused; retried */
+	uint64_t dropped_epoch;	/* unknown epoch, or no sheet for it */
+	uint64_t dropped_full;	/* beyond pool_max */
+	uint64_t dropped_out;	/* discarded because the epoch is sat out */
+	uint64_t dropped_link;	/* next node's queue was full */
+	struct unwrap_counts unwrapped;
+};
+
+/*
+ * Load the state (blocks), listen, dial, open the sessions. Errors with a
+ * sentence. The disk is only used by this mix until mix_free.
+ */
+RST_MUST_USE enum err mix_new(struct mix **out, const struct mix_config *cfg, struct diag *d);
+
+/*
+ * Stop accepting; nothing is released any more that was not committed before.
+ * stopped comes on the loop, never from inside the call, when what was released
+ * has left, or after linger_ms.
+ */
+void mix_stop(struct mix *m, int64_t linger_ms, void (*stopped)(void *arg), void *arg);
+
+/* Finish what is being written, wipe keys and packets, free. */
+void mix_free(struct mix *m);
+
+void mix_get_status(const struct mix *m, struct mix_status *out);
+
+#endif

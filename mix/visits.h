@@ -1,0 +1,44 @@
+/*
+ * A mix's own visits to the gateway: three anonymous sessions through the front
+ * door, by the clients' law. Their slots carry notes; what they bring (blocks and
+ * sheets) is verified as a client does and handed to sheets.h.
+ * docs/protocol.md, "Mixing".
+ */
+#ifndef MIX_VISITS_H
+#define MIX_VISITS_H
+
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "common/base/rng.h"
+#include "common/charter/charter.h"
+#include "common/journal/chain.h"
+#include "common/net/loop.h"
+#include "mix/sheets.h"
+
+#define VISITS_COUNT 3
+
+struct visits;
+
+struct visits_config {
+	struct loop *loop;
+	const struct charter *charter; /* borrowed */
+	const char *entrance;	       /* where the gateway's clients enter */
+	struct chain *chain;	       /* that segments belong to, borrowed */
+	struct sheets *sheets;
+	const struct rng *rng, *keys;
+	struct log *log;
+};
+
+struct visits_status {
+	uint64_t notes_sent, blocks, sheets, refused;
+	unsigned live; /* sessions of the current hour that are open */
+};
+
+/* Open the sessions. ERR_MEMORY, ERR_USAGE. */
+RST_MUST_USE enum err visits_new(struct visits **out, const struct visits_config *cfg);
+void visits_free(struct visits *v);
+void visits_get_status(const struct visits *v, struct visits_status *out);
+
+#endif
