@@ -45,8 +45,8 @@ map_shift(struct inbox *in)
 	bool lowest = (in->map[0] & 1) != 0;
 
 	for (size_t i = 0; i < sizeof(in->map); i++) {
-		uint8_t carry = i + 1 < sizeof(in->map) ? (uint8_t)(in->map[i + 1] << 7) : 0;
-		in->map[i] = (uint8_t)(in->map[i] >> 1 | carry);
+		uint8_t above = i + 1 < sizeof(in->map) ? in->map[i + 1] : 0;
+		in->map[i] = (uint8_t)(in->map[i] >> 1 | above << 7);
 	}
 	in->next_missing++;
 	return lowest;
