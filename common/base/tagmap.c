@@ -37,14 +37,19 @@ hash_of(const struct tagmap *m, const uint8_t tag[static TAG_BYTES])
 	return load_u64(h) | (uint64_t)1 << 63; /* never 0 */
 }
 
+static bool
+holds(const struct slot *s, uint64_t hash, const uint8_t tag[static TAG_BYTES])
+{
+	return s->hash == hash && memcmp(s->tag, tag, TAG_BYTES) == 0; /* public: see tagmap.h */
+}
+
 /* The slot that holds tag, or the empty one where it belongs. */
 static size_t
 slot_of(const struct tagmap *m, uint64_t hash, const uint8_t tag[static TAG_BYTES])
 {
 	size_t i = (size_t)hash & m->mask;
 
-	while (m->slots[i].hash != 0 &&
-	    (m->slots[i].hash != hash || memcmp(m->slots[i].tag, tag, TAG_BYTES) != 0))
+	while (m->slots[i].hash != 0 && !holds(&m->slots[i], hash, tag))
 		i = (i + 1) & m->mask;
 	return i;
 }
