@@ -16,6 +16,9 @@
 #include "common/net/loop.h"
 
 #define LINK_HASH_BYTES NOISE_HASH_BYTES
+/* The first message of every pattern fits, and Noise's limit is kept. */
+#define LINK_FRAME_MIN 80
+#define LINK_FRAME_MAX (NOISE_MESSAGE_MAX - NOISE_TAG_BYTES)
 
 struct link;
 
@@ -29,7 +32,12 @@ struct link_events {
 	void (*frame)(void *arg, uint8_t *plain, size_t n);
 	/* Everything queued has left; may be NULL. */
 	void (*drained)(void *arg);
-	/* Ended: peer, system, bad frame (ERR_CRYPTO), time-out. link_free must follow. */
+	/*
+	 * Ended: by the peer or the system (as conn_events.closed), a bad byte
+	 * (ERR_CRYPTO; ERR_MALFORMED if the peer's own handshake payload is not
+	 * zero), a time-out. The connection is closed and the keys are wiped;
+	 * link_free must follow, now or later. Comes once at most.
+	 */
 	void (*down)(void *arg, enum err why);
 };
 
@@ -38,9 +46,10 @@ struct link_config {
 	bool initiator;
 	uint8_t network_id[32]; /* prologue */
 	const uint8_t *own_sk, *own_pk, *peer_pk; /* as in noise.h; copied */
-	size_t send_bytes, receive_bytes; /* plain frame sizes; + 16 on the wire */
+	/* Plain frame sizes, LINK_FRAME_MIN to LINK_FRAME_MAX; + 16 on the wire. */
+	size_t send_bytes, receive_bytes;
 	size_t out_frames_max;	/* frames queued at most */
-	int64_t handshake_ms;	/* give up after */
+	int64_t handshake_ms;	/* give up after, connecting included */
 	int64_t idle_ms;	/* give up when no frame came for so long; 0: never */
 	const struct rng *keys;
 };
@@ -55,6 +64,7 @@ RST_MUST_USE enum err link_accept(struct link **out, struct loop *l, struct conn
 RST_MUST_USE enum err link_send(struct link *k, const uint8_t *plain);
 size_t link_unsent_frames(const struct link *k);
 bool link_is_up(const struct link *k);
+/* Stop and resume taking frames (back-pressure); a paused link is never idle. */
 void link_pause(struct link *k, bool paused);
 /* The handshake hash, once up. */
 const uint8_t *link_hash(const struct link *k);
@@ -71,11 +81,12 @@ void link_finish(struct link *k, int64_t linger_ms);
 struct link_candidate {
 	uint16_t node;
 	uint8_t peer_pk[32];
-	size_t send_bytes, receive_bytes; /* all candidates of one listener: equal wire size */
+	size_t send_bytes, receive_bytes; /* override those of cfg */
 };
 /*
- * Accept with n candidates (copied); *chosen in `up` by link_peer(). All must
- * share the same receive size. ERR_CRYPTO by `down` if none fits.
+ * Accept with n candidates (copied); from `up` on, link_peer() says which. All
+ * must share the same receive size. Every candidate is tried on every first
+ * message, so that the time says nothing. ERR_CRYPTO by `down` if none fits.
  */
 RST_MUST_USE enum err link_accept_any(struct link **out, struct loop *l, struct conn *c,
     const struct link_config *cfg, const struct link_candidate *candidates, size_t n,
