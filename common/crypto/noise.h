@@ -35,7 +35,7 @@ struct noise_config {
 
 struct noise; /* a handshake; lives in secret memory */
 
-/* Start a handshake; copies what it needs. ERR_USAGE for missing keys. */
+/* Start a handshake; copies what it needs. ERR_USAGE for missing or superfluous keys. */
 RST_MUST_USE enum err noise_new(struct noise **out, const struct noise_config *c);
 void noise_free(struct noise *n);
 
@@ -44,11 +44,17 @@ size_t noise_overhead(const struct noise *n);
 /* Whose turn it is. */
 bool noise_to_write(const struct noise *n);
 bool noise_done(const struct noise *n);
-/* Write the next message: out has noise_overhead() + len bytes. */
+/*
+ * Write the next message: out has noise_overhead() + len bytes. ERR_STATE out of
+ * turn, ERR_RANGE beyond NOISE_MESSAGE_MAX; ERR_CRYPTO (the peer's key is
+ * degenerate) ends the handshake.
+ */
 RST_MUST_USE enum err noise_write(struct noise *n, uint8_t *out, const void *payload, size_t len);
 /*
  * Read the next message of len bytes; payload (len - overhead bytes) is filled
- * on success. ERR_CRYPTO ends the handshake: only noise_free may follow.
+ * on success, zeroed or untouched otherwise. ERR_STATE out of turn; ERR_CRYPTO
+ * (also for a length that no message of the pattern has) ends the handshake: only
+ * noise_free may follow.
  */
 RST_MUST_USE enum err noise_read(struct noise *n, uint8_t *payload, const uint8_t *msg, size_t len);
 
@@ -59,16 +65,22 @@ struct noise_cipher {
 };
 
 /*
- * After noise_done(): the ciphers for sending and receiving and, if wanted
- * (may be NULL), the handshake hash.
+ * After noise_done(), once: the ciphers for sending and receiving and, if wanted
+ * (may be NULL), the handshake hash of NOISE_HASH_BYTES. ERR_STATE otherwise.
  */
 RST_MUST_USE enum err noise_split(struct noise *n, struct noise_cipher *send,
     struct noise_cipher *receive, uint8_t *hash);
 
-/* out = len + NOISE_TAG_BYTES bytes; ERR_STATE when the counter is used up. */
+/*
+ * out = len + NOISE_TAG_BYTES bytes; may equal in. ERR_STATE when the counter is
+ * used up, ERR_RANGE beyond NOISE_MESSAGE_MAX.
+ */
 RST_MUST_USE enum err noise_encrypt(struct noise_cipher *c, uint8_t *out, const void *in,
     size_t len);
-/* in = len + NOISE_TAG_BYTES bytes; ERR_CRYPTO. out may equal in. */
+/*
+ * in = len + NOISE_TAG_BYTES bytes, out = len bytes; out may equal in. ERR_CRYPTO:
+ * out is zeroed and the counter stays. ERR_STATE, ERR_RANGE as above.
+ */
 RST_MUST_USE enum err noise_decrypt(struct noise_cipher *c, uint8_t *out, const uint8_t *in,
     size_t len);
 

@@ -39,7 +39,7 @@ struct onion_command {
 	enum onion_kind kind;
 	uint16_t mailbox;
 	uint8_t stamp[ONION_STAMP_BYTES];
-	const uint8_t *body; /* record_size bytes; NULL when building: zeros */
+	const uint8_t *body; /* record_size bytes; NULL when building a drop: zeros */
 };
 
 struct onion_geometry {
@@ -64,7 +64,9 @@ struct onion_hop {
 /*
  * Build a packet for hops[0..layers] (the last is the gateway) into out
  * (onion_packet_bytes(g, 0) bytes). keys is the source of key material.
- * ERR_CRYPTO if a hop's key is degenerate, ERR_USAGE for a bad command.
+ * ERR_CRYPTO if a hop's key is degenerate, ERR_USAGE for a command that the
+ * gateway would not parse or a deposit without a body, ERR_RANGE for a geometry
+ * outside the limits.
  */
 RST_MUST_USE enum err onion_build(uint8_t *out, const struct onion_geometry *g, uint32_t epoch,
     const uint8_t sheet_hash[static 32], const struct onion_hop *hops,
@@ -117,8 +119,9 @@ void onion_forget(struct onion_job *job);
 
 /*
  * Parse an opened gateway layer. ERR_MALFORMED if a reserved byte, the kind or
- * unused bytes are wrong (unused: the stamp and body of a drop, all of a note's
- * body past its first 8 bytes, its mailbox and stamp).
+ * unused bytes are wrong (unused: mailbox and stamp of a drop and of a note, the
+ * body of a drop, all of a note's body past its first 8 bytes). out->body borrows
+ * from inner.
  */
 RST_MUST_USE enum err onion_command_parse(struct onion_command *out,
     const struct onion_geometry *g, const uint8_t *inner);
