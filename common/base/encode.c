@@ -30,27 +30,41 @@ encode_base64_bytes(size_t len)
 	return len / 4 * 3 + len % 4 * 3 / 4;
 }
 
+/*
+ * What was read is written again and compared: libsodium takes upper-case
+ * hexadecimal, and its base64 of 1.0.18 takes bytes from 0x80 for characters.
+ */
+static int
+differs(char *back, const char *text, size_t len)
+{
+	int d = sodium_memcmp(back, text, len);
+
+	sodium_memzero(back, len);
+	return d;
+}
+
 static int
 hex_step(uint8_t *out, size_t n, const char *text, size_t len)
 {
 	char back[ENCODE_HEX_SIZE(STEP_BYTES)];
 	size_t got;
-	int bad = sodium_hex2bin(out, n, text, len, NULL, &got, NULL) != 0 || got != n;
 
-	if (!bad) { /* upper case is read by libsodium, but is not ours */
-		encode_hex(back, out, n);
-		bad = sodium_memcmp(back, text, len) != 0;
-		sodium_memzero(back, sizeof(back));
-	}
-	return bad;
+	if (sodium_hex2bin(out, n, text, len, NULL, &got, NULL) != 0 || got != n)
+		return -1;
+	encode_hex(back, out, n);
+	return differs(back, text, len);
 }
 
 static int
 base64_step(uint8_t *out, size_t n, const char *text, size_t len)
 {
+	char back[ENCODE_BASE64_SIZE(STEP_BYTES)];
 	size_t got;
 
-	return sodium_base642bin(out, n, text, len, NULL, &got, NULL, VARIANT) != 0 || got != n;
+	if (sodium_base642bin(out, n, text, len, NULL, &got, NULL, VARIANT) != 0 || got != n)
+		return -1;
+	encode_base64(back, out, n);
+	return differs(back, text, len);
 }
 
 /* Decode all steps; out may be NULL to check only. */
