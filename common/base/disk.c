@@ -40,7 +40,7 @@ name_ok(const char *name)
 	size_t n = strnlen(name, DISK_NAME_MAX + 1);
 
 	return n > 0 && n <= DISK_NAME_MAX && name[0] != '.' && strchr(name, '/') == NULL &&
-	    strcmp(name, "lock") != 0;
+	       strcmp(name, "lock") != 0;
 }
 
 enum err

@@ -45,8 +45,7 @@ struct disk *disk_new(const struct disk_ops *ops, void *ctx);
  * ours alone (ERR_USAGE). Takes the lock file `lock`; ERR_BUSY with a sentence
  * if another process holds it. What a crash left of disk_replace() is removed.
  */
-RST_MUST_USE enum err disk_open(struct disk **out, const char *path,
-    struct diag *d);
+RST_MUST_USE enum err disk_open(struct disk **out, const char *path, struct diag *d);
 
 /* A disk in memory, empty; NULL if there is no memory. */
 struct disk *disk_memory(void);
@@ -58,8 +57,7 @@ void disk_free(struct disk *k);
  * Read a whole file of at most max bytes into out (appended). ERR_NOT_FOUND,
  * ERR_RANGE if longer, ERR_IO.
  */
-RST_MUST_USE enum err disk_read(struct disk *k, struct buf *out,
-    const char *name, size_t max);
+RST_MUST_USE enum err disk_read(struct disk *k, struct buf *out, const char *name, size_t max);
 
 /*
  * Replace a file as a whole: temporary file, fsync, rename, fsync of the
@@ -67,15 +65,13 @@ RST_MUST_USE enum err disk_read(struct disk *k, struct buf *out,
  * The old content is then overwritten where the medium allows.
  * ERR_FULL for a full disk or quota, ERR_IO otherwise.
  */
-RST_MUST_USE enum err disk_replace(struct disk *k, const char *name,
-    const void *p, size_t n);
+RST_MUST_USE enum err disk_replace(struct disk *k, const char *name, const void *p, size_t n);
 
 /*
  * Append and fdatasync; creates the file (and syncs the directory) if absent.
  * On failure the file is cut back to its former length where possible.
  */
-RST_MUST_USE enum err disk_append(struct disk *k, const char *name,
-    const void *p, size_t n);
+RST_MUST_USE enum err disk_append(struct disk *k, const char *name, const void *p, size_t n);
 
 /* Cut to n bytes and sync. ERR_NOT_FOUND, ERR_RANGE if it is shorter already. */
 RST_MUST_USE enum err disk_truncate(struct disk *k, const char *name, size_t n);
@@ -90,7 +86,7 @@ RST_MUST_USE enum err disk_remove(struct disk *k, const char *name);
  * Call each for every file name until it returns non-zero; order undefined.
  * each must not change the disk. Directories and our own files are left out.
  */
-RST_MUST_USE enum err disk_list(struct disk *k,
-    int (*each)(void *arg, const char *name), void *arg);
+RST_MUST_USE enum err disk_list(
+    struct disk *k, int (*each)(void *arg, const char *name), void *arg);
 
 #endif

@@ -22,14 +22,14 @@ enum disk_fault_effect {
 };
 
 struct disk_fault {
-	uint64_t at;	  /* fail the at-th counted operation (from 1); 0: none */
-	enum err err;	  /* with this error */
-	bool forever;	  /* and every one after it, counted or not */
+	uint64_t at;      /* fail the at-th counted operation (from 1); 0: none */
+	enum err err;     /* with this error */
+	bool forever;     /* and every one after it, counted or not */
 	bool writes_only; /* count only replace, append, truncate and remove */
 	enum disk_fault_effect effect;
 	size_t keep;
 	/* kept by the disk */
-	uint64_t count;	 /* counted operations so far, failed ones included */
+	uint64_t count;  /* counted operations so far, failed ones included */
 	uint64_t failed; /* operations that failed on purpose */
 };
 

@@ -284,7 +284,7 @@ is_listed(const struct posix *x, const char *name)
 	struct stat st;
 
 	return name[0] != '.' && strcmp(name, LOCK_NAME) != 0 &&
-	    fstatat(x->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+	       fstatat(x->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
 }
 
 /* A stream of its own on the directory, so that positions are not shared. */
@@ -343,12 +343,12 @@ open_dir(struct posix *x, const char *path, struct diag *d)
 	int parent;
 
 	if (!created && errno != EEXIST)
-		return diag_set(d, ERR_IO, "cannot create the directory %s: %s", path,
-		    strerror(errno));
+		return diag_set(
+		    d, ERR_IO, "cannot create the directory %s: %s", path, strerror(errno));
 	x->dir = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (x->dir < 0 || fstat(x->dir, &st) != 0)
-		return diag_set(d, ERR_IO, "cannot open the directory %s: %s", path,
-		    strerror(errno));
+		return diag_set(
+		    d, ERR_IO, "cannot open the directory %s: %s", path, strerror(errno));
 	if (st.st_uid != geteuid())
 		return diag_set(d, ERR_USAGE,
 		    "the directory %s belongs to another user; chown it or choose another", path);
@@ -369,13 +369,13 @@ take_lock(struct posix *x, const char *path, struct diag *d)
 {
 	x->lock = openat(x->dir, LOCK_NAME, O_RDWR | O_CREAT | OPEN_FLAGS, 0600);
 	if (x->lock < 0)
-		return diag_set(d, ERR_IO, "cannot create the lock file %s/" LOCK_NAME ": %s",
-		    path, strerror(errno));
+		return diag_set(d, ERR_IO, "cannot create the lock file %s/" LOCK_NAME ": %s", path,
+		    strerror(errno));
 	if (flock(x->lock, LOCK_EX | LOCK_NB) == 0)
 		return ERR_OK;
 	if (errno == EWOULDBLOCK)
-		return diag_set(d, ERR_BUSY,
-		    "another process uses the directory %s; stop it first", path);
+		return diag_set(
+		    d, ERR_BUSY, "another process uses the directory %s; stop it first", path);
 	return diag_set(d, ERR_IO, "cannot lock %s/" LOCK_NAME ": %s", path, strerror(errno));
 }
 

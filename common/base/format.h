@@ -23,7 +23,6 @@ void format_put(struct writer *w, const char magic[static FORMAT_MAGIC_BYTES], u
  * version 0, ERR_VERSION for a newer version; the reader fails with it.
  */
 RST_MUST_USE enum err format_check(struct reader *r, uint16_t *version,
-    const char magic[static FORMAT_MAGIC_BYTES], uint16_t newest, const char *what,
-    struct diag *d);
+    const char magic[static FORMAT_MAGIC_BYTES], uint16_t newest, const char *what, struct diag *d);
 
 #endif

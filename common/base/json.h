@@ -30,8 +30,8 @@ struct json {
 	unsigned depth;
 	uint32_t objects;  /* bit i: level i is an object */
 	uint32_t nonempty; /* bit i: level i has a value */
-	bool keyed;	   /* a key waits for its value */
-	bool done;	   /* a whole value stands there */
+	bool keyed;        /* a key waits for its value */
+	bool done;         /* a whole value stands there */
 };
 
 /* Append one JSON value to out, which may grow to max bytes. */

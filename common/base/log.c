@@ -51,8 +51,8 @@ log_event(struct log *l, enum log_event e, uint64_t a, uint64_t b, uint64_t c)
 	civil_text(time, rounded_down(clock_wall_ms(l->clock)));
 	n = snprintf(line, sizeof(line), "%s %s %s", time, level_names[v->level], v->name);
 	for (size_t i = 0; i < COUNTERS && v->counters[i] != NULL; i++)
-		n += snprintf(line + n, sizeof(line) - (size_t)n, " %s=%" PRIu64, v->counters[i],
-		    values[i]);
+		n += snprintf(
+		    line + n, sizeof(line) - (size_t)n, " %s=%" PRIu64, v->counters[i], values[i]);
 	/* one call, so that lines of several threads do not mix */
 	(void)fprintf(l->out, "%s\n", line);
 	(void)fflush(l->out);

@@ -45,7 +45,8 @@ text_form(char *out, size_t size, const struct config_key *k, const char *what)
 	if (k->max > 0 && k->max < max)
 		max = k->max;
 	if (k->min > 0)
-		(void)snprintf(out, size, "%s of %" PRId64 " to %" PRId64 " bytes", what, k->min, max);
+		(void)snprintf(
+		    out, size, "%s of %" PRId64 " to %" PRId64 " bytes", what, k->min, max);
 	else if (max > 0)
 		(void)snprintf(out, size, "%s of at most %" PRId64 " bytes", what, max);
 	else
@@ -108,9 +109,9 @@ print_about(FILE *out, const char *prefix, const struct config_key *k)
 	char form[256], text[1024];
 
 	config_form(form, sizeof(form), k);
-	(void)snprintf(text, sizeof(text), "%s%s%s%s: %s.%s%s", k->help, k->unit != NULL ? " (" : "",
-	    k->unit != NULL ? k->unit : "", k->unit != NULL ? ")" : "", form,
-	    k->fallback == NULL ? " Required." : "", k->repeated ? " May be repeated." : "");
+	(void)snprintf(text, sizeof(text), "%s%s%s%s: %s.%s%s", k->help,
+	    k->unit != NULL ? " (" : "", k->unit != NULL ? k->unit : "", k->unit != NULL ? ")" : "",
+	    form, k->fallback == NULL ? " Required." : "", k->repeated ? " May be repeated." : "");
 	print_wrapped(out, prefix, text);
 }
 

@@ -84,7 +84,8 @@ refuse(const struct call *c, const char *fmt, ...)
 static void
 print_option(FILE *f, char letter, const char *name, const char *value, const char *help)
 {
-	int n = letter != 0 ? fprintf(f, "  -%c, --%s", letter, name) : fprintf(f, "      --%s", name);
+	int n =
+	    letter != 0 ? fprintf(f, "  -%c, --%s", letter, name) : fprintf(f, "      --%s", name);
 
 	if (value != NULL)
 		n += fprintf(f, "=%s", value);
@@ -120,8 +121,8 @@ print_commands(FILE *f, const struct program *p)
 {
 	(void)fprintf(f, "\nCommands (%s COMMAND --help says more):\n", p->name);
 	for (size_t i = 0; i < p->command_count; i++)
-		(void)fprintf(f, "  %-*s%s\n", HELP_COLUMN - 2, p->commands[i].name,
-		    p->commands[i].summary);
+		(void)fprintf(
+		    f, "  %-*s%s\n", HELP_COLUMN - 2, p->commands[i].name, p->commands[i].summary);
 }
 
 static void
@@ -133,7 +134,10 @@ print_help(const struct call *c)
 
 	(void)fprintf(c->out, "Usage: ");
 	print_name(c->out, c);
-	(void)fprintf(c->out, " [OPTIONS]%s%s\n", cmd == NULL ? " COMMAND" : cmd->operands != NULL ? " " : "",
+	(void)fprintf(c->out, " [OPTIONS]%s%s\n",
+	    cmd == NULL             ? " COMMAND"
+	    : cmd->operands != NULL ? " "
+				    : "",
 	    cmd != NULL && cmd->operands != NULL ? cmd->operands : "");
 	(void)fprintf(c->out, "%s.\n\nOptions:\n", is_own ? cmd->summary : p->summary);
 	if (!is_own)
@@ -141,8 +145,10 @@ print_help(const struct call *c)
 	if (cmd != NULL)
 		print_options(c->out, cmd->options);
 	if (!is_own && p->config != NULL) {
-		print_option(c->out, 0, "describe-config", NULL, "explain the configuration file and exit");
-		print_option(c->out, 0, "default-config", NULL, "print a configuration file and exit");
+		print_option(
+		    c->out, 0, "describe-config", NULL, "explain the configuration file and exit");
+		print_option(
+		    c->out, 0, "default-config", NULL, "print a configuration file and exit");
 	}
 	print_option(c->out, 'h', "help", NULL, "print this help and exit");
 	if (!is_own)
@@ -160,7 +166,7 @@ struct level {
 	int argc, at;
 	char **argv;
 	bool stop_at_operand; /* the command's own arguments begin there */
-	bool finished;	      /* --help and the like: nothing else is to be done */
+	bool finished;        /* --help and the like: nothing else is to be done */
 };
 
 static const struct config_key *

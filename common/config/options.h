@@ -23,10 +23,10 @@ enum options_exit {
 	OPTIONS_EXIT_OK = 0,
 	OPTIONS_EXIT_FAILURE = 1,
 	OPTIONS_EXIT_USAGE = 64,    /* the command line makes no sense */
-	OPTIONS_EXIT_DATA = 65,	    /* an input file is malformed */
+	OPTIONS_EXIT_DATA = 65,     /* an input file is malformed */
 	OPTIONS_EXIT_SOFTWARE = 70, /* no memory, no libsodium */
 	OPTIONS_EXIT_IO = 74,
-	OPTIONS_EXIT_BUSY = 75,	  /* try again later */
+	OPTIONS_EXIT_BUSY = 75,   /* try again later */
 	OPTIONS_EXIT_CONFIG = 78, /* the configuration makes no sense */
 };
 
@@ -37,9 +37,9 @@ struct command;
 struct call {
 	const struct program *program;
 	const struct command *command; /* NULL: the program has none */
-	const void *options;	       /* the struct of program->options */
-	const void *own;	       /* the struct of command->options */
-	char **operands;	       /* what is no option; NULL-terminated */
+	const void *options;           /* the struct of program->options */
+	const void *own;               /* the struct of command->options */
+	char **operands;               /* what is no option; NULL-terminated */
 	size_t operand_count;
 	FILE *out, *err;
 };
@@ -58,7 +58,7 @@ struct program {
 	const struct config_schema *options; /* may be NULL */
 	/* Keys of its configuration file, for --describe-config and --default-config. */
 	const struct config_schema *config; /* may be NULL */
-	const struct command *commands;	    /* if command_count is 0, only is run */
+	const struct command *commands;     /* if command_count is 0, only is run */
 	size_t command_count;
 	const struct command *only;
 };

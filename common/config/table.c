@@ -42,8 +42,8 @@ unknown_key(const struct config_schema *s, const char *key, struct diag *d)
 	const char *similar = config_similar(key, s->count, name_at, s);
 
 	if (similar != NULL)
-		return diag_set(d, ERR_NOT_FOUND, "unknown key '%s'; did you mean '%s'?", key,
-		    similar);
+		return diag_set(
+		    d, ERR_NOT_FOUND, "unknown key '%s'; did you mean '%s'?", key, similar);
 	return diag_set(d, ERR_NOT_FOUND, "unknown key '%s'; remove the line", key);
 }
 
@@ -162,8 +162,8 @@ set_key(void *target, const struct config_key *k, const char *value, struct diag
 }
 
 enum err
-config_set(void *target, const struct config_schema *s, const char *key, const char *value,
-    struct diag *d)
+config_set(
+    void *target, const struct config_schema *s, const char *key, const char *value, struct diag *d)
 {
 	const struct config_key *k = config_find(s, key);
 
@@ -320,8 +320,9 @@ check_required(const struct parse *p)
 		if (k->fallback != NULL || (p->seen >> i & 1) != 0)
 			continue;
 		config_form(form, sizeof(form), k);
-		return diag_set(p->d, ERR_NOT_FOUND, "%s: '%s' is missing; add a line '%s = ...', %s",
-		    p->file, k->name, k->name, form);
+		return diag_set(p->d, ERR_NOT_FOUND,
+		    "%s: '%s' is missing; add a line '%s = ...', %s", p->file, k->name, k->name,
+		    form);
 	}
 	return ERR_OK;
 }
@@ -335,8 +336,8 @@ config_parse(void *target, const struct config_schema *s, const char *file, cons
 
 	assert(s->count <= CONFIG_KEYS_MAX);
 	if (len > CONFIG_FILE_MAX)
-		return diag_set(d, ERR_FULL, "%s: the file is too large; %d bytes are allowed", file,
-		    CONFIG_FILE_MAX);
+		return diag_set(d, ERR_FULL, "%s: the file is too large; %d bytes are allowed",
+		    file, CONFIG_FILE_MAX);
 	p.copy = malloc(s->size);
 	if (p.copy == NULL)
 		return diag_set(d, ERR_MEMORY, "%s: out of memory", file);

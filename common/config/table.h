@@ -28,25 +28,25 @@
 #define CONFIG_KEYS_MAX 64    /* rows of a table */
 
 enum config_type {
-	CONFIG_BOOL,	 /* bool: "yes", "no" */
-	CONFIG_INTEGER,	 /* int64_t */
+	CONFIG_BOOL,     /* bool: "yes", "no" */
+	CONFIG_INTEGER,  /* int64_t */
 	CONFIG_DURATION, /* int64_t: milliseconds */
-	CONFIG_SIZE,	 /* int64_t: bytes */
-	CONFIG_STRING,	 /* char[size], as the following two */
-	CONFIG_PATH,	 /* absolute; empty if not given and not required */
-	CONFIG_ADDRESS,	 /* see config_address(); likewise */
-	CONFIG_ENUM,	 /* int or an enum: the number of the choice */
+	CONFIG_SIZE,     /* int64_t: bytes */
+	CONFIG_STRING,   /* char[size], as the following two */
+	CONFIG_PATH,     /* absolute; empty if not given and not required */
+	CONFIG_ADDRESS,  /* see config_address(); likewise */
+	CONFIG_ENUM,     /* int or an enum: the number of the choice */
 };
 
 struct config_key {
 	const char *name; /* [a-z0-9-]+ */
 	enum config_type type;
-	int64_t min, max; /* of a number; of the length of a string (max 0: as it fits) */
-	const char *fallback; /* the default as text; NULL: the key is required */
-	const char *unit;     /* for people: "PATH", "packets"; NULL: by type */
-	const char *help;     /* a sentence or a few words, without a full stop */
+	int64_t min, max;           /* of a number; of the length of a string (max 0: as it fits) */
+	const char *fallback;       /* the default as text; NULL: the key is required */
+	const char *unit;           /* for people: "PATH", "packets"; NULL: by type */
+	const char *help;           /* a sentence or a few words, without a full stop */
 	const char *const *choices; /* CONFIG_ENUM: NULL-terminated */
-	size_t offset, size;	    /* CONFIG_FIELD(struct, member) */
+	size_t offset, size;        /* CONFIG_FIELD(struct, member) */
 	/*
 	 * Instead of storing: take a value that passed the checks of its type. For
 	 * keys that may be repeated. Called again for an object that is thrown
@@ -86,8 +86,8 @@ RST_MUST_USE enum err config_parse(void *target, const struct config_schema *s, 
     const void *text, size_t len, struct diag *d);
 
 /* Read a file and parse it. ERR_NOT_FOUND, ERR_IO, and those of config_parse(). */
-RST_MUST_USE enum err config_load(void *target, const struct config_schema *s, const char *path,
-    struct diag *d);
+RST_MUST_USE enum err config_load(
+    void *target, const struct config_schema *s, const char *path, struct diag *d);
 
 /* A file with every key, its meaning and its default, as a start for one's own. */
 void config_print_defaults(FILE *out, const struct config_schema *s);

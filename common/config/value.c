@@ -113,8 +113,8 @@ unit_text(char out[static CONFIG_VALUE_BYTES], int64_t v, const struct unit *uni
 
 	while (i < n - 1 && v % units[i].factor != 0)
 		i++;
-	(void)snprintf(out, CONFIG_VALUE_BYTES, "%" PRId64 "%s", v / units[i].factor,
-	    units[i].name);
+	(void)snprintf(
+	    out, CONFIG_VALUE_BYTES, "%" PRId64 "%s", v / units[i].factor, units[i].name);
 }
 
 void
@@ -158,7 +158,8 @@ check_port(const char *s)
 enum err
 config_address(const char *s)
 {
-	static const char alnum[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+	static const char alnum[] =
+	    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 	size_t n;
 
 	if (strncmp(s, "unix:", 5) == 0)
@@ -208,8 +209,8 @@ distance(const char *a, const char *b)
 }
 
 const char *
-config_similar(const char *s, size_t n, const char *(*name)(const void *arg, size_t i),
-    const void *arg)
+config_similar(
+    const char *s, size_t n, const char *(*name)(const void *arg, size_t i), const void *arg)
 {
 	size_t least = SIMILAR_DISTANCE + 1;
 	const char *found = NULL;

@@ -40,7 +40,7 @@ void config_size_text(char out[static CONFIG_VALUE_BYTES], int64_t bytes);
  * Of the n names, the one that differs from s by at most two inserted, lost or
  * changed characters, or NULL: "did you mean ...?". name gives the i-th.
  */
-const char *config_similar(const char *s, size_t n, const char *(*name)(const void *arg, size_t i),
-    const void *arg);
+const char *config_similar(
+    const char *s, size_t n, const char *(*name)(const void *arg, size_t i), const void *arg);
 
 #endif
