@@ -68,7 +68,8 @@ struct client_events {
 /*
  * Load the state (blocking, before the loop runs) and start. ERR_* with a
  * sentence. client_free saves nothing more: what was not committed was not
- * promised.
+ * promised. Pending client_done and client_value callbacks come from within
+ * client_free, with ERR_CLOSED.
  */
 RST_MUST_USE enum err client_new(struct client **out, struct loop *l,
     const struct client_config *cfg, const struct client_events *events, void *arg,
@@ -83,13 +84,18 @@ void client_status(const struct client *c, struct client_status *out);
 struct post *client_post(struct client *c);
 typedef void client_done(void *arg, enum err e);
 RST_MUST_USE enum err client_commit(struct client *c, client_done *done, void *arg);
+/* How long own messages are kept; 0: for ever. */
+void client_set_retention(struct client *c, int64_t retention_ms);
 /* Latest verified epoch block for invitations; false if there is none yet. */
 bool client_epoch_block(const struct client *c, struct chain_point *out);
 /* Read one archive value off the loop; the bytes are valid during the call. */
 typedef void client_value(void *arg, enum err e, const uint8_t *p, size_t n);
 RST_MUST_USE enum err client_read(struct client *c, const struct post_write *key,
     client_value *cb, void *arg);
-/* Write archive values (chunks of a file) outside of the post's own; done when synced. */
+/*
+ * Write archive values (chunks of a file) outside of the post's own; done when
+ * synced. Takes w (post_writes_free), also on failure.
+ */
 RST_MUST_USE enum err client_write(struct client *c, struct post_write *w, size_t n,
     client_done *done, void *arg);
 
