@@ -63,7 +63,8 @@ RST_MUST_USE enum err replay_commit(struct replay *r, replay_done_cb *done, void
 /*
  * Destroy the sets of the epochs for which keep says false: memory at once, the
  * file through the queue. Call it again some time later: a file that could not
- * be removed, or a set that a commit is using, is then tried again.
+ * be removed, or a set that a commit is using, is then tried again. Pointers to
+ * destroyed sets are invalid: not while a batch that uses one is under way.
  */
 void replay_prune(struct replay *r, bool (*keep)(void *arg, uint32_t epoch), void *arg);
 
