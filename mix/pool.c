@@ -1,0 +1,154 @@
+#include "config.h"
+
+#include "mix/pool.h"
+
+#include <stdlib.h>
+
+#include "common/charter/timing.h"
+#include "mix/pool_strategy.h"
+
+#define FIRST_ROOM 64
+
+static const struct pool_strategy *
+strategy_of(enum strategy_kind kind)
+{
+	switch (kind) {
+	case STRATEGY_THRESHOLD:
+		return &pool_threshold;
+	case STRATEGY_TIMED:
+		return &pool_timed;
+	case STRATEGY_TIMED_POOL:
+		return &pool_timed_pool;
+	case STRATEGY_TIMED_DYNAMIC_POOL:
+		break;
+	}
+	return &pool_timed_dynamic_pool;
+}
+
+enum err
+pool_new(struct pool **out, const struct params *p, unsigned layer, int64_t now_ms)
+{
+	struct pool *k = calloc(1, sizeof(*k));
+
+	if (k == NULL)
+		return ERR_MEMORY;
+	k->strategy = strategy_of(p->strategy[layer].kind);
+	k->params = p->strategy[layer];
+	k->network = *p;
+	k->layer = layer;
+	k->strategy->arm(k, now_ms);
+	*out = k;
+	return ERR_OK;
+}
+
+void
+pool_free(struct pool *k)
+{
+	if (k == NULL)
+		return;
+	free(k->items);
+	free(k);
+}
+
+static enum err
+grow(struct pool *k)
+{
+	size_t room = k->room == 0 ? FIRST_ROOM : k->room * 2;
+	struct pool_item *items = realloc(k->items, room * sizeof(*items));
+
+	if (items == NULL)
+		return ERR_MEMORY;
+	k->items = items;
+	k->room = room;
+	return ERR_OK;
+}
+
+enum err
+pool_add(struct pool *k, uint32_t handle, uint32_t delay_ms, int64_t now_ms)
+{
+	enum err e = ERR_OK;
+
+	if (k->count >= k->network.pool_max)
+		return ERR_FULL;
+	if (k->count == k->room)
+		e = grow(k);
+	if (e != ERR_OK)
+		return e;
+	k->items[k->count++] = (struct pool_item){ handle, now_ms + delay_ms };
+	if (k->strategy->added != NULL)
+		k->strategy->added(k, now_ms);
+	return ERR_OK;
+}
+
+int64_t
+pool_due(const struct pool *k)
+{
+	return k->due_ms;
+}
+
+size_t
+pool_flush(struct pool *k, uint32_t *out, int64_t now_ms, const struct rng *rng)
+{
+	size_t n;
+
+	if (now_ms < k->due_ms)
+		return 0;
+	n = k->strategy->choose(k, now_ms, rng);
+	k->count -= n;
+	for (size_t i = 0; i < n; i++)
+		out[i] = k->items[k->count + i].handle;
+	rng_shuffle(rng, out, n, sizeof(out[0]));
+	k->strategy->arm(k, now_ms);
+	return n;
+}
+
+void
+pool_rearm(struct pool *k, int64_t now_ms)
+{
+	k->strategy->arm(k, now_ms);
+}
+
+size_t
+pool_drain(struct pool *k, uint32_t *out)
+{
+	size_t n = k->count;
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = k->items[i].handle;
+	k->count = 0;
+	return n;
+}
+
+size_t
+pool_count(const struct pool *k)
+{
+	return k->count;
+}
+
+const char *
+pool_strategy_name(const struct pool *k)
+{
+	return k->strategy->name;
+}
+
+/* ---- for the strategies ---- */
+
+size_t
+pool_choose_any(struct pool *k, size_t n, const struct rng *rng)
+{
+	/* A partial Fisher-Yates shuffle from the end. */
+	for (size_t left = k->count; left > k->count - n; left--) {
+		size_t i = rng_below(rng, (uint32_t)left);
+		struct pool_item chosen = k->items[i];
+
+		k->items[i] = k->items[left - 1];
+		k->items[left - 1] = chosen;
+	}
+	return n;
+}
+
+void
+pool_arm_round(struct pool *k, int64_t now_ms)
+{
+	k->due_ms = timing_next_flush(&k->network, k->layer, now_ms);
+}
