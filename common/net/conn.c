@@ -378,6 +378,7 @@ conn_finish(struct conn *c, int64_t linger_ms)
 	}
 	timer_after(c->linger, linger_ms);
 	c->finishing = true;
+	LIST_INSERT_HEAD(&c->loop->finishing, c, finishers);
 	c->adopted = true;
 	c->loop->ops->conn_kick(c);
 }
@@ -391,6 +392,8 @@ conn_free(struct conn *c)
 	c->state = CONN_ENDED;
 	timer_free(c->linger);
 	c->linger = NULL;
+	if (c->finishing)
+		LIST_REMOVE(c, finishers);
 	c->loop->ops->conn_detach(c);
 	if (c->busy == 0)
 		destroy(c);

@@ -39,6 +39,7 @@ struct conn {
 	uint8_t *given;
 	size_t given_len;
 	struct timer *linger; /* set by conn_finish */
+	LIST_ENTRY(conn) finishers;
 	enum conn_state state;
 	unsigned busy; /* depth of conn_* calls that run callbacks */
 	bool adopted;  /* somebody set callbacks */

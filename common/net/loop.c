@@ -15,11 +15,14 @@ loop_init(struct loop *l, const struct loop_ops *ops, const struct clock *clock,
     struct timerheap *timers)
 {
 	*l = (struct loop){.ops = ops, .clock = clock, .timers = timers};
+	LIST_INIT(&l->finishing);
 }
 
 void
 loop_release(struct loop *l)
 {
+	while (!LIST_EMPTY(&l->finishing))
+		conn_free(LIST_FIRST(&l->finishing));
 	free(l->watches);
 	l->watches = NULL;
 	l->watch_count = 0;

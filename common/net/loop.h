@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "common/base/clock.h"
 #include "common/base/err.h"
@@ -186,6 +187,7 @@ struct loop {
 	struct timerheap *timers; /* own, or one for many loops on one clock */
 	struct loop_watch *watches;
 	size_t watch_count;
+	LIST_HEAD(, conn) finishing; /* nobody else knows these any more */
 };
 
 /* First members of an implementation's listener and work queue. */
@@ -198,7 +200,10 @@ struct workq {
 
 void loop_init(struct loop *l, const struct loop_ops *ops, const struct clock *clock,
     struct timerheap *timers);
-/* Frees the list of watchers; the timers are their owner's. */
+/*
+ * Frees the connections that are still finishing and the list of watchers. To
+ * be called while the operations still work; the timers are their owner's.
+ */
 void loop_release(struct loop *l);
 /* Tell every watcher of a jump. */
 void loop_jumped(struct loop *l, int64_t delta_ms);

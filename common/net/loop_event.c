@@ -29,11 +29,11 @@ struct loop_signal {
 
 /* ---- turns ---- */
 
+static const struct timeval at_once = {0, 0};
+
 void
 loop_event_wake(struct loop_event *l)
 {
-	static const struct timeval at_once = {0, 0};
-
 	/*
 	 * An active event runs right behind those that are active now. From
 	 * within a turn that could go on for ever without a look at the
@@ -45,9 +45,15 @@ loop_event_wake(struct loop_event *l)
 		event_active(l->turn_event, EV_TIMEOUT, 0);
 }
 
-/* Set the timerfd to the earliest timer. */
+static void look_for_jump(struct loop_event *l);
+
+/*
+ * Have the earliest timer run when it is due. One that is due already, because
+ * it was armed with no delay, takes its turn behind the streams: on the
+ * timerfd, which comes before them, it could shut them out.
+ */
 static void
-arm_timer_fd(struct loop_event *l)
+arm_timers(struct loop_event *l)
 {
 	struct itimerspec at = {0};
 	int64_t due, wait;
@@ -55,34 +61,72 @@ arm_timer_fd(struct loop_event *l)
 	l->timers_stale = false;
 	if (timerheap_next(&l->timers, &due)) {
 		wait = due - clock_boot_ms(l->base.clock);
-		if (wait > 0) {
-			at.it_value.tv_sec = wait / 1000;
-			at.it_value.tv_nsec = wait % 1000 * 1000000;
-		} else {
-			at.it_value.tv_nsec = 1;
+		if (wait <= 0) {
+			(void)event_add(l->turn_event, &at_once);
+			return;
 		}
+		at.it_value.tv_sec = wait / 1000;
+		at.it_value.tv_nsec = wait % 1000 * 1000000;
 	}
 	(void)timerfd_settime(l->timer_fd, 0, &at, NULL);
+}
+
+/* Run what is due and was armed before `order`. */
+static void
+run_timers(struct loop_event *l, uint64_t order)
+{
+	struct timer *t;
+	int64_t due;
+
+	if (!timerheap_next(&l->timers, &due) || due > clock_boot_ms(l->base.clock))
+		return;
+	l->timers_stale = true;
+	look_for_jump(l);
+	while ((t = timerheap_pop(&l->timers, clock_boot_ms(l->base.clock), order)) != NULL)
+		t->cb(t->arg);
+}
+
+static void
+run_kicked(struct loop_event *l)
+{
+	struct conn_event *c;
+
+	while ((c = TAILQ_FIRST(&l->kicked)) != NULL && c->turn < l->turn) {
+		TAILQ_REMOVE(&l->kicked, c, kicks);
+		c->kicked = false;
+		conn_event_turn(c);
+	}
 }
 
 static void
 on_turn(evutil_socket_t fd, short what, void *arg)
 {
 	struct loop_event *l = arg;
-	struct conn_event *c;
+	uint64_t order = l->timers.next_order;
 
 	(void)fd;
 	(void)what;
 	l->turn++;
 	l->in_turn = true;
-	while ((c = TAILQ_FIRST(&l->kicked)) != NULL && c->turn < l->turn) {
-		TAILQ_REMOVE(&l->kicked, c, kicks);
-		c->kicked = false;
-		conn_event_turn(c);
-	}
+	run_kicked(l);
+	run_timers(l, order);
 	l->in_turn = false;
 	if (l->timers_stale)
-		arm_timer_fd(l);
+		arm_timers(l);
+}
+
+static void
+on_timer_fd(evutil_socket_t fd, short what, void *arg)
+{
+	struct loop_event *l = arg;
+	uint64_t ignored;
+
+	(void)what;
+	if (read(fd, &ignored, sizeof(ignored)) < 0 && errno == EAGAIN)
+		return;
+	l->timers_stale = true; /* no wake-up: they are armed below anyhow */
+	run_timers(l, l->timers.next_order);
+	arm_timers(l);
 }
 
 static void
@@ -174,26 +218,6 @@ on_clock_fd(evutil_socket_t fd, short what, void *arg)
 		return;
 	arm_clock_fd(l);
 	look_for_jump(l);
-}
-
-/* ---- timers ---- */
-
-static void
-on_timer_fd(evutil_socket_t fd, short what, void *arg)
-{
-	struct loop_event *l = arg;
-	uint64_t order = l->timers.next_order;
-	uint64_t ignored;
-	struct timer *t;
-
-	(void)what;
-	if (read(fd, &ignored, sizeof(ignored)) < 0 && errno == EAGAIN)
-		return;
-	l->timers_stale = true; /* no wake-up: the timerfd is set below anyhow */
-	look_for_jump(l);
-	while ((t = timerheap_pop(&l->timers, clock_boot_ms(l->base.clock), order)) != NULL)
-		t->cb(t->arg);
-	arm_timer_fd(l);
 }
 
 /* ---- signals ---- */
@@ -384,13 +408,13 @@ loop_event_free(struct loop *base)
 
 	if (base == NULL)
 		return;
+	loop_release(&l->base);
 	assert(TAILQ_EMPTY(&l->kicked));
 	free_signals(l);
 	free_event(l->turn_event, -1);
 	free_event(l->timer_event, l->timer_fd);
 	free_event(l->clock_event, l->clock_fd);
 	timerheap_release(&l->timers);
-	loop_release(&l->base);
 	if (l->scratch != NULL)
 		secret_wipe(l->scratch, LOOP_EVENT_READ_BYTES);
 	free(l->scratch);
