@@ -259,6 +259,20 @@ charter_check(const struct charter *c, struct diag *d)
 	return ERR_OK;
 }
 
+enum err
+charter_check_signatures(const struct charter *c, struct diag *d)
+{
+	if (c->signature_count < c->threshold)
+		return diag_set(d, ERR_SIGNATURE,
+		    "%zu of the authorities signed, but %u must: collect signatures with "
+		    "restante-charter sign and combine", c->signature_count, c->threshold);
+	if (c->former_signature_count < c->former_threshold)
+		return diag_set(d, ERR_SIGNATURE,
+		    "%zu of the predecessor's authorities signed, but %u must", c->former_signature_count,
+		    c->former_threshold);
+	return ERR_OK;
+}
+
 /* ---- succession ---- */
 
 static bool

@@ -112,6 +112,8 @@ int64_t charter_forecast_ms(const struct charter *c);
 RST_MUST_USE enum err charter_check_draft(const struct charter *c, struct diag *d);
 /* And of a whole charter: one gateway, no empty layer, enough authorities. */
 RST_MUST_USE enum err charter_check(const struct charter *c, struct diag *d);
+/* Whether as many have signed as the thresholds demand; ERR_SIGNATURE. */
+RST_MUST_USE enum err charter_check_signatures(const struct charter *c, struct diag *d);
 /*
  * Whether next may follow c: the same network, the next version, c's hash and
  * authorities, a later start, no node number with another identity or below

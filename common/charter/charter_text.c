@@ -413,7 +413,7 @@ parse_node(struct parser *ps, struct charter_node *out, unsigned layers, const c
 	enum err e;
 
 	if (!next_number(&number, &value, UINT16_MAX) || number == 0) {
-		fail(ps, ERR_MALFORMED, "a node begins with its number, 1 to %u", UINT16_MAX);
+		fail(ps, ERR_MALFORMED, "a node begins with its number, 1 to %d", UINT16_MAX);
 		return;
 	}
 	if (strncmp(value, "layer=", 6) == 0) {
@@ -524,21 +524,7 @@ parse_signatures(struct parser *ps, struct charter *c)
 		    ps->line);
 }
 
-static enum err
-check_thresholds(const struct charter *c, struct diag *d)
-{
-	if (c->signature_count < c->threshold)
-		return diag_set(d, ERR_SIGNATURE,
-		    "%zu of the authorities signed, but %u must: collect signatures with "
-		    "restante-charter sign and combine", c->signature_count, c->threshold);
-	if (c->former_signature_count < c->former_threshold)
-		return diag_set(d, ERR_SIGNATURE,
-		    "%zu of the predecessor's authorities signed, but %u must", c->former_signature_count,
-		    c->former_threshold);
-	return ERR_OK;
-}
-
-/* Allocate and parse; what charter_check and the thresholds say is not asked here. */
+/* Allocate and parse; what the checks of charter.h say is not asked here. */
 static enum err
 parse(struct charter **out, const void *text, size_t len, struct diag *d)
 {
@@ -594,7 +580,7 @@ charter_parse(struct charter **out, const void *text, size_t len, struct diag *d
 		return e;
 	e = charter_check(c, d);
 	if (e == ERR_OK)
-		e = check_thresholds(c, d);
+		e = charter_check_signatures(c, d);
 	if (e != ERR_OK) {
 		charter_free(c);
 		return e;

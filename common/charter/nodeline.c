@@ -9,7 +9,7 @@
 #include "common/config/value.h"
 
 #define HEAD "restante-node "
-#define VERSION "1 "
+#define FORMAT "1 "
 #define FIELD_BYTES (CHARTER_ADDRESS_MAX + 16)
 
 /* ---- print ---- */
@@ -30,11 +30,11 @@ nodeline_print_body(char out[static NODELINE_BYTES], const struct charter_node *
 void
 nodeline_print(char out[static NODELINE_BYTES], const struct charter_node *n)
 {
-	size_t head = strlen(HEAD VERSION);
+	size_t head = strlen(HEAD FORMAT);
 	char body[NODELINE_BYTES];
 
 	nodeline_print_body(body, n);
-	memcpy(out, HEAD VERSION, head);
+	memcpy(out, HEAD FORMAT, head);
 	memcpy(out + head, body, NODELINE_BYTES - head);
 	out[NODELINE_BYTES - 1] = '\0';
 }
