@@ -194,7 +194,7 @@ seals_make(struct seals *s, const struct onion_hop *hops, size_t n, uint32_t epo
     const uint8_t sheet_hash[static SHEET_HASH_BYTES], const struct rng *keys)
 {
 	uint8_t secret[ONION_HOPS_MAX][ONION_KEY_BYTES], shared[ONION_HOPS_MAX][32];
-	const uint8_t *scalars[ONION_HOPS_MAX], *points[ONION_HOPS_MAX];
+	const uint8_t *scalars[ONION_HOPS_MAX] = { NULL }, *points[ONION_HOPS_MAX] = { NULL };
 	bool ok[ONION_HOPS_MAX];
 	uint8_t info[INFO_BYTES];
 	enum err e = ERR_OK;
@@ -281,7 +281,7 @@ derive_chunk(struct onion_job *jobs, size_t n, uint8_t info[static INFO_BYTES],
     const struct onion_node_key *key)
 {
 	uint8_t shared[DERIVE_CHUNK][32];
-	const uint8_t *scalars[DERIVE_CHUNK], *points[DERIVE_CHUNK];
+	const uint8_t *scalars[DERIVE_CHUNK] = { NULL }, *points[DERIVE_CHUNK] = { NULL };
 	bool ok[DERIVE_CHUNK];
 
 	for (size_t i = 0; i < n; i++) {
