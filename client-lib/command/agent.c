@@ -1,0 +1,498 @@
+#include "config.h"
+
+#include "client-lib/command/agent.h"
+
+#include <event2/event.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client-lib/command/wire.h"
+#include "client-lib/invite.h"
+#include "common/base/secret.h"
+#include "common/net/loop_event.h"
+
+#define PEERS_MAX 64
+#define OUT_MAX ((size_t)8 << 20)
+
+struct agent;
+
+/* One command that is connected. */
+struct peer {
+	struct peer *next;
+	struct agent *agent;
+	struct conn *conn; /* NULL: gone; freed when `busy` calls have come back */
+	unsigned busy;
+	bool following;
+};
+
+struct agent {
+	struct event_base *base;
+	struct loop *loop;
+	struct listener *listener;
+	struct restante *r;
+	struct peer *peers;
+	size_t peer_count;
+};
+
+/* ---- answering ---- */
+
+static void
+answer(struct peer *p, const struct wire *m)
+{
+	struct buf b;
+
+	if (p->conn == NULL)
+		return;
+	buf_init(&b);
+	/* a peer that does not read its answers loses them, and its connection */
+	if (wire_encode(&b, m) != ERR_OK || conn_write(p->conn, b.data, b.len) != ERR_OK) {
+		conn_finish(p->conn, 0);
+		p->conn = NULL;
+	}
+	buf_release(&b);
+}
+
+static void
+answer_done(struct peer *p, int code)
+{
+	struct wire m = { .type = WIRE_DONE, .code = code };
+
+	m.text = code == RESTANTE_OK ? "" : restante_explain(p->agent->r);
+	if (code != RESTANTE_OK && m.text[0] == '\0')
+		m.text = restante_strerror(code);
+	m.text_len = strlen(m.text);
+	answer(p, &m);
+}
+
+static void
+peer_unlink(struct peer *p)
+{
+	struct peer **at = &p->agent->peers;
+
+	while (*at != p)
+		at = &(*at)->next;
+	*at = p->next;
+	p->agent->peer_count--;
+}
+
+static void
+peer_maybe_free(struct peer *p)
+{
+	if (p->conn != NULL || p->busy > 0)
+		return;
+	peer_unlink(p);
+	free(p);
+}
+
+/* restante_done callbacks: the last answer to a request. */
+static void
+on_done(void *arg, int code)
+{
+	struct peer *p = arg;
+
+	p->busy--;
+	answer_done(p, code);
+	peer_maybe_free(p);
+}
+
+/* A call that was made (its on_done follows) or failed (and then is answered here). */
+static void
+called(struct peer *p, int rc)
+{
+	if (rc == RESTANTE_OK)
+		p->busy++;
+	else
+		answer_done(p, rc);
+}
+
+/* ---- requests ---- */
+
+static void
+contact_name(const struct agent *a, uint32_t id, char name[static 64])
+{
+	struct restante_contact c;
+
+	name[0] = '\0';
+	for (size_t i = 0; restante_contact_at(a->r, i, &c) == RESTANTE_OK; i++)
+		if (c.id == id)
+			memcpy(name, c.name, 64);
+}
+
+static void
+do_status(struct peer *p)
+{
+	struct wire m = { .type = WIRE_IS_STATUS };
+	int rc = restante_status(p->agent->r, &m.status);
+
+	if (rc == RESTANTE_OK)
+		answer(p, &m);
+	answer_done(p, rc);
+}
+
+static void
+do_contacts(struct peer *p)
+{
+	struct wire m = { .type = WIRE_IS_CONTACT };
+
+	for (size_t i = 0; restante_contact_at(p->agent->r, i, &m.contact) == RESTANTE_OK; i++)
+		answer(p, &m);
+	answer_done(p, RESTANTE_OK);
+}
+
+/* An invitation waits for its commit: it must not be given away before it is durable. */
+struct inviting {
+	struct peer *peer;
+	char text[INVITE_TEXT_MAX];
+};
+
+static void
+on_invited(void *arg, int code)
+{
+	struct inviting *i = arg;
+	struct wire m = { .type = WIRE_IS_INVITATION, .text = i->text };
+
+	m.text_len = strlen(i->text);
+	if (code == RESTANTE_OK)
+		answer(i->peer, &m);
+	on_done(i->peer, code);
+	secret_free(i);
+}
+
+static void
+do_invite(struct peer *p, const struct wire *q)
+{
+	struct inviting *i = secret_new(sizeof(*i));
+	uint32_t seconds = q->number > UINT32_MAX ? UINT32_MAX : (uint32_t)q->number;
+	int rc = RESTANTE_E_MEMORY;
+
+	if (i != NULL) {
+		i->peer = p;
+		rc = restante_invite(p->agent->r, q->name, seconds, i->text, on_invited, i);
+	}
+	if (rc != RESTANTE_OK)
+		secret_free(i);
+	called(p, rc);
+}
+
+static void
+do_change(struct peer *p, const struct wire *q)
+{
+	struct restante *r = p->agent->r;
+	struct restante_contact c;
+	int rc = restante_contact_find(r, q->name, &c);
+
+	if (rc == RESTANTE_OK && q->number > WIRE_REMOVE)
+		rc = RESTANTE_E_INVALID;
+	if (rc != RESTANTE_OK) {
+		answer_done(p, rc);
+		return;
+	}
+	switch ((enum wire_change)q->number) {
+	case WIRE_RENAME:
+		rc = restante_rename(r, c.id, q->text, on_done, p);
+		break;
+	case WIRE_VERIFY:
+	case WIRE_UNVERIFY:
+		rc = restante_verify(r, c.id, q->number == WIRE_VERIFY, on_done, p);
+		break;
+	case WIRE_BLOCK:
+	case WIRE_UNBLOCK:
+		rc = restante_block(r, c.id, q->number == WIRE_BLOCK, on_done, p);
+		break;
+	case WIRE_REMOVE:
+		rc = restante_remove(r, c.id, on_done, p);
+		break;
+	}
+	called(p, rc);
+}
+
+static void
+do_send_text(struct peer *p, const struct wire *q)
+{
+	struct wire m = { .type = WIRE_IS_QUEUED };
+	struct restante *r = p->agent->r;
+	struct restante_contact c;
+	int rc = restante_contact_find(r, q->name, &c);
+
+	if (rc == RESTANTE_OK)
+		rc = restante_send_text(r, c.id, q->text, &m.number, on_done, p);
+	if (rc == RESTANTE_OK)
+		answer(p, &m);
+	called(p, rc);
+}
+
+static void
+do_send_file(struct peer *p, const struct wire *q)
+{
+	struct wire m = { .type = WIRE_IS_QUEUED, .bytes = q->number };
+	struct restante *r = p->agent->r;
+	struct restante_contact c;
+	int rc = restante_contact_find(r, q->name, &c);
+
+	if (rc == RESTANTE_OK)
+		rc = restante_estimate(r, q->number, &m.seconds, &m.bytes);
+	p->busy++; /* it may end within the call */
+	if (rc == RESTANTE_OK)
+		rc = restante_send_file(r, c.id, q->text, &m.number, on_done, p);
+	if (rc == RESTANTE_OK) {
+		answer(p, &m);
+		return;
+	}
+	p->busy--;
+	answer_done(p, rc);
+}
+
+static void
+on_message(void *arg, int code, const struct restante_message *m, const char *text)
+{
+	struct peer *p = arg;
+	struct wire w = { .type = WIRE_IS_MESSAGE, .text = text != NULL ? text : "" };
+
+	if (code == RESTANTE_OK) {
+		w.message = *m;
+		w.text_len = strlen(w.text);
+		contact_name(p->agent, m->contact, w.name);
+		answer(p, &w);
+	}
+	on_done(p, code);
+}
+
+static void
+do_stop(struct peer *p)
+{
+	answer_done(p, RESTANTE_OK);
+	loop_event_stop(p->agent->loop);
+}
+
+static void
+handle(struct peer *p, const struct wire *q)
+{
+	struct restante *r = p->agent->r;
+	uint32_t seconds = q->number > UINT32_MAX ? UINT32_MAX : (uint32_t)q->number;
+
+	switch (q->type) {
+	case WIRE_STATUS:
+		do_status(p);
+		return;
+	case WIRE_INVITE:
+		do_invite(p, q);
+		return;
+	case WIRE_ACCEPT:
+		called(p, restante_accept(r, q->name, q->text, on_done, p));
+		return;
+	case WIRE_CONTACTS:
+		do_contacts(p);
+		return;
+	case WIRE_CHANGE:
+		do_change(p, q);
+		return;
+	case WIRE_SEND_TEXT:
+		do_send_text(p, q);
+		return;
+	case WIRE_SEND_FILE:
+		do_send_file(p, q);
+		return;
+	case WIRE_MESSAGE:
+		called(p, restante_message(r, q->number, on_message, p));
+		return;
+	case WIRE_FOLLOW:
+		p->following = true;
+		return;
+	case WIRE_SAVE:
+		called(p, restante_save_file(r, q->number, q->text, on_done, p));
+		return;
+	case WIRE_DELETE:
+		called(p, restante_delete(r, q->number, on_done, p));
+		return;
+	case WIRE_CANCEL:
+		called(p, restante_cancel(r, q->number, on_done, p));
+		return;
+	case WIRE_RETENTION:
+		called(p, restante_set_retention(r, seconds, on_done, p));
+		return;
+	case WIRE_STOP:
+		do_stop(p);
+		return;
+	case WIRE_DONE:
+	case WIRE_IS_STATUS:
+	case WIRE_IS_CONTACT:
+	case WIRE_IS_MESSAGE:
+	case WIRE_IS_INVITATION:
+	case WIRE_IS_QUEUED:
+	case WIRE_IS_EVENT:
+		break;
+	}
+	answer_done(p, RESTANTE_E_INVALID);
+}
+
+/* ---- connections ---- */
+
+static size_t
+on_data(void *arg, const uint8_t *bytes, size_t n)
+{
+	struct peer *p = arg;
+	size_t used = 0, len;
+	struct wire q;
+
+	p->busy++; /* keeps p alive */
+	while (p->conn != NULL) {
+		if (wire_length(&len, bytes + used, n - used) != ERR_OK ||
+		    (len > 0 && wire_decode(&q, bytes + used, len) != ERR_OK)) {
+			conn_free(p->conn);
+			p->conn = NULL;
+			break;
+		}
+		if (len == 0)
+			break;
+		handle(p, &q);
+		used += len;
+	}
+	p->busy--;
+	peer_maybe_free(p);
+	return used;
+}
+
+static void
+on_closed(void *arg, enum err why)
+{
+	struct peer *p = arg;
+
+	(void)why;
+	conn_free(p->conn);
+	p->conn = NULL;
+	peer_maybe_free(p);
+}
+
+static void
+on_accept(void *arg, struct conn *c)
+{
+	static const struct conn_events events = { .data = on_data, .closed = on_closed };
+	static const struct conn_limits limits = { WIRE_MESSAGE_MAX, OUT_MAX };
+	struct agent *a = arg;
+	struct peer *p = a->peer_count < PEERS_MAX ? calloc(1, sizeof(*p)) : NULL;
+
+	if (p == NULL) {
+		conn_free(c);
+		return;
+	}
+	p->agent = a;
+	p->conn = c;
+	p->next = a->peers;
+	a->peers = p;
+	a->peer_count++;
+	conn_set_events(c, &events, p, &limits);
+}
+
+/* ---- events ---- */
+
+static void
+tell_all(struct agent *a, const struct wire *m)
+{
+	for (struct peer *p = a->peers, *next; p != NULL; p = next) {
+		next = p->next;
+		if (!p->following)
+			continue;
+		answer(p, m);
+		peer_maybe_free(p);
+	}
+}
+
+static void
+on_event(void *arg, const struct restante_event *e)
+{
+	struct agent *a = arg;
+	struct wire m = { .type = WIRE_IS_EVENT, .event = e->kind, .text = "" };
+
+	m.message = e->message;
+	m.message.contact = e->contact;
+	contact_name(a, e->contact, m.name);
+	tell_all(a, &m);
+}
+
+static void
+on_signal(void *arg)
+{
+	struct agent *a = arg;
+
+	loop_event_stop(a->loop);
+}
+
+/* ---- life ---- */
+
+static enum err
+open_library(struct agent *a, const char *directory, const struct restante_unlock *unlock,
+    struct diag *d)
+{
+	int rc = restante_open(&a->r, directory, unlock, a->base, d->text);
+
+	if (rc == RESTANTE_OK) {
+		restante_set_events(a->r, on_event, a);
+		rc = restante_start(a->r);
+		if (rc != RESTANTE_OK)
+			(void)diag_set(d, ERR_STATE, "%s", restante_explain(a->r));
+	}
+	if (rc == RESTANTE_OK)
+		return ERR_OK;
+	if (rc == RESTANTE_E_BUSY)
+		return ERR_BUSY;
+	return rc == RESTANTE_E_PASSPHRASE ? ERR_PASSPHRASE : ERR_STATE;
+}
+
+static enum err
+agent_open(struct agent *a, const char *directory, const char *socket,
+    const struct restante_unlock *unlock, struct diag *d)
+{
+	enum err e;
+
+	a->base = event_base_new();
+	if (a->base == NULL)
+		return ERR_MEMORY;
+	e = loop_event_new(&a->loop, a->base);
+	if (e == ERR_OK)
+		e = open_library(a, directory, unlock, d);
+	if (e == ERR_OK)
+		e = listener_open(&a->listener, a->loop, socket, on_accept, a, d);
+	if (e == ERR_OK)
+		e = loop_event_signal(a->loop, SIGTERM, on_signal, a);
+	if (e == ERR_OK)
+		e = loop_event_signal(a->loop, SIGINT, on_signal, a);
+	return e;
+}
+
+static void
+agent_close(struct agent *a)
+{
+	if (a->listener != NULL)
+		listener_free(a->listener);
+	if (a->r != NULL)
+		restante_set_events(a->r, NULL, NULL);
+	/* calls that were under way come back from here, with an error */
+	restante_close(a->r);
+	for (struct peer *p = a->peers, *next; p != NULL; p = next) {
+		next = p->next;
+		conn_free(p->conn);
+		free(p);
+	}
+	if (a->loop != NULL)
+		loop_event_free(a->loop);
+	if (a->base != NULL)
+		event_base_free(a->base);
+}
+
+enum err
+agent_run(const char *directory, const char *socket, const struct restante_unlock *unlock,
+    struct diag *d)
+{
+	struct agent a = { 0 };
+	enum err e = agent_open(&a, directory, socket, unlock, d);
+
+	if (e == ERR_OK) {
+		(void)puts("ready");
+		(void)fflush(stdout);
+		loop_event_run(a.loop);
+	}
+	agent_close(&a);
+	return e;
+}

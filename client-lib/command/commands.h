@@ -1,0 +1,29 @@
+/*
+ * The subcommands of `restante`, one function each; main.c has their table.
+ */
+#ifndef CLIENT_LIB_COMMAND_COMMANDS_H
+#define CLIENT_LIB_COMMAND_COMMANDS_H
+
+#include "common/config/options.h"
+#include "common/config/table.h"
+
+/* cmd_setup.c */
+extern const struct config_schema cmd_init_schema, cmd_unlock_schema, cmd_passphrase_schema;
+int cmd_init(const struct call *c);
+int cmd_agent(const struct call *c);
+int cmd_passphrase(const struct call *c);
+int cmd_stop(const struct call *c);
+int cmd_status(const struct call *c);
+
+/* cmd_contacts.c */
+extern const struct config_schema cmd_invite_schema;
+int cmd_invite(const struct call *c);
+int cmd_accept(const struct call *c);
+int cmd_contacts(const struct call *c);
+
+/* cmd_messages.c */
+extern const struct config_schema cmd_send_schema, cmd_inbox_schema;
+int cmd_send(const struct call *c);
+int cmd_inbox(const struct call *c);
+
+#endif

@@ -1,0 +1,372 @@
+#include "config.h"
+
+#include "client-lib/command/show.h"
+
+#include <inttypes.h>
+#include <qrencode.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/civil.h"
+#include "common/base/json.h"
+
+#define JSON_MAX ((size_t)4 << 20)
+
+/* ---- small things ---- */
+
+void
+show_duration(char out[static 32], uint64_t seconds)
+{
+	if (seconds < 120)
+		(void)snprintf(out, 32, "%" PRIu64 " seconds", seconds);
+	else if (seconds < 2 * 3600)
+		(void)snprintf(out, 32, "%" PRIu64 " minutes", (seconds + 30) / 60);
+	else if (seconds < 48 * 3600)
+		(void)snprintf(out, 32, "%" PRIu64 " hours", (seconds + 1800) / 3600);
+	else
+		(void)snprintf(out, 32, "%" PRIu64 " days", (seconds + 43200) / 86400);
+}
+
+const char *
+show_message_state(enum restante_message_state s)
+{
+	switch (s) {
+	case RESTANTE_QUEUED:
+		return "queued";
+	case RESTANTE_SENT:
+		return "sent";
+	case RESTANTE_STORED:
+		return "stored";
+	case RESTANTE_DELIVERED:
+		return "delivered";
+	case RESTANTE_FAILED:
+		return "failed";
+	}
+	return "unknown";
+}
+
+static const char *
+contact_state(enum restante_contact_state s)
+{
+	switch (s) {
+	case RESTANTE_CONTACT_INVITED:
+		return "invited";
+	case RESTANTE_CONTACT_ANSWERING:
+		return "answering";
+	case RESTANTE_CONTACT_ESTABLISHED:
+		return "established";
+	}
+	return "unknown";
+}
+
+/* Control characters (C0, DEL, and C1 as UTF-8) must not reach the terminal. */
+static void
+put_harmless(FILE *out, const char *s, const char *newline)
+{
+	const unsigned char *p = (const unsigned char *)s;
+
+	for (; *p != '\0'; p++) {
+		if (*p == '\n')
+			(void)fputs(newline, out);
+		else if (*p == '\t')
+			(void)fputc('\t', out);
+		else if (*p < 0x20 || *p == 0x7f)
+			(void)fprintf(out, "\\x%02x", *p);
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
+			(void)fprintf(out, "\\x%02x", *++p);
+		else
+			(void)fputc(*p, out);
+	}
+}
+
+/* Begin and end one line of JSON. */
+static void
+json_start(struct json *j, struct buf *b)
+{
+	buf_init(b);
+	json_init(j, b, JSON_MAX);
+	json_object(j);
+}
+
+static void
+json_finish(FILE *out, struct json *j, struct buf *b)
+{
+	json_close(j);
+	json_newline(j);
+	if (json_end(j) == ERR_OK)
+		(void)fwrite(b->data, 1, b->len, out);
+	buf_release(b);
+	(void)fflush(out);
+}
+
+static void
+field_string(struct json *j, const char *key, const char *s)
+{
+	json_key(j, key);
+	json_string(j, s);
+}
+
+static void
+field_number(struct json *j, const char *key, uint64_t v)
+{
+	json_key(j, key);
+	json_u64(j, v);
+}
+
+static void
+field_bool(struct json *j, const char *key, int v)
+{
+	json_key(j, key);
+	json_bool(j, v != 0);
+}
+
+/* ---- status ---- */
+
+static const struct {
+	unsigned bit;
+	const char *name, *text;
+} alarms[] = {
+	{ RESTANTE_ALARM_STALL, "stall", "no block of the journal has come for two minutes" },
+	{ RESTANTE_ALARM_CLOCK, "clock",
+	    "this computer's clock is wrong; nothing real is sent until it is set" },
+	{ RESTANTE_ALARM_CHAIN, "chain", "the journal does not verify: tell the operator" },
+	{ RESTANTE_ALARM_DISK, "disk", "the state cannot be saved: make room on the disk" },
+	{ RESTANTE_ALARM_SHEET, "sheet", "no verified keys for this epoch yet" },
+	{ RESTANTE_ALARM_CHARTER, "charter", "the charter's date has passed: get the new one" },
+};
+#define ALARM_COUNT (sizeof(alarms) / sizeof(alarms[0]))
+
+static void
+status_json(FILE *out, const struct restante_status *s)
+{
+	struct json j;
+	struct buf b;
+
+	json_start(&j, &b);
+	field_string(&j, "network", s->network);
+	field_bool(&j, "online", s->online);
+	field_bool(&j, "verified", s->verified);
+	field_bool(&j, "caught_up", s->caught_up);
+	field_number(&j, "days_to_fetch", s->gaps);
+	field_number(&j, "epoch", s->epoch);
+	field_number(&j, "people", s->people);
+	field_number(&j, "queued", s->queued);
+	field_number(&j, "unacknowledged", s->unacknowledged);
+	field_number(&j, "forecast_seconds", (uint64_t)s->forecast_ms / 1000);
+	field_number(&j, "slots", s->slots);
+	field_number(&j, "slots_skipped", s->skipped);
+	field_number(&j, "time_scale", s->time_scale);
+	json_key(&j, "alarms");
+	json_array(&j);
+	for (size_t i = 0; i < ALARM_COUNT; i++)
+		if ((s->alarms & alarms[i].bit) != 0)
+			json_string(&j, alarms[i].name);
+	json_close(&j);
+	json_finish(out, &j, &b);
+}
+
+static const char *
+session_text(const struct restante_status *s)
+{
+	if (!s->online)
+		return "not connected";
+	return s->verified ? "connected, the journal is verified"
+			   : "connected, the journal is being verified (only cover is sent)";
+}
+
+void
+show_status(FILE *out, const struct restante_status *s, bool json)
+{
+	char forecast[32];
+
+	if (json) {
+		status_json(out, s);
+		return;
+	}
+	show_duration(forecast, (uint64_t)s->forecast_ms / 1000);
+	(void)fprintf(out, "network     %s\n", s->network);
+	if (s->time_scale > 1)
+		(void)fprintf(out,
+		    "            TEST NETWORK: all waits are divided by %u; do not use it in earnest\n",
+		    s->time_scale);
+	(void)fprintf(out, "session     %s\n", session_text(s));
+	if (s->gaps > 0)
+		(void)fprintf(out, "fetching    %u day%s of the journal still to come\n", s->gaps,
+		    s->gaps == 1 ? "" : "s");
+	(void)fprintf(out, "crowd       %u people share your mailbox\n", s->people);
+	(void)fprintf(out, "messages    %u waiting, %u on their way\n", s->queued,
+	    s->unacknowledged);
+	(void)fprintf(out, "forecast    a message is stored within about %s\n", forecast);
+	for (size_t i = 0; i < ALARM_COUNT; i++)
+		if ((s->alarms & alarms[i].bit) != 0)
+			(void)fprintf(out, "ALARM       %s\n", alarms[i].text);
+}
+
+/* ---- contacts ---- */
+
+void
+show_contact(FILE *out, const struct restante_contact *c, bool json)
+{
+	struct json j;
+	struct buf b;
+
+	if (!json) {
+		put_harmless(out, c->name, " ");
+		(void)fprintf(out, "  #%u  %s%s%s\n", c->id, contact_state(c->state),
+		    c->state == RESTANTE_CONTACT_INVITED ? ""
+			: c->verified			 ? ", verified"
+							 : ", UNVERIFIED",
+		    c->blocked ? ", blocked" : "");
+		if (c->safety_number[0] != '\0')
+			(void)fprintf(out, "    safety number  %s\n", c->safety_number);
+		return;
+	}
+	json_start(&j, &b);
+	field_number(&j, "id", c->id);
+	field_string(&j, "name", c->name);
+	field_string(&j, "state", contact_state(c->state));
+	field_bool(&j, "verified", c->verified);
+	field_bool(&j, "blocked", c->blocked);
+	field_string(&j, "safety_number", c->safety_number);
+	field_number(&j, "queued", c->queued);
+	field_number(&j, "unacknowledged", c->unacknowledged);
+	json_finish(out, &j, &b);
+}
+
+/* ---- messages ---- */
+
+static void
+message_json(FILE *out, const struct restante_message *m, const char *name, const char *text)
+{
+	struct json j;
+	struct buf b;
+
+	json_start(&j, &b);
+	field_number(&j, "id", m->id);
+	field_string(&j, "contact", name);
+	field_string(&j, "direction", m->incoming ? "in" : "out");
+	field_string(&j, "kind", m->is_file ? "file" : "text");
+	json_key(&j, "time");
+	json_i64(&j, m->time);
+	field_number(&j, "bytes", m->size);
+	field_number(&j, "records_done", m->done);
+	field_number(&j, "records", m->of);
+	if (!m->incoming) {
+		field_string(&j, "state", show_message_state(m->state));
+		field_bool(&j, "late", m->late);
+	} else {
+		field_bool(&j, "complete", m->done == m->of);
+	}
+	field_string(&j, m->is_file ? "name" : "text", m->is_file ? m->name : text);
+	json_finish(out, &j, &b);
+}
+
+static void
+message_state_text(FILE *out, const struct restante_message *m)
+{
+	if (m->is_file && m->done < m->of)
+		(void)fprintf(out, "%u of %u parts%s", m->done, m->of, m->incoming ? "" : ", ");
+	if (!m->incoming)
+		(void)fprintf(out, "%s%s", show_message_state(m->state), m->late ? ", LATE" : "");
+}
+
+void
+show_message(FILE *out, const struct restante_message *m, const char *name, const char *text,
+    bool json)
+{
+	char when[CIVIL_TEXT_BYTES];
+
+	if (json) {
+		message_json(out, m, name, text);
+		return;
+	}
+	civil_text(when, m->time * 1000);
+	(void)fprintf(out, "%" PRIu64 "  %s  %s ", m->id, when, m->incoming ? "from" : "to");
+	put_harmless(out, name[0] != '\0' ? name : "(removed contact)", " ");
+	(void)fputs("  ", out);
+	message_state_text(out, m);
+	(void)fputs("\n    ", out);
+	if (m->is_file) {
+		(void)fprintf(out, "file, %" PRIu64 " bytes: ", m->size);
+		put_harmless(out, m->name, " ");
+	} else {
+		put_harmless(out, text, "\n    ");
+	}
+	(void)fputc('\n', out);
+	(void)fflush(out);
+}
+
+void
+show_queued(FILE *out, const struct wire *m, bool json)
+{
+	char takes[32];
+	struct json j;
+	struct buf b;
+
+	if (!json) {
+		(void)fprintf(out, "message %" PRIu64 " is queued", m->number);
+		show_duration(takes, m->seconds);
+		if (m->seconds > 0)
+			(void)fprintf(out,
+			    "; it will take about %s and adds %" PRIu64
+			    " KiB to what everybody in the mailbox receives",
+			    takes, m->bytes / 1024);
+		(void)fputc('\n', out);
+		(void)fflush(out);
+		return;
+	}
+	json_start(&j, &b);
+	field_number(&j, "id", m->number);
+	if (m->seconds > 0) {
+		field_number(&j, "seconds", m->seconds);
+		field_number(&j, "journal_bytes", m->bytes);
+	}
+	json_finish(out, &j, &b);
+}
+
+/* ---- invitations ---- */
+
+/* Two modules to a character: upper and lower half block, light on dark and dark on light alike. */
+static void
+put_qr(FILE *out, const QRcode *q)
+{
+	static const char *const cell[] = { "\xe2\x96\x88", "\xe2\x96\x84", "\xe2\x96\x80", " " };
+	const int quiet = 2;
+
+	for (int y = -quiet; y < q->width + quiet; y += 2) {
+		for (int x = -quiet; x < q->width + quiet; x++) {
+			unsigned black = 0;
+			for (int k = 0; k < 2; k++)
+				if (x >= 0 && x < q->width && y + k >= 0 && y + k < q->width &&
+				    (q->data[(y + k) * q->width + x] & 1) != 0)
+					black |= k == 0 ? 1u : 2u;
+			(void)fputs(cell[black], out);
+		}
+		(void)fputc('\n', out);
+	}
+}
+
+void
+show_invitation(FILE *out, const char *text, bool qr, bool json)
+{
+	struct json j;
+	struct buf b;
+	QRcode *q;
+
+	if (json) {
+		json_start(&j, &b);
+		field_string(&j, "invitation", text);
+		json_finish(out, &j, &b);
+		return;
+	}
+	(void)fprintf(out, "%s\n", text);
+	if (!qr)
+		return;
+	q = QRcode_encodeString8bit(text, 0, QR_ECLEVEL_L);
+	if (q == NULL) {
+		(void)fputs("(no QR code could be made: out of memory)\n", out);
+		return;
+	}
+	put_qr(out, q);
+	QRcode_free(q);
+}

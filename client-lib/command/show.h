@@ -1,0 +1,24 @@
+/*
+ * What people and scripts see: each thing as a line of text, or as a line of
+ * JSON. Text from contacts is made harmless for terminals.
+ */
+#ifndef CLIENT_LIB_COMMAND_SHOW_H
+#define CLIENT_LIB_COMMAND_SHOW_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "client-lib/command/wire.h"
+
+void show_status(FILE *out, const struct restante_status *s, bool json);
+void show_contact(FILE *out, const struct restante_contact *c, bool json);
+/* name: of the contact, empty if it was removed. */
+void show_message(FILE *out, const struct restante_message *m, const char *name,
+    const char *text, bool json);
+void show_invitation(FILE *out, const char *text, bool qr, bool json);
+void show_queued(FILE *out, const struct wire *m, bool json);
+/* "18 minutes", "2 hours". */
+void show_duration(char out[static 32], uint64_t seconds);
+const char *show_message_state(enum restante_message_state s);
+
+#endif
