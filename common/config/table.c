@@ -243,6 +243,8 @@ split(char *s)
 	value++;
 	while (is_blank(*value))
 		value++;
+	if (*value == '#') /* "key =# comment": no blank, but no value either */
+		*value = '\0';
 	s[n] = '\0';
 	return value;
 }

@@ -6,7 +6,7 @@
  *   # a comment
  *   key = value
  *
- * A '#' starts a comment at the start of a line or after a blank. Unknown and
+ * A '#' starts a comment at the start of a line or a value, or after a blank. Unknown and
  * repeated keys, values out of range and everything else that may be a mistake
  * are errors with file, line, cause and remedy.
  *

@@ -148,10 +148,11 @@ config_path(const char *s)
 static enum err
 check_port(const char *s)
 {
-	int64_t port;
+	int64_t port = 0;
+	enum err e = config_integer(&port, s);
 
-	if (config_integer(&port, s) != ERR_OK)
-		return ERR_MALFORMED;
+	if (e != ERR_OK)
+		return e;
 	return port >= 1 && port <= 65535 ? ERR_OK : ERR_RANGE;
 }
 
