@@ -334,7 +334,7 @@ params_set(struct params *p, const char *key, const char *value, struct diag *d)
 
 	if (row == NULL)
 		return diag_set(d, ERR_NOT_FOUND,
-		    "unknown parameter \"%.40s\": restante-charter(5) lists them", key);
+		    "unknown parameter \"%.40s\": restante-charter parameters lists them", key);
 	if (row->type != PARAM_STRATEGY)
 		return number_set(p, row, value, d);
 	if (!strategy_parse(&p->strategy[layer], value))

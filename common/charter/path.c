@@ -61,10 +61,12 @@ path_packet(uint8_t *out, const struct path *p, const struct sheet *s, const str
 enum path_time
 path_time_in(const struct params *p, uint32_t epoch, int64_t wall_ms)
 {
-	int64_t margin = params_scaled(p, BOUNDARY_MS);
-	int64_t since = wall_ms - timing_epoch_start(p, epoch);
+	int64_t margin = params_scaled(p, BOUNDARY_MS), since;
 
-	if (wall_ms < 0 || since < 0 || since >= p->epoch_ms)
+	if (wall_ms < 0)
+		return PATH_CLOSED;
+	since = wall_ms - timing_epoch_start(p, epoch);
+	if (since < 0 || since >= p->epoch_ms)
 		return PATH_CLOSED;
 	if (since < margin || p->epoch_ms - since <= margin)
 		return PATH_COVER_ONLY;

@@ -241,17 +241,17 @@ names(const struct call *c, const char *key)
 	return false;
 }
 
-/* The pieces follow from the crowd unless they are set too. */
-static void
+/* The pieces follow from the crowd unless they are set too; whether they changed. */
+static bool
 derive_pieces(const struct call *c, struct params *p)
 {
 	uint32_t least = params_least_pieces(p);
 
 	if ((!names(c, "people") && !names(c, "mailboxes")) || names(c, "pieces") ||
 	    least > PARAMS_PIECES_MAX || least == p->pieces)
-		return;
+		return false;
 	p->pieces = least;
-	(void)fprintf(c->out, "pieces = %" PRIu32 "\n", least);
+	return true;
 }
 
 int
@@ -259,6 +259,8 @@ tool_run_set(const struct call *c)
 {
 	struct tool_draft t;
 	struct diag d = { "" };
+	uint32_t pieces;
+	bool derived;
 	int code;
 
 	if (c->operand_count % 2 == 0) {
@@ -271,8 +273,12 @@ tool_run_set(const struct call *c)
 	for (size_t i = 1; i < c->operand_count; i += 2)
 		if (set_one(t.charter, c->operands[i], c->operands[i + 1], &d) != ERR_OK)
 			return tool_abandon(&t, c, &d);
-	derive_pieces(c, &t.charter->params);
-	return tool_commit(&t, c);
+	derived = derive_pieces(c, &t.charter->params);
+	pieces = t.charter->params.pieces;
+	code = tool_commit(&t, c);
+	if (code == TOOL_OK && derived)
+		(void)fprintf(c->out, "pieces = %" PRIu32 "\n", pieces);
+	return code;
 }
 
 /* ---- next ---- */
