@@ -240,7 +240,7 @@ test_both_disks_agree(void **state)
 static const char *
 path_in(const char *dir, const char *name)
 {
-	static char path[600];
+	static char path[700];
 
 	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
 	return path;
