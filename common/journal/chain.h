@@ -27,42 +27,53 @@ struct chain_point {
 
 struct chain;
 
+#define CHAIN_STATE_BYTES_MAX (1u << 20)
+
 /*
- * anchor: an epoch block that is trusted (NULL: the reader trusts the founding
- * block it sees first, as a mix does). The charter is borrowed.
+ * anchor: an epoch block that is trusted (NULL: the reader trusts the epoch block
+ * it sees first, as a mix does, or the founding block of the first whole reading
+ * of the epoch blocks). The charter is borrowed. NULL without memory.
  */
 struct chain *chain_new(const struct charter *c, const struct chain_point *anchor);
 void chain_free(struct chain *k);
 
-/* One run of blocks as a session delivers it. */
+/* One run of blocks as a session delivers it; freed before its chain. */
 struct chain_segment;
 struct chain_segment *chain_segment_new(struct chain *k);
 void chain_segment_free(struct chain_segment *s);
 /*
  * The next block of the run, with its signature: ERR_SIGNATURE, ERR_CHAIN (does
- * not follow), ERR_MALFORMED. On success *out is the decoded block (borrowing
- * from in).
+ * not follow, or contradicts what is verified), ERR_MALFORMED, ERR_VERSION,
+ * ERR_MEMORY. On success *out is the decoded block (borrowing from in). The first
+ * block of an epoch must be an epoch block, and no other.
  */
 RST_MUST_USE enum err chain_segment_add(struct chain_segment *s, struct block *out,
     const void *in, size_t len, const uint8_t signature[static BLOCK_SIGNATURE_BYTES]);
 /* Whether the run is tied to the anchor (it may become so by a later block or by the epoch chain). */
-bool chain_segment_verified(const struct chain_segment *s);
+bool chain_segment_verified(struct chain_segment *s);
 /* First and last block of the run; false while it is empty. */
 bool chain_segment_first(const struct chain_segment *s, struct chain_point *out);
 bool chain_segment_last(const struct chain_segment *s, struct chain_point *out);
 
 /*
- * The next epoch block of an epoch-block session, from the founding on.
- * chain_epochs_done() at the end of it: ERR_CHAIN if the anchor was not in it.
+ * The next epoch block of an epoch-block session, from the founding on (which
+ * starts a new reading). Errors as above. chain_epochs_done() at the end of it:
+ * ERR_CHAIN if the anchor was not in it; nothing is taken over before.
  */
 RST_MUST_USE enum err chain_epoch_add(struct chain *k, struct block *out, const void *in,
     size_t len, const uint8_t signature[static BLOCK_SIGNATURE_BYTES]);
 RST_MUST_USE enum err chain_epochs_done(struct chain *k);
-/* The latest verified epoch block; false if there is none yet. signature may be NULL. */
+/*
+ * The latest verified epoch block; false if there is none yet, or if its signature
+ * is asked for and was not seen. signature may be NULL.
+ */
 bool chain_latest_epoch(const struct chain *k, struct chain_point *out,
     uint8_t signature[BLOCK_SIGNATURE_BYTES]);
 
-/* Save and restore the verified heads (not secret). Versioned. */
+/*
+ * Append and restore the verified points (not secret). Versioned. Loading fails
+ * with ERR_CHAIN if they contradict the anchor; k is then as before.
+ */
 RST_MUST_USE enum err chain_save(const struct chain *k, struct buf *out);
 RST_MUST_USE enum err chain_load(struct chain *k, const void *p, size_t n, struct diag *d);
 

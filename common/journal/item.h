@@ -21,17 +21,21 @@ enum item_kind { ITEM_SHEET = 1, ITEM_BLOCK = 2, ITEM_RECORDS = 3 };
 #define ITEM_HEADER_BYTES 5
 #define ITEM_RECORDS_MAX (256u << 20)
 
-/* Append one item to a stream buffer bounded by max bytes. */
+/* Append one item to a stream buffer bounded by max bytes. ERR_RANGE, ERR_FULL, ERR_MEMORY. */
 RST_MUST_USE enum err item_append(struct buf *out, enum item_kind kind, const void *p, size_t n,
     size_t max);
 
 struct item_assembler; /* bytes in, whole items out */
 
-/* Called for each whole item; an error ends item_feed with that error. */
+/*
+ * Called for each whole item, whose bytes are valid during the call; an error
+ * ends item_feed with that error. It must not free the assembler.
+ */
 typedef enum err item_each(void *arg, enum item_kind kind, const uint8_t *p, size_t n);
 
 struct item_assembler *item_assembler_new(item_each *each, void *arg);
 void item_assembler_free(struct item_assembler *a);
+/* Errors stay: ERR_MALFORMED (unknown kind), ERR_RANGE (too long), ERR_MEMORY, those of each. */
 RST_MUST_USE enum err item_feed(struct item_assembler *a, const uint8_t *p, size_t n);
 
 #endif
