@@ -56,6 +56,8 @@ RST_MUST_USE enum err session_open(struct session **out, struct loop *l,
     const struct session_config *cfg, const struct session_events *events, void *arg);
 /* Wipe and free; no callback follows. NULL is a no-op. */
 void session_free(struct session *s);
+/* Whether the handshake is done and frames flow. */
+bool session_is_open(const struct session *s);
 const struct frame_open *session_what(const struct session *s);
 
 #endif
