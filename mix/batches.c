@@ -15,7 +15,7 @@
  */
 #define NAME "batches"
 #define MAGIC "rstbat"
-#define VERSION 1
+#define FILE_VERSION 1
 #define CHECK_BYTES 16
 #define FIXED_BYTES (FORMAT_BYTES + 1 + 4 + 2 + CHECK_BYTES)
 #define ENTRY_BYTES 18
@@ -62,7 +62,7 @@ encode(uint8_t out[static FILE_BYTES_MAX], const struct batches *b)
 	struct writer w;
 
 	writer_init(&w, out, FILE_BYTES_MAX);
-	format_put(&w, MAGIC, VERSION);
+	format_put(&w, MAGIC, FILE_VERSION);
 	writer_u8(&w, b->sits_out);
 	writer_u32(&w, b->out_epoch);
 	writer_u16(&w, (uint16_t)b->count);
@@ -108,7 +108,7 @@ decode(struct batches *b, const struct buf *in, struct diag *d)
 	enum err e;
 
 	reader_init(&r, in->data, in->len < CHECK_BYTES ? 0 : in->len - CHECK_BYTES);
-	e = format_check(&r, NULL, MAGIC, VERSION, NAME, d);
+	e = format_check(&r, NULL, MAGIC, FILE_VERSION, NAME, d);
 	if (e != ERR_OK)
 		return e;
 	check_of(check, in->data, in->len - CHECK_BYTES);
