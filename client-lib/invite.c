@@ -9,7 +9,7 @@
 #include "common/crypto/hash.h"
 
 #define PREFIX "restante:"
-#define FORMAT 1
+#define FORMAT 1u
 #define CHECK_BYTES 4
 /* format, network, epoch block, gateway, mailbox, two keys, psk, expiry */
 #define BODY_BYTES (1 + 32 + 8 + 32 + 2 + 2 + 32 + 32 + 32 + 8)
