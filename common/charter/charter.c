@@ -192,7 +192,7 @@ check_keys(const uint8_t (*keys)[32], size_t count, struct diag *d)
 	for (size_t i = 0; i < count; i++) {
 		if (crypto_core_ed25519_is_valid_point(keys[i]) != 1)
 			return diag_set(d, ERR_CRYPTO, "authority %zu is not an Ed25519 key", i + 1);
-		if (i > 0 && memcmp(keys[i - 1], keys[i], 32) >= 0)
+		if (i > 0 && memcmp(keys[i - 1], keys[i], 32) >= 0) /* public */
 			return diag_set(d, ERR_MALFORMED,
 			    "authority %zu is there twice, or not in ascending order", i + 1);
 	}
@@ -405,7 +405,7 @@ charter_add_authority(struct charter *c, const uint8_t pk[static 32])
 		return ERR_EXISTS;
 	if (c->authority_count == CHARTER_AUTHORITIES_MAX)
 		return ERR_FULL;
-	while (i < c->authority_count && memcmp(c->authorities[i], pk, 32) < 0)
+	while (i < c->authority_count && memcmp(c->authorities[i], pk, 32) < 0) /* public */
 		i++;
 	memmove(&c->authorities[i + 1], &c->authorities[i], (c->authority_count - i) * 32);
 	memcpy(c->authorities[i], pk, 32);

@@ -49,6 +49,18 @@ edit(char *text, const char *from, const char *to)
 	return out;
 }
 
+/* text with more at its end; frees text. */
+static char *
+append(char *text, const char *more)
+{
+	size_t n = strlen(text), size = n + strlen(more) + 1;
+
+	text = realloc(text, size);
+	assert_non_null(text);
+	(void)snprintf(text + n, size - n, "%s", more);
+	return text;
+}
+
 /* Cut the signatures off. */
 static char *
 unsign(char *text)
@@ -571,9 +583,7 @@ a_signature_of_another_text_is_refused_even_beside_enough_others(void **state)
 	(void)state;
 	other = countersign(unsign(other), n->authority_sk[2]);
 	forged = strstr(other, "signature = ");
-	text = realloc(text, strlen(text) + strlen(forged) + 1);
-	assert_non_null(text);
-	strcat(text, forged);
+	text = append(text, forged);
 	assert_err(parse(text, &d), ERR_SIGNATURE);
 	assert_contains(d.text, "line 44:");
 	assert_contains(d.text, "does not verify");
@@ -591,11 +601,8 @@ only_signatures_may_follow_the_mark(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
-		char *text = text_of(n);
+		char *text = append(text_of(n), tails[i]);
 
-		text = realloc(text, strlen(text) + strlen(tails[i]) + 1);
-		assert_non_null(text);
-		strcat(text, tails[i]);
 		assert_true(parse(text, NULL) != ERR_OK);
 		free(text);
 	}
