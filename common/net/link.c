@@ -261,12 +261,13 @@ take_message(struct link *k, const uint8_t *msg)
 static enum err
 take_frame(struct link *k, uint8_t *frame)
 {
-	enum err e = noise_decrypt(&k->keys->receive, frame, frame, k->receive_wire);
+	size_t n = k->receive_wire - NOISE_TAG_BYTES;
+	enum err e = noise_decrypt(&k->keys->receive, frame, frame, n);
 
 	if (e != ERR_OK)
 		return e;
-	k->events.frame(k->arg, frame, k->receive_wire - NOISE_TAG_BYTES);
-	secret_wipe(frame, k->receive_wire);
+	k->events.frame(k->arg, frame, n);
+	secret_wipe(frame, n);
 	return ERR_OK;
 }
 
