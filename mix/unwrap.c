@@ -60,6 +60,7 @@ judge(const struct onion_job *job, const struct unwrap_ground *g)
 	case ONION_BAD_RESERVED:
 		return UNWRAP_RESERVED;
 	case ONION_PENDING: /* no step leaves it so */
+	case ONION_FORGOTTEN: /* a replay has its cause already */
 	case ONION_BAD_AEAD:
 		break;
 	}

@@ -337,7 +337,7 @@ open_one(struct onion_job *job, size_t packet_bytes, bool is_mix)
 	int rc = crypto_aead_chacha20poly1305_ietf_decrypt_detached(text, NULL, text, len,
 	    text + len, NULL, 0, nonce_zero, job->key);
 
-	onion_forget(job);
+	sodium_memzero(job->key, sizeof(job->key));
 	job->verdict = rc != 0 ? ONION_BAD_AEAD : is_mix ? read_route(job, text) : ONION_OPENED;
 	if (job->verdict == ONION_OPENED)
 		job->inner = text + (is_mix ? ONION_ROUTE_BYTES : 0);
@@ -358,4 +358,6 @@ void
 onion_forget(struct onion_job *job)
 {
 	sodium_memzero(job->key, sizeof(job->key));
+	if (job->verdict == ONION_PENDING)
+		job->verdict = ONION_FORGOTTEN;
 }

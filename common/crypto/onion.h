@@ -91,7 +91,8 @@ enum onion_verdict {
 	ONION_OPENED,
 	ONION_BAD_POINT,   /* low order */
 	ONION_BAD_AEAD,
-	ONION_BAD_RESERVED /* reserved bytes not zero */
+	ONION_BAD_RESERVED, /* reserved bytes not zero */
+	ONION_FORGOTTEN	    /* by onion_forget: a replay */
 };
 
 struct onion_job {
@@ -114,7 +115,7 @@ void onion_derive(struct onion_job *jobs, size_t n, const struct onion_geometry 
 /* Step 2: open the AEAD of every job that is ONION_PENDING; wipes its key. */
 void onion_open(struct onion_job *jobs, size_t n, const struct onion_geometry *g,
     const struct onion_node_key *key);
-/* Wipe the key of a job that is not going to be opened. */
+/* Wipe the key of a job; if it was pending, onion_open leaves it alone from now on. */
 void onion_forget(struct onion_job *job);
 
 /*

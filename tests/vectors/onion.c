@@ -99,6 +99,7 @@ outcome_of(enum onion_verdict verdict)
 	case ONION_BAD_RESERVED:
 		return RESERVED;
 	case ONION_PENDING:
+	case ONION_FORGOTTEN:
 	case ONION_BAD_AEAD:
 		break;
 	}
