@@ -1,0 +1,109 @@
+/*
+ * Writes the seeds of the charter and sheet corpora, always the same ones:
+ *
+ *   seeds_charter tests/fuzz/corpus
+ */
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/secret.h"
+#include "common/charter/nodeline.h"
+#include "tests/lib/network.h"
+
+#define EPOCH 83124
+
+static const char *corpus;
+
+static void
+write_seed(const char *name, const void *p, size_t n)
+{
+	char path[4096];
+	FILE *f;
+
+	(void)snprintf(path, sizeof(path), "%s/%s", corpus, name);
+	f = fopen(path, "wb");
+	if (f == NULL || fwrite(p, 1, n, f) != n || fclose(f) != 0) {
+		perror(path);
+		exit(1);
+	}
+}
+
+static void
+must(enum err e)
+{
+	if (e != ERR_OK)
+		abort();
+}
+
+/* Signed by two, by three, by nobody; the successor; a node's line. */
+static void
+write_charters(void)
+{
+	struct network_config cfg = { .seed = 2, .mixes_per_layer = 1 };
+	struct network *n = network_new(&cfg);
+	struct charter *next;
+	char line[NODELINE_BYTES];
+	struct buf text;
+
+	write_seed("charter/two", n->text.data, n->text.len);
+	buf_init(&text);
+	must(charter_print(&text, n->charter));
+	write_seed("charter/draft", text.data, text.len);
+	buf_release(&text);
+	must(charter_successor(&next, n->charter, EPOCH));
+	for (size_t i = 0; i < NETWORK_AUTHORITIES; i++)
+		must(charter_sign(next, n->authority_sk[i]));
+	must(charter_print_signed(&text, next));
+	write_seed("charter/next", text.data, text.len);
+	buf_release(&text);
+	nodeline_print(line, &n->charter->nodes[0]);
+	write_seed("charter/mix-line", line, strlen(line));
+	nodeline_print(line, charter_gateway(n->charter));
+	write_seed("charter/gateway-line", line, strlen(line));
+	charter_free(next);
+	network_free(n);
+}
+
+/* The network of fuzz_sheet.c: whole, and without one mix. */
+static void
+write_sheets(void)
+{
+	struct params p;
+	struct network_config cfg = { .seed = 1, .params = &p, .mixes_per_layer = 2 };
+	struct network_epoch *e;
+	struct network *n;
+	struct buf text;
+
+	params_default(&p);
+	p.layers = 1;
+	n = network_new(&cfg);
+	e = network_epoch_new(n, EPOCH);
+	buf_init(&text);
+	must(sheet_encode(&text, e->sheet));
+	write_seed("sheet/whole", text.data, text.len);
+	buf_release(&text);
+	e->sheet->count--;
+	memmove(&e->sheet->nodes[1], &e->sheet->nodes[2], sizeof(e->sheet->nodes[1]));
+	must(sheet_encode(&text, e->sheet));
+	write_seed("sheet/one-mix", text.data, text.len);
+	buf_release(&text);
+	network_epoch_free(e);
+	network_free(n);
+}
+
+int
+main(int argc, char **argv)
+{
+	if (argc != 2) {
+		fputs("usage: seeds_charter CORPUS\n", stderr);
+		return 64;
+	}
+	corpus = argv[1];
+	must(secret_setup());
+	write_charters();
+	write_sheets();
+	return 0;
+}
