@@ -15,14 +15,21 @@
 
 struct archive;
 
-/* Open or create the database directory at path. key: 32 bytes, copied to secret memory. */
+/*
+ * Open or create the database directory at path. key: 32 bytes, copied to
+ * secret memory. ERR_BUSY, ERR_VERSION, ERR_CRYPTO (of another vault, or
+ * damaged), ERR_FULL, ERR_IO, with a sentence.
+ */
 RST_MUST_USE enum err archive_open(struct archive **out, const char *path,
     const uint8_t key[static 32], const struct rng *keys, struct diag *d);
 struct archive *archive_memory(void);
 void archive_free(struct archive *a);
-/* One synced batch. ERR_FULL, ERR_IO: nothing of it took effect. */
+/*
+ * One synced batch. ERR_FULL, ERR_IO, ERR_MEMORY: all of it or nothing took
+ * effect; write it again. The database is then opened anew by the next call.
+ */
 RST_MUST_USE enum err archive_write(struct archive *a, const struct post_write *w, size_t n);
-/* Append the value to out; ERR_NOT_FOUND, ERR_CRYPTO (damaged). */
+/* Append the value to out; ERR_NOT_FOUND, ERR_CRYPTO (damaged), ERR_RANGE (over max). */
 RST_MUST_USE enum err archive_read(struct archive *a, struct buf *out,
     const struct post_write *key, size_t max);
 

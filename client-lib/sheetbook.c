@@ -1,0 +1,194 @@
+#include "config.h"
+
+#include "client-lib/sheetbook.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/charter/timing.h"
+#include "common/crypto/hash.h"
+
+struct page {
+	bool used, verified, struck;
+	uint32_t epoch;
+	uint8_t hash[32];
+	struct sheet *sheet; /* NULL: not shown since the start */
+};
+
+struct sheetbook {
+	const struct charter *charter;
+	struct page pages[SHEETBOOK_EPOCHS];
+};
+
+struct sheetbook *
+sheetbook_new(const struct charter *c)
+{
+	struct sheetbook *k = calloc(1, sizeof(*k));
+
+	if (k != NULL)
+		k->charter = c;
+	return k;
+}
+
+void
+sheetbook_free(struct sheetbook *k)
+{
+	if (k == NULL)
+		return;
+	for (size_t i = 0; i < SHEETBOOK_EPOCHS; i++)
+		sheet_free(k->pages[i].sheet);
+	free(k);
+}
+
+static struct page *
+find_page(struct sheetbook *k, uint32_t epoch)
+{
+	for (size_t i = 0; i < SHEETBOOK_EPOCHS; i++)
+		if (k->pages[i].used && k->pages[i].epoch == epoch)
+			return &k->pages[i];
+	return NULL;
+}
+
+static struct page *
+new_page(struct sheetbook *k, uint32_t epoch, const uint8_t hash[static 32])
+{
+	struct page *p = NULL;
+
+	for (size_t i = 0; i < SHEETBOOK_EPOCHS && p == NULL; i++)
+		if (!k->pages[i].used)
+			p = &k->pages[i];
+	if (p == NULL)
+		return NULL;
+	p->used = true;
+	p->epoch = epoch;
+	memcpy(p->hash, hash, sizeof(p->hash));
+	return p;
+}
+
+static void
+clear_page(struct page *p)
+{
+	sheet_free(p->sheet);
+	memset(p, 0, sizeof(*p));
+}
+
+void
+sheetbook_turn(struct sheetbook *k, int64_t wall_ms)
+{
+	uint32_t now = timing_epoch(&k->charter->params, wall_ms);
+
+	for (size_t i = 0; i < SHEETBOOK_EPOCHS; i++)
+		if (k->pages[i].used && k->pages[i].epoch < now)
+			clear_page(&k->pages[i]);
+}
+
+/* Decode p once; later showings are compared by hash. */
+static enum err
+take_sheet(struct sheetbook *k, struct page **page, uint32_t epoch,
+    const uint8_t hash[static 32], const uint8_t *p, size_t n)
+{
+	struct sheet *s;
+	enum err e = sheet_decode(&s, p, n, k->charter, NULL);
+
+	if (e != ERR_OK)
+		return e;
+	if (*page == NULL)
+		*page = new_page(k, epoch, hash);
+	if (*page == NULL) {
+		sheet_free(s);
+		return ERR_FULL;
+	}
+	(*page)->sheet = s;
+	return ERR_OK;
+}
+
+enum err
+sheetbook_offer(struct sheetbook *k, const uint8_t *p, size_t n, bool verified, int64_t wall_ms)
+{
+	uint32_t epoch, now = timing_epoch(&k->charter->params, wall_ms);
+	uint8_t hash[32];
+	struct page *page;
+	enum err e = ERR_OK;
+
+	if (n < 4)
+		return ERR_TRUNCATED;
+	epoch = load_u32(p);
+	if (epoch < now || epoch - now > 1)
+		return ERR_OK;
+	hash_256(hash, p, n);
+	page = find_page(k, epoch);
+	if (page == NULL || (page->sheet == NULL && memcmp(page->hash, hash, 32) == 0)) /* public */
+		e = take_sheet(k, &page, epoch, hash, p, n);
+	if (e != ERR_OK)
+		return e;
+	if (memcmp(page->hash, hash, sizeof(hash)) != 0) { /* public */
+		page->struck = true;
+		return ERR_CHAIN;
+	}
+	page->verified = page->verified || verified;
+	return ERR_OK;
+}
+
+const struct sheet *
+sheetbook_find(const struct sheetbook *k, uint32_t epoch, bool *verified)
+{
+	for (size_t i = 0; i < SHEETBOOK_EPOCHS; i++) {
+		const struct page *p = &k->pages[i];
+		if (!p->used || p->epoch != epoch || p->struck || p->sheet == NULL)
+			continue;
+		if (verified != NULL)
+			*verified = p->verified;
+		return p->sheet;
+	}
+	return NULL;
+}
+
+/* ---- what outlives the program ---- */
+
+static bool
+lasting(const struct page *p)
+{
+	return p->used && (p->verified || p->struck);
+}
+
+void
+sheetbook_put(struct writer *w, const struct sheetbook *k)
+{
+	uint8_t count = 0;
+
+	for (size_t i = 0; i < SHEETBOOK_EPOCHS; i++)
+		count = (uint8_t)(count + lasting(&k->pages[i]));
+	writer_u8(w, count);
+	for (size_t i = 0; i < SHEETBOOK_EPOCHS; i++) {
+		const struct page *p = &k->pages[i];
+		if (!lasting(p))
+			continue;
+		writer_u32(w, p->epoch);
+		writer_u8(w, p->struck);
+		writer_copy(w, p->hash, sizeof(p->hash));
+	}
+}
+
+void
+sheetbook_get(struct reader *r, struct sheetbook *k)
+{
+	uint8_t count = reader_u8(r);
+
+	if (count > SHEETBOOK_EPOCHS)
+		reader_fail(r, ERR_MALFORMED);
+	for (uint8_t i = 0; i < count && reader_ok(r); i++) {
+		uint32_t epoch = reader_u32(r);
+		bool struck = reader_u8(r) != 0;
+		uint8_t hash[32];
+		struct page *p;
+
+		reader_copy(r, hash, sizeof(hash));
+		p = find_page(k, epoch) == NULL ? new_page(k, epoch, hash) : NULL;
+		if (p == NULL) {
+			reader_fail(r, ERR_MALFORMED);
+			return;
+		}
+		p->struck = struck;
+		p->verified = !struck;
+	}
+}

@@ -1,0 +1,43 @@
+/*
+ * The sheets that a client knows, of the running and the next epoch.
+ *
+ * A sheet that a session opens with is provisional until a verified block
+ * carries it. Two sheets for one epoch: somebody lies, and the client has none
+ * for that epoch any more. Pure.
+ */
+#ifndef CLIENT_LIB_SHEETBOOK_H
+#define CLIENT_LIB_SHEETBOOK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/bytes.h"
+#include "common/base/err.h"
+#include "common/charter/charter.h"
+#include "common/charter/sheet.h"
+
+#define SHEETBOOK_EPOCHS 4
+
+struct sheetbook;
+
+struct sheetbook *sheetbook_new(const struct charter *c);
+void sheetbook_free(struct sheetbook *k);
+/*
+ * A sheet was shown, in a verified block or not. One of another epoch than the
+ * running (by wall_ms) and the next is passed over. Errors of sheet_decode;
+ * ERR_CHAIN: it differs from another one for its epoch, which is struck.
+ */
+RST_MUST_USE enum err sheetbook_offer(struct sheetbook *k, const uint8_t *p, size_t n,
+    bool verified, int64_t wall_ms);
+/* The sheet of an epoch or NULL; *verified may be NULL. Valid until the next offer or turn. */
+const struct sheet *sheetbook_find(const struct sheetbook *k, uint32_t epoch, bool *verified);
+/* Forget epochs that are over. */
+void sheetbook_turn(struct sheetbook *k, int64_t wall_ms);
+
+/* What is verified or struck, as epochs and hashes. */
+void sheetbook_put(struct writer *w, const struct sheetbook *k);
+void sheetbook_get(struct reader *r, struct sheetbook *k);
+#define SHEETBOOK_BYTES (1 + SHEETBOOK_EPOCHS * (4 + 1 + 32))
+
+#endif
