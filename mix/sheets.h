@@ -42,7 +42,7 @@ struct sheets_config {
 };
 
 /*
- * Load what is on the disk (blocks). Sheets of another charter are passed over.
+ * Load what is on the disk (blocks). Sheets of another charter are removed.
  * *chain_state, if it was saved, is appended to chain_state. ERR_MALFORMED,
  * ERR_VERSION, ERR_IO, ERR_MEMORY, with a sentence.
  */

@@ -38,6 +38,13 @@ next_is_right(const struct unwrap_ground *g, const struct onion_job *job)
 	return n != NULL && n->layer == g->key.layer + 1;
 }
 
+/* No strategy of this version lets packets bring their own delay. */
+static bool
+delay_is_right(const struct onion_job *job)
+{
+	return job->delay_ms == 0;
+}
+
 static enum unwrap_cause
 stage(struct replay_set *set, const struct onion_job *job)
 {
@@ -54,6 +61,8 @@ judge(const struct onion_job *job, const struct unwrap_ground *g)
 {
 	switch (job->verdict) {
 	case ONION_OPENED:
+		if (!delay_is_right(job))
+			return UNWRAP_RESERVED;
 		return next_is_right(g, job) ? stage(g->replay, job) : UNWRAP_NEXT;
 	case ONION_BAD_POINT:
 		return UNWRAP_POINT;

@@ -1,0 +1,75 @@
+/*
+ * The way of the packets through a mix:
+ *
+ *   flow_take -> intake -> unwrap -> pool -> (flush) -> commit -> links
+ *
+ * At a flush everything that came before its instant is unwrapped first. The
+ * batch that the pool gives out waits until its replay tags and its number are on
+ * the disk; if the disk refuses, that is tried again with growing intervals, and
+ * no other batch is flushed meanwhile.
+ *
+ * One bound holds over all stages together: pool_max packets in memory.
+ */
+#ifndef MIX_FLOW_H
+#define MIX_FLOW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "common/base/rng.h"
+#include "common/charter/charter.h"
+#include "common/net/loop.h"
+#include "mix/epochkeys.h"
+#include "mix/links.h"
+#include "mix/replay.h"
+#include "mix/sheets.h"
+#include "mix/unwrap.h"
+
+struct flow;
+
+struct flow_config {
+	struct loop *loop;
+	const struct charter *charter; /* borrowed, as all that follows */
+	unsigned layer;		       /* our own */
+	const struct epochkeys *keys;
+	const struct sheets *sheets;
+	struct replay *replay;
+	struct links *links;
+	const struct rng *rng;
+	struct log *log;
+	unsigned threads;
+};
+
+struct flow_status {
+	size_t held, pooled;
+	uint64_t received, released, flushes, failed_commits;
+	uint64_t dropped_epoch, dropped_full, dropped_out, dropped_link;
+};
+
+RST_MUST_USE enum err flow_new(struct flow **out, const struct flow_config *cfg);
+/*
+ * After flow_stop; the disk's queue, which brings the last callbacks of a commit,
+ * must be freed before.
+ */
+void flow_free(struct flow *f);
+
+/* A packet of our layer, copied. */
+void flow_take(struct flow *f, uint32_t epoch, const uint8_t *packet);
+/* Drop every packet in memory: the epoch is sat out. */
+void flow_discard(struct flow *f);
+/* The wall clock was set. */
+void flow_clock_jumped(struct flow *f);
+/* Take and release nothing more. */
+void flow_stop(struct flow *f);
+
+/* Whether replay sets are in use at this moment (replay_prune must wait). */
+bool flow_busy(const struct flow *f);
+/* Whether packets of an epoch may pass. */
+bool flow_sits_out(const struct flow *f, uint32_t epoch);
+void flow_get_status(const struct flow *f, struct flow_status *out);
+const struct unwrap_counts *flow_unwrapped(const struct flow *f);
+
+#endif

@@ -1,0 +1,486 @@
+#include "config.h"
+
+#include "mix/mix.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/charter/timing.h"
+#include "common/journal/chain.h"
+#include "mix/epochkeys.h"
+#include "mix/flow.h"
+#include "mix/links.h"
+#include "mix/replay.h"
+#include "mix/sheets.h"
+#include "mix/visits.h"
+
+#define TURN_MS 30000	 /* announcements are repeated, failed writes tried again */
+#define STOP_LOOK_MS 20
+#define TAGS_MARGIN 8	 /* replay sets hold so many times the expected packets */
+#define TAGS_MIN 65536
+#define TAGS_MAX (1u << 26)
+
+struct mix {
+	struct mix_config cfg;
+	const struct charter_node *own;
+	uint16_t gateway;
+	struct workq *queue; /* the disk's */
+	struct epochkeys *keys;
+	struct replay *replay;
+	struct chain *chain;
+	struct sheets *sheets;
+	struct links *links;
+	struct flow *flow;
+	struct visits *visits;
+	struct timer *turn, *stop_look;
+	bool watching;
+	/* what was logged last */
+	uint32_t epoch;
+	uint64_t full_logged;
+	struct unwrap_counts drops_logged;
+	/* stopping */
+	int64_t stop_by_ms;
+	void (*stopped)(void *arg);
+	void *stopped_arg;
+};
+
+static int64_t
+wall_ms(const struct mix *m)
+{
+	return loop_wall_ms(m->cfg.loop);
+}
+
+static uint32_t
+epoch_now(const struct mix *m)
+{
+	return timing_epoch(&m->cfg.charter->params, wall_ms(m));
+}
+
+/* ---- announcing ---- */
+
+/* Our key of an epoch goes to the gateway until a sheet of that epoch was seen. */
+static void
+announce(struct mix *m, uint32_t epoch)
+{
+	uint8_t a[ANNOUNCEMENT_BYTES];
+
+	if (sheets_seen(m->sheets, epoch) || !links_is_up(m->links, m->gateway) ||
+	    sheets_announcement(m->sheets, a, epoch) != ERR_OK ||
+	    links_send_announcement(m->links, m->gateway, a) != ERR_OK)
+		return; /* the next turn tries again */
+}
+
+static void
+announce_all(struct mix *m)
+{
+	uint32_t now = epoch_now(m);
+
+	announce(m, now);
+	announce(m, now + 1);
+}
+
+/* ---- what happened ---- */
+
+static void
+key_made(void *arg, uint32_t epoch)
+{
+	struct mix *m = arg;
+
+	announce(m, epoch);
+}
+
+static void
+sheet_changed(void *arg, uint32_t epoch)
+{
+	struct mix *m = arg;
+
+	if (sheets_struck(m->sheets, epoch))
+		flow_discard(m->flow);
+}
+
+static void
+packet_came(void *arg, uint16_t from, uint32_t epoch, uint8_t *packet)
+{
+	struct mix *m = arg;
+
+	(void)from;
+	flow_take(m->flow, epoch, packet);
+}
+
+static void
+link_changed(void *arg, uint16_t peer, bool dialled, bool up)
+{
+	struct mix *m = arg;
+
+	if (peer == m->gateway && dialled && up)
+		announce_all(m);
+}
+
+static void
+rolled_back(void *arg, uint16_t peer)
+{
+	struct mix *m = arg;
+
+	(void)peer;
+	flow_discard(m->flow);
+}
+
+/* ---- the turn of time ---- */
+
+static bool
+key_exists(void *arg, uint32_t epoch)
+{
+	struct mix *m = arg;
+
+	return epochkeys_exists(m->keys, epoch);
+}
+
+/* Once per epoch: how many packets were dropped in it, by cause. */
+static void
+log_drops(struct mix *m, uint32_t epoch)
+{
+	const struct unwrap_counts *now = flow_unwrapped(m->flow);
+
+	if (epoch == m->epoch)
+		return;
+	for (unsigned cause = UNWRAP_PASSED + 1; cause < UNWRAP_CAUSES; cause++) {
+		uint64_t n = now->by[cause] - m->drops_logged.by[cause];
+
+		if (n > 0)
+			log_event(m->cfg.log, LOG_DROPS, n, cause, m->epoch);
+	}
+	m->drops_logged = *now;
+	m->epoch = epoch;
+}
+
+static void
+log_full(struct mix *m)
+{
+	struct flow_status s;
+
+	flow_get_status(m->flow, &s);
+	if (s.dropped_full > m->full_logged)
+		log_event(m->cfg.log, LOG_POOL_FULL, s.dropped_full - m->full_logged, 0, 0);
+	m->full_logged = s.dropped_full;
+}
+
+static void
+on_turn(void *arg)
+{
+	struct mix *m = arg;
+	int64_t now = wall_ms(m);
+	int64_t pause = params_scaled(&m->cfg.charter->params, TURN_MS);
+	int64_t next;
+
+	epochkeys_turn(m->keys, now);
+	sheets_turn(m->sheets, now);
+	/* A secret key goes first, then its replay set. */
+	if (!flow_busy(m->flow))
+		replay_prune(m->replay, key_exists, m);
+	log_drops(m, epoch_now(m));
+	log_full(m);
+	announce_all(m);
+	next = epochkeys_next_ms(m->keys, now) - now;
+	timer_after(m->turn, next < pause ? next : pause);
+}
+
+static void
+key_destroyed(void *arg, uint32_t epoch)
+{
+	struct mix *m = arg;
+
+	(void)epoch;
+	if (m->turn != NULL)
+		timer_after(m->turn, 0); /* for the replay set */
+}
+
+static void
+clock_jumped(void *arg, int64_t delta_ms)
+{
+	struct mix *m = arg;
+	uint64_t seconds = (uint64_t)(delta_ms < 0 ? -delta_ms : delta_ms) / 1000;
+
+	log_event(m->cfg.log, LOG_CLOCK_JUMP, seconds, 0, 0);
+	flow_clock_jumped(m->flow);
+	timer_after(m->turn, 0);
+}
+
+static void
+on_stop_look(void *arg)
+{
+	struct mix *m = arg;
+
+	if (links_unsent(m->links) > 0 && loop_boot_ms(m->cfg.loop) < m->stop_by_ms) {
+		timer_after(m->stop_look, STOP_LOOK_MS);
+		return;
+	}
+	log_event(m->cfg.log, LOG_STOPPED, m->cfg.number, 0, 0);
+	m->stopped(m->stopped_arg);
+}
+
+/* ---- life ---- */
+
+static size_t
+tags_max(const struct params *p)
+{
+	uint64_t expected = (uint64_t)p->people * (uint64_t)(p->epoch_ms / p->slot_ms);
+	uint64_t n = TAGS_MARGIN * expected;
+
+	if (n < TAGS_MIN)
+		return TAGS_MIN;
+	return n < TAGS_MAX ? (size_t)n : TAGS_MAX;
+}
+
+static enum err
+check_own(struct mix *m, struct diag *d)
+{
+	unsigned number = m->cfg.number;
+
+	m->own = charter_node(m->cfg.charter, m->cfg.number);
+	if (m->own == NULL || m->own->role != CHARTER_MIX)
+		return diag_set(d, ERR_NOT_FOUND, "the charter has no mix %u; see that the node "
+		    "number is the one the charter gives our keys", number);
+	/* libsodium keeps the public key behind the seed. */
+	if (sodium_memcmp(m->cfg.identity_sk + 32, m->own->identity, 32) != 0)
+		return diag_set(d, ERR_NOT_FOUND, "the charter has another identity key for mix %u; "
+		    "see that this is the node's own key directory", number);
+	m->gateway = charter_gateway(m->cfg.charter)->number;
+	return ERR_OK;
+}
+
+static enum err
+open_keys(struct mix *m, struct diag *d)
+{
+	const struct epochkeys_config cfg = {
+		.disk = m->cfg.disk,
+		.queue = m->queue,
+		.params = &m->cfg.charter->params,
+		.keys = m->cfg.keys,
+		.log = m->cfg.log,
+	};
+	const struct epochkeys_events events = { .made = key_made, .destroyed = key_destroyed };
+
+	return epochkeys_open(&m->keys, &cfg, &events, m, d);
+}
+
+static enum err
+open_sheets(struct mix *m, struct diag *d)
+{
+	const struct sheets_config cfg = {
+		.disk = m->cfg.disk,
+		.queue = m->queue,
+		.charter = m->cfg.charter,
+		.keys = m->keys,
+		.chain = m->chain,
+		.own = m->cfg.number,
+		.identity_sk = m->cfg.identity_sk,
+		.log = m->cfg.log,
+		.changed = sheet_changed,
+		.arg = m,
+	};
+	struct buf state;
+	enum err e;
+
+	buf_init(&state);
+	e = sheets_open(&m->sheets, &cfg, &state, d);
+	if (e == ERR_OK && state.len > 0)
+		e = chain_load(m->chain, state.data, state.len, d);
+	buf_release(&state);
+	return e;
+}
+
+static enum err
+open_links(struct mix *m, struct diag *d)
+{
+	const struct links_config cfg = {
+		.loop = m->cfg.loop,
+		.charter = m->cfg.charter,
+		.own = m->cfg.number,
+		.link_sk = m->cfg.link_sk,
+		.listen = m->cfg.listen,
+		.disk = m->cfg.disk,
+		.queue = m->queue,
+		.rng = m->cfg.rng,
+		.keys = m->cfg.keys,
+		.log = m->cfg.log,
+		.queue_max = m->cfg.charter->params.pool_max,
+	};
+	const struct links_events events = {
+		.packet = packet_came, .state = link_changed, .rolled_back = rolled_back
+	};
+
+	return links_open(&m->links, &cfg, &events, m, d);
+}
+
+static enum err
+open_flow(struct mix *m)
+{
+	const struct flow_config cfg = {
+		.loop = m->cfg.loop,
+		.charter = m->cfg.charter,
+		.layer = m->own->layer,
+		.keys = m->keys,
+		.sheets = m->sheets,
+		.replay = m->replay,
+		.links = m->links,
+		.rng = m->cfg.rng,
+		.log = m->cfg.log,
+		.threads = m->cfg.threads > 0 ? m->cfg.threads : 1,
+	};
+
+	return flow_new(&m->flow, &cfg);
+}
+
+/* Load everything; nothing moves yet. */
+static enum err
+open_all(struct mix *m, struct diag *d)
+{
+	enum err e = check_own(m, d);
+
+	if (e != ERR_OK)
+		return e;
+	m->queue = workq_new(m->cfg.loop, 1);
+	m->chain = chain_new(m->cfg.charter, NULL);
+	m->turn = timer_new(m->cfg.loop, on_turn, m);
+	m->stop_look = timer_new(m->cfg.loop, on_stop_look, m);
+	if (m->queue == NULL || m->chain == NULL || m->turn == NULL || m->stop_look == NULL)
+		return diag_set(d, ERR_MEMORY, "out of memory");
+	e = open_keys(m, d);
+	if (e == ERR_OK)
+		e = replay_open(&m->replay, m->cfg.disk, m->queue, m->cfg.keys,
+		    tags_max(&m->cfg.charter->params), d);
+	if (e == ERR_OK)
+		e = open_sheets(m, d);
+	if (e == ERR_OK)
+		e = open_links(m, d);
+	return e == ERR_OK ? open_flow(m) : e;
+}
+
+static enum err
+open_visits(struct mix *m)
+{
+	const char *entrance = m->cfg.entrance;
+	const struct visits_config cfg = {
+		.loop = m->cfg.loop,
+		.charter = m->cfg.charter,
+		.entrance = entrance != NULL ? entrance : charter_gateway(m->cfg.charter)->entrance,
+		.chain = m->chain,
+		.sheets = m->sheets,
+		.rng = m->cfg.rng,
+		.keys = m->cfg.keys,
+		.log = m->cfg.log,
+	};
+
+	return visits_new(&m->visits, &cfg);
+}
+
+static enum err
+begin(struct mix *m, struct diag *d)
+{
+	enum err e = links_start(m->links, d);
+
+	if (e == ERR_OK)
+		e = open_visits(m);
+	if (e == ERR_OK)
+		e = loop_watch_jumps(m->cfg.loop, clock_jumped, m);
+	if (e != ERR_OK)
+		return e;
+	m->watching = true;
+	m->epoch = epoch_now(m);
+	log_event(m->cfg.log, LOG_STARTED, m->cfg.number, m->epoch, 0);
+	on_turn(m);
+	return ERR_OK;
+}
+
+enum err
+mix_new(struct mix **out, const struct mix_config *cfg, struct diag *d)
+{
+	struct mix *m = calloc(1, sizeof(*m));
+	enum err e;
+
+	if (m == NULL)
+		return diag_set(d, ERR_MEMORY, "out of memory");
+	m->cfg = *cfg;
+	e = open_all(m, d);
+	if (e == ERR_OK)
+		e = begin(m, d);
+	if (e != ERR_OK) {
+		mix_free(m);
+		return e;
+	}
+	*out = m;
+	return ERR_OK;
+}
+
+/* Everything that takes in or gives out new packets. */
+static void
+halt(struct mix *m)
+{
+	if (m->watching)
+		loop_unwatch_jumps(m->cfg.loop, m);
+	m->watching = false;
+	timer_free(m->turn);
+	m->turn = NULL;
+	visits_free(m->visits);
+	m->visits = NULL;
+	if (m->flow != NULL)
+		flow_stop(m->flow);
+	if (m->links != NULL)
+		links_stop_accepting(m->links);
+}
+
+void
+mix_stop(struct mix *m, int64_t linger_ms, void (*stopped)(void *arg), void *arg)
+{
+	if (m->stopped != NULL)
+		return;
+	halt(m);
+	m->stopped = stopped;
+	m->stopped_arg = arg;
+	m->stop_by_ms = loop_boot_ms(m->cfg.loop) + linger_ms;
+	timer_after(m->stop_look, 0);
+}
+
+void
+mix_free(struct mix *m)
+{
+	if (m == NULL)
+		return;
+	halt(m);
+	timer_free(m->stop_look);
+	/* Its last callbacks come while everything is still there. */
+	if (m->queue != NULL)
+		workq_free(m->queue);
+	flow_free(m->flow);
+	links_free(m->links);
+	sheets_free(m->sheets);
+	chain_free(m->chain);
+	replay_free(m->replay);
+	epochkeys_free(m->keys);
+	free(m);
+}
+
+void
+mix_get_status(const struct mix *m, struct mix_status *out)
+{
+	struct flow_status s;
+
+	flow_get_status(m->flow, &s);
+	*out = (struct mix_status){
+		.epoch = epoch_now(m),
+		.has_sheet = sheets_find(m->sheets, epoch_now(m)) != NULL,
+		.sits_out = flow_sits_out(m->flow, epoch_now(m)),
+		.held = s.held,
+		.pooled = s.pooled,
+		.received = s.received,
+		.released = s.released,
+		.flushes = s.flushes,
+		.failed_commits = s.failed_commits,
+		.dropped_epoch = s.dropped_epoch,
+		.dropped_full = s.dropped_full,
+		.dropped_out = s.dropped_out,
+		.dropped_link = s.dropped_link,
+		.unwrapped = *flow_unwrapped(m->flow),
+	};
+}

@@ -1,0 +1,215 @@
+#include "config.h"
+
+#include "mix/visits.h"
+
+#include <stdlib.h>
+
+#include "common/charter/path.h"
+#include "common/charter/timing.h"
+#include "common/journal/item.h"
+#include "common/net/attend.h"
+
+/* One of the anonymous sessions, hour after hour. */
+struct visit {
+	struct visits *owner;
+	struct attend *attend;
+	uint64_t run; /* of the segment */
+	struct chain_segment *segment; /* NULL before the first block */
+};
+
+struct visits {
+	struct visits_config cfg;
+	struct visits_status status;
+	uint8_t *note; /* a record's size; all but its first bytes are zero */
+	struct visit visits[VISITS_COUNT];
+};
+
+/* ---- what goes up: notes, by the clients' law ---- */
+
+static bool
+build_note(struct visits *v, struct session_packet *out, const struct sheet *sheet)
+{
+	const struct charter *c = v->cfg.charter;
+	struct onion_command note = { .kind = ONION_NOTE, .body = v->note };
+	struct path path;
+
+	path_draw(&path, c, v->cfg.rng);
+	rng_bytes(v->cfg.rng, v->note, BLOCK_DIGEST_BYTES);
+	out->first_mix = path.node[0];
+	out->epoch = sheet->epoch;
+	return path_packet(out->packet, &path, sheet, &c->params, &note, v->cfg.keys) == ERR_OK;
+}
+
+static bool
+on_slot(void *arg, enum attend_phase phase, struct session_packet *out)
+{
+	struct visits *v = ((struct visit *)arg)->owner;
+	const struct params *p = &v->cfg.charter->params;
+	int64_t now = loop_wall_ms(v->cfg.loop);
+	const struct sheet *sheet = sheets_find(v->cfg.sheets, timing_epoch(p, now));
+
+	(void)phase; /* notes may go at any time */
+	if (sheet == NULL || path_time(p, now) == PATH_CLOSED)
+		return false;
+	return build_note(v, out, sheet);
+}
+
+static void
+on_sent(void *arg, enum attend_phase phase)
+{
+	(void)phase;
+	((struct visit *)arg)->owner->status.notes_sent++;
+}
+
+/* ---- what comes down ---- */
+
+static enum err
+take_sheet(struct visits *v, const uint8_t *p, size_t n)
+{
+	int64_t now = loop_wall_ms(v->cfg.loop);
+	enum err e = sheets_offer(v->cfg.sheets, p, n, now);
+
+	v->status.sheets++;
+	if (e == ERR_OK)
+		return ERR_OK;
+	v->status.refused++;
+	log_event(v->cfg.log, LOG_SHEET_REFUSED, timing_epoch(&v->cfg.charter->params, now),
+	    (uint64_t)-(int64_t)e, 0);
+	return e;
+}
+
+static enum err
+new_run(struct visit *t, uint64_t run)
+{
+	if (t->segment != NULL && t->run == run)
+		return ERR_OK;
+	chain_segment_free(t->segment);
+	t->segment = chain_segment_new(t->owner->cfg.chain);
+	t->run = run;
+	return t->segment != NULL ? ERR_OK : ERR_MEMORY;
+}
+
+static enum err
+add_block(struct visit *t, struct block *out, uint64_t run, const uint8_t *p, size_t n)
+{
+	enum err e = new_run(t, run);
+
+	if (e != ERR_OK)
+		return e;
+	if (n < BLOCK_SIGNATURE_BYTES)
+		return ERR_TRUNCATED;
+	n -= BLOCK_SIGNATURE_BYTES;
+	return chain_segment_add(t->segment, out, p, n, p + n);
+}
+
+static enum err
+take_block(struct visit *t, uint64_t run, const uint8_t *p, size_t n)
+{
+	struct visits *v = t->owner;
+	struct block block;
+	enum err e = add_block(t, &block, run, p, n);
+
+	if (e != ERR_OK) {
+		v->status.refused++;
+		log_event(v->cfg.log, LOG_CHAIN_BROKEN, (uint64_t)-(int64_t)e, 0, 0);
+		return e;
+	}
+	v->status.blocks++;
+	for (size_t i = 0; i < block.entry_count && e == ERR_OK; i++)
+		if (block.entries[i].kind == BLOCK_SHEET)
+			e = take_sheet(v, block.entries[i].data, block.entries[i].len);
+	return e;
+}
+
+static enum err
+on_item(void *arg, uint64_t run, uint32_t hour, enum item_kind kind, const uint8_t *p, size_t n)
+{
+	struct visit *t = arg;
+
+	(void)hour;
+	switch (kind) {
+	case ITEM_SHEET:
+		return take_sheet(t->owner, p, n);
+	case ITEM_BLOCK:
+		return take_block(t, run, p, n);
+	case ITEM_RECORDS: /* a crowd's records; none is for us */
+		break;
+	}
+	return ERR_OK;
+}
+
+static void
+on_state(void *arg, uint64_t run, uint32_t hour, bool open, enum err why, enum frame_error error)
+{
+	struct visits *v = ((struct visit *)arg)->owner;
+
+	(void)run;
+	(void)hour;
+	(void)error;
+	if (!open && why != ERR_OK)
+		log_event(v->cfg.log, LOG_SESSION_ENDED, (uint64_t)-(int64_t)why, 0, 0);
+}
+
+/* ---- life ---- */
+
+static enum err
+open_visit(struct visits *v, struct visit *t)
+{
+	static const struct attend_events events = {
+		.slot = on_slot, .sent = on_sent, .item = on_item, .state = on_state
+	};
+	const struct params *p = &v->cfg.charter->params;
+	const struct attend_config cfg = {
+		.charter = v->cfg.charter,
+		.address = v->cfg.entrance,
+		.mailbox = (uint16_t)rng_below(v->cfg.rng, p->mailboxes),
+		.rng = v->cfg.rng,
+		.keys = v->cfg.keys,
+	};
+
+	t->owner = v;
+	return attend_new(&t->attend, v->cfg.loop, &cfg, &events, t);
+}
+
+enum err
+visits_new(struct visits **out, const struct visits_config *cfg)
+{
+	struct visits *v = calloc(1, sizeof(*v));
+	enum err e = ERR_OK;
+
+	if (v == NULL)
+		return ERR_MEMORY;
+	v->cfg = *cfg;
+	v->note = calloc(1, cfg->charter->params.record_size);
+	if (v->note == NULL)
+		e = ERR_MEMORY;
+	for (size_t i = 0; i < VISITS_COUNT && e == ERR_OK; i++)
+		e = open_visit(v, &v->visits[i]);
+	if (e != ERR_OK) {
+		visits_free(v);
+		return e;
+	}
+	*out = v;
+	return ERR_OK;
+}
+
+void
+visits_free(struct visits *v)
+{
+	if (v == NULL)
+		return;
+	for (size_t i = 0; i < VISITS_COUNT; i++) {
+		attend_free(v->visits[i].attend);
+		chain_segment_free(v->visits[i].segment);
+	}
+	free(v->note);
+	free(v);
+}
+
+void
+visits_get_status(const struct visits *v, struct visits_status *out)
+{
+	*out = v->status;
+	for (size_t i = 0; i < VISITS_COUNT; i++)
+		out->live += attend_live(v->visits[i].attend);
+}
