@@ -1,0 +1,285 @@
+/*
+ * unwrap, unwrap_two_workers: packets per second through a mix's unwrapping, from
+ * the bytes of a packet to the survivor with its tag in the replay set, against
+ * X25519 alone. build_packet: a client's packets against two X25519 for each hop.
+ */
+#include "config.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/rng.h"
+#include "common/charter/charter.h"
+#include "common/crypto/onion.h"
+#include "common/net/loop_event.h"
+#include "mix/replay.h"
+#include "mix/unwrap.h"
+#include "tests/bench/bench.h"
+
+#define EPOCH 7
+#define PACKETS UNWRAP_BATCH /* of one round */
+#define BUILDS 256	     /* packets built in one round */
+/* An epoch of 125 people at the defaults is in the set already. */
+#define TAGS_BEFORE (125 * 6 * 3600 / 5)
+#define TAGS_MAX (2 * TAGS_BEFORE)
+
+/* A network of one mix per layer, and packets for its first mix. */
+struct ground {
+	struct charter *charter;
+	struct onion_geometry geometry;
+	struct onion_hop hops[ONION_HOPS_MAX];
+	uint8_t sk[ONION_HOPS_MAX][32];
+	struct unwrap_ground unwrap;
+	struct replay *replay;
+	size_t packet_bytes;
+	uint8_t *packets; /* BENCH_ROUNDS * PACKETS; opened in place, each once */
+	struct onion_job *jobs;
+};
+
+static void
+make_charter(struct ground *g)
+{
+	const struct rng *r = rng_system();
+
+	g->charter = charter_new();
+	bench_must(g->charter != NULL, "no memory");
+	g->geometry = params_geometry(&g->charter->params);
+	for (unsigned i = 0; i <= g->geometry.layers; i++) {
+		struct charter_node n = { .number = (uint16_t)(i + 1), .layer = (uint8_t)i,
+			.role = i < g->geometry.layers ? CHARTER_MIX : CHARTER_GATEWAY };
+
+		bench_must(charter_add_node(g->charter, &n) == ERR_OK, "no node");
+		rng_bytes(r, g->sk[i], sizeof(g->sk[i]));
+		(void)crypto_scalarmult_base(g->hops[i].pk, g->sk[i]);
+		g->hops[i].node = n.number;
+	}
+}
+
+static void
+make_replay_set(struct ground *g)
+{
+	uint8_t tag[ONION_REPLAY_TAG_BYTES];
+
+	bench_must(replay_open(&g->replay, NULL, NULL, rng_system(), TAGS_MAX, NULL) == ERR_OK,
+	    "no replay sets");
+	bench_must(replay_set(&g->unwrap.replay, g->replay, EPOCH) == ERR_OK, "no replay set");
+	for (size_t i = 0; i < TAGS_BEFORE; i++) {
+		rng_bytes(rng_system(), tag, sizeof(tag));
+		bench_must(replay_stage(g->unwrap.replay, tag) == ERR_OK, "no room for a tag");
+	}
+}
+
+static void
+build(uint8_t *packet, const struct ground *g)
+{
+	const struct onion_command cover = { .kind = ONION_DROP };
+
+	bench_must(onion_build(packet, &g->geometry, EPOCH, g->unwrap.key.sheet_hash, g->hops, &cover,
+		       rng_system()) == ERR_OK, "a packet was not built");
+}
+
+static void
+ground_init(struct ground *g)
+{
+	struct onion_node_key *k = &g->unwrap.key;
+
+	memset(g, 0, sizeof(*g));
+	make_charter(g);
+	make_replay_set(g);
+	g->unwrap.charter = g->charter;
+	k->epoch = EPOCH;
+	k->sk = g->sk[0];
+	memcpy(k->pk, g->hops[0].pk, sizeof(k->pk));
+	g->packet_bytes = onion_packet_bytes(&g->geometry, 0);
+	g->packets = malloc(BENCH_ROUNDS * PACKETS * g->packet_bytes);
+	g->jobs = malloc(PACKETS * sizeof(*g->jobs));
+	bench_must(g->packets != NULL && g->jobs != NULL, "no memory");
+}
+
+static void
+ground_release(struct ground *g)
+{
+	free(g->packets);
+	free(g->jobs);
+	replay_free(g->replay);
+	charter_free(g->charter);
+}
+
+static void
+build_packets(struct ground *g)
+{
+	for (size_t i = 0; i < BENCH_ROUNDS * PACKETS; i++)
+		build(g->packets + i * g->packet_bytes, g);
+}
+
+static uint8_t *
+packet(const struct ground *g, size_t round, size_t i)
+{
+	return g->packets + (round * PACKETS + i) * g->packet_bytes;
+}
+
+static void
+prepare_jobs(struct ground *g, size_t round)
+{
+	for (size_t i = 0; i < PACKETS; i++)
+		g->jobs[i].packet = packet(g, round, i);
+}
+
+/* n times X25519, each with another point. */
+static void
+curve(const uint8_t sk[static 32], size_t n)
+{
+	uint8_t point[32] = { 9 };
+
+	for (size_t i = 0; i < n; i++)
+		bench_must(crypto_scalarmult(point, sk, point) == 0, "low order");
+}
+
+static double
+curve_rate(const uint8_t sk[static 32], size_t n)
+{
+	double start = bench_thread_s();
+
+	curve(sk, n);
+	return (double)n / (bench_thread_s() - start);
+}
+
+/* ---- unwrap ---- */
+
+static double
+unwrap_rate(struct ground *g, size_t round)
+{
+	struct unwrap_counts counts = { { 0 } };
+	double start;
+	size_t passed;
+
+	prepare_jobs(g, round);
+	start = bench_thread_s();
+	passed = unwrap_batch(g->jobs, PACKETS, &g->unwrap, &counts);
+	start = bench_thread_s() - start;
+	bench_must(passed == PACKETS, "a packet did not pass");
+	return (double)PACKETS / start;
+}
+
+static void
+bench_unwrap(void)
+{
+	static struct ground g;
+	static struct bench_result r = { .name = "unwrap", .unit = "packets/s", .floor = "x25519",
+		.rounds = BENCH_ROUNDS };
+
+	ground_init(&g);
+	build_packets(&g);
+	bench_pin(0);
+	for (size_t i = 0; i < BENCH_ROUNDS; i++) {
+		r.floor_value[i] = curve_rate(g.sk[0], PACKETS);
+		r.value[i] = unwrap_rate(&g, i);
+	}
+	bench_report(&r);
+	ground_release(&g);
+}
+
+/* ---- two workers ---- */
+
+#define WORKERS 2
+
+struct waiting {
+	struct loop *loop;
+	size_t survivors;
+};
+
+static void
+unwrapped(void *arg, size_t survivors)
+{
+	struct waiting *w = arg;
+
+	w->survivors = survivors;
+	loop_event_stop(w->loop);
+}
+
+static double
+workers_rate(struct ground *g, struct unwrap *u, struct waiting *w, size_t round)
+{
+	double start;
+
+	prepare_jobs(g, round);
+	start = bench_wall_s();
+	bench_must(unwrap_start(u, g->jobs, PACKETS, &g->unwrap, unwrapped, w) == ERR_OK,
+	    "a batch was not begun");
+	loop_event_run(w->loop);
+	start = bench_wall_s() - start;
+	bench_must(w->survivors == PACKETS, "a packet did not pass");
+	return (double)PACKETS / start;
+}
+
+static void
+curve_share(void *arg, unsigned member)
+{
+	(void)member;
+	curve(arg, PACKETS / WORKERS);
+}
+
+static void
+bench_unwrap_two_workers(void)
+{
+	static struct ground g;
+	static struct bench_result r = { .name = "unwrap_two_workers", .unit = "packets/s",
+		.floor = "x25519 in two processes", .rounds = BENCH_ROUNDS };
+	struct bench_team floor;
+	struct waiting w = { .loop = NULL };
+	struct unwrap *u;
+
+	ground_init(&g);
+	bench_team_start(&floor, WORKERS, curve_share, g.sk[0]);
+	build_packets(&g);
+	bench_must(loop_event_new(&w.loop, NULL) == ERR_OK, "no loop");
+	bench_must(unwrap_new(&u, w.loop, WORKERS) == ERR_OK, "no workers");
+	for (size_t i = 0; i < BENCH_ROUNDS; i++) {
+		r.floor_value[i] = (double)PACKETS / bench_team_run(&floor);
+		r.value[i] = workers_rate(&g, u, &w, i);
+	}
+	bench_report(&r);
+	bench_team_stop(&floor);
+	unwrap_free(u);
+	loop_event_free(w.loop);
+	ground_release(&g);
+}
+
+/* ---- build_packet ---- */
+
+static void
+bench_build_packet(void)
+{
+	static struct ground g;
+	static struct bench_result r = { .name = "build_packet", .unit = "packets/s",
+		.floor = "two x25519 per hop", .rounds = BENCH_ROUNDS };
+	size_t curves;
+	double start;
+
+	ground_init(&g);
+	curves = 2 * (g.geometry.layers + 1u);
+	bench_pin(0);
+	for (size_t i = 0; i < BENCH_ROUNDS; i++) {
+		r.floor_value[i] = curve_rate(g.sk[0], BUILDS * curves) / (double)curves;
+		start = bench_thread_s();
+		for (size_t k = 0; k < BUILDS; k++)
+			build(g.packets, &g);
+		r.value[i] = BUILDS / (bench_thread_s() - start);
+	}
+	bench_report(&r);
+	ground_release(&g);
+}
+
+int
+main(int argc, char **argv)
+{
+	bench_begin();
+	if (bench_wanted(argc, argv, "unwrap_two_workers") && bench_cpus() >= WORKERS)
+		bench_unwrap_two_workers();
+	if (bench_wanted(argc, argv, "unwrap"))
+		bench_unwrap();
+	if (bench_wanted(argc, argv, "build_packet"))
+		bench_build_packet();
+	return 0;
+}
