@@ -122,43 +122,44 @@ name_ok(const char name[static CHARTER_NAME_MAX])
 	return true;
 }
 
-/* An X25519 key of low order gives the same secret with every other key. */
-static bool
-link_ok(const uint8_t link[static 32])
+bool
+charter_key_usable(const uint8_t pk[static 32])
 {
 	static const uint8_t scalar[32] = { 8 };
 	uint8_t out[32];
 
-	return crypto_scalarmult(out, scalar, link) == 0;
+	return crypto_scalarmult(out, scalar, pk) == 0;
 }
 
 static bool
 address_ok(const char address[static CHARTER_ADDRESS_MAX])
 {
-	return memchr(address, '\0', CHARTER_ADDRESS_MAX) != NULL && config_address(address) == ERR_OK;
+	return memchr(address, '\0', CHARTER_ADDRESS_MAX) != NULL &&
+	    config_address(address) == ERR_OK;
 }
 
 static enum err
 check_node(const struct charter *c, const struct charter_node *n, struct diag *d)
 {
 	if (n->number == 0 || n->number > c->last_number)
-		return diag_set(d, ERR_RANGE, "node %u: numbers go from 1 to last-number, %u", n->number,
-		    c->last_number);
+		return diag_set(d, ERR_RANGE, "node %u: numbers go from 1 to last-number, %u",
+		    n->number, c->last_number);
 	if (n->role == CHARTER_MIX && n->layer >= c->params.layers)
 		return diag_set(d, ERR_RANGE,
-		    "node %u is in layer %u, but the layers go from 0 to %u: remove it, or set layers",
+		    "node %u is in layer %u, but the layers go from 0 to %u: remove it, or set "
+		    "layers",
 		    n->number, n->layer, c->params.layers - 1u);
 	if (n->role == CHARTER_GATEWAY && n->layer != c->params.layers)
-		return diag_set(d, ERR_RANGE, "node %u: a gateway's layer is the one after the mixes",
-		    n->number);
+		return diag_set(d, ERR_RANGE,
+		    "node %u: a gateway's layer is the one after the mixes", n->number);
 	if (crypto_core_ed25519_is_valid_point(n->identity) != 1)
-		return diag_set(d, ERR_CRYPTO, "node %u: its identity is not an Ed25519 key", n->number);
-	if (!link_ok(n->link))
+		return diag_set(
+		    d, ERR_CRYPTO, "node %u: its identity is not an Ed25519 key", n->number);
+	if (!charter_key_usable(n->link))
 		return diag_set(d, ERR_CRYPTO, "node %u: its link key is of low order", n->number);
-	if (!address_ok(n->address) ||
-	    (n->role == CHARTER_GATEWAY && !address_ok(n->entrance)))
-		return diag_set(d, ERR_MALFORMED, "node %u: an address is not host:port, [IPv6]:port or "
-		    "unix:/path", n->number);
+	if (!address_ok(n->address) || (n->role == CHARTER_GATEWAY && !address_ok(n->entrance)))
+		return diag_set(d, ERR_MALFORMED,
+		    "node %u: an address is not host:port, [IPv6]:port or unix:/path", n->number);
 	return ERR_OK;
 }
 
@@ -172,15 +173,17 @@ check_distinct(const struct charter *c, size_t i, struct diag *d)
 		const struct charter_node *o = &c->nodes[j];
 
 		if (o->number >= n->number)
-			return diag_set(d, ERR_MALFORMED, "node %u: numbers must ascend", n->number);
+			return diag_set(
+			    d, ERR_MALFORMED, "node %u: numbers must ascend", n->number);
 		if (sodium_memcmp(o->identity, n->identity, 32) == 0 ||
 		    sodium_memcmp(o->link, n->link, 32) == 0)
 			return diag_set(d, ERR_MALFORMED,
-			    "nodes %u and %u have the same key: every node makes its own", o->number,
-			    n->number);
+			    "nodes %u and %u have the same key: every node makes its own",
+			    o->number, n->number);
 		if (o->role == CHARTER_GATEWAY && n->role == CHARTER_GATEWAY)
-			return diag_set(d, ERR_RANGE, "nodes %u and %u are both gateways: a network has "
-			    "exactly one", o->number, n->number);
+			return diag_set(d, ERR_RANGE,
+			    "nodes %u and %u are both gateways: a network has exactly one",
+			    o->number, n->number);
 	}
 	return ERR_OK;
 }
@@ -191,7 +194,8 @@ check_keys(const uint8_t (*keys)[32], size_t count, struct diag *d)
 {
 	for (size_t i = 0; i < count; i++) {
 		if (crypto_core_ed25519_is_valid_point(keys[i]) != 1)
-			return diag_set(d, ERR_CRYPTO, "authority %zu is not an Ed25519 key", i + 1);
+			return diag_set(
+			    d, ERR_CRYPTO, "authority %zu is not an Ed25519 key", i + 1);
 		if (i > 0 && memcmp(keys[i - 1], keys[i], 32) >= 0) /* public */
 			return diag_set(d, ERR_MALFORMED,
 			    "authority %zu is there twice, or not in ascending order", i + 1);
@@ -209,8 +213,9 @@ check_predecessor(const struct charter *c, struct diag *d)
 	if (c->from_epoch == 0)
 		return diag_set(d, ERR_RANGE, "from-epoch must be at least 1");
 	if (c->former_threshold == 0 || c->former_threshold > c->former_count)
-		return diag_set(d, ERR_RANGE, "the predecessor's threshold must be 1 to the number of its "
-		    "authorities, %zu", c->former_count);
+		return diag_set(d, ERR_RANGE,
+		    "the predecessor's threshold must be 1 to the number of its authorities, %zu",
+		    c->former_count);
 	return check_keys(c->former, c->former_count, d);
 }
 
@@ -224,8 +229,10 @@ charter_check_draft(const struct charter *c, struct diag *d)
 		    "the name must have 1 to %d printable ASCII characters, no space at either end",
 		    CHARTER_NAME_MAX - 1);
 	if (c->threshold == 0 || c->threshold > CHARTER_AUTHORITIES_MAX)
-		return diag_set(d, ERR_RANGE, "the threshold must be 1 to %d", CHARTER_AUTHORITIES_MAX);
-	if ((e = check_predecessor(c, d)) != ERR_OK || (e = params_check(&c->params, d)) != ERR_OK ||
+		return diag_set(
+		    d, ERR_RANGE, "the threshold must be 1 to %d", CHARTER_AUTHORITIES_MAX);
+	if ((e = check_predecessor(c, d)) != ERR_OK ||
+	    (e = params_check(&c->params, d)) != ERR_OK ||
 	    (e = check_keys(c->authorities, c->authority_count, d)) != ERR_OK)
 		return e;
 	for (size_t i = 0; i < c->node_count; i++)
@@ -244,18 +251,20 @@ charter_check(const struct charter *c, struct diag *d)
 		return e;
 	if (c->threshold > c->authority_count)
 		return diag_set(d, ERR_RANGE,
-		    "%u authorities must sign, but there are %zu: add authorities, or set threshold",
+		    "%u authorities must sign, but there are %zu: add authorities, or set "
+		    "threshold",
 		    c->threshold, c->authority_count);
 	for (unsigned layer = 0; layer < c->params.layers; layer++)
 		if (charter_layer(c, layer, NULL, 0) == 0)
-			return diag_set(d, ERR_NOT_FOUND, "layer %u has no mix: add one with add-node "
-			    "--layer %u", layer, layer);
+			return diag_set(d, ERR_NOT_FOUND,
+			    "layer %u has no mix: add one with add-node --layer %u", layer, layer);
 	if (charter_gateway(c) == NULL)
 		return diag_set(d, ERR_NOT_FOUND, "there is no gateway: add one with add-node");
 	if (c->params.grace_ms < charter_forecast_ms(c))
 		return diag_set(d, ERR_RANGE,
-		    "grace is shorter than the %" PRId64 " ms that a packet may take through layers so "
-		    "wide: lengthen it", charter_forecast_ms(c));
+		    "grace is shorter than the %" PRId64
+		    " ms that a packet may take through layers so wide: lengthen it",
+		    charter_forecast_ms(c));
 	return ERR_OK;
 }
 
@@ -268,8 +277,8 @@ charter_check_signatures(const struct charter *c, struct diag *d)
 		    "restante-charter sign and combine", c->signature_count, c->threshold);
 	if (c->former_signature_count < c->former_threshold)
 		return diag_set(d, ERR_SIGNATURE,
-		    "%zu of the predecessor's authorities signed, but %u must", c->former_signature_count,
-		    c->former_threshold);
+		    "%zu of the predecessor's authorities signed, but %u must",
+		    c->former_signature_count, c->former_threshold);
 	return ERR_OK;
 }
 
@@ -295,7 +304,8 @@ check_numbers(const struct charter *next, const struct charter *c, struct diag *
 			continue;
 		if (o == NULL || sodium_memcmp(o->identity, n->identity, 32) != 0)
 			return diag_set(d, ERR_CHAIN,
-			    "node %u: its number belonged to another node: give a new one", n->number);
+			    "node %u: its number belonged to another node: give a new one",
+			    n->number);
 	}
 	return ERR_OK;
 }
@@ -306,19 +316,22 @@ charter_follows(const struct charter *next, const struct charter *c, struct diag
 	if (sodium_memcmp(next->network_id, c->network_id, 32) != 0)
 		return diag_set(d, ERR_CHAIN, "the two charters belong to different networks");
 	if (next->version != c->version + 1)
-		return diag_set(d, ERR_CHAIN, "version %" PRIu32 " does not follow version %" PRIu32,
-		    next->version, c->version);
+		return diag_set(d, ERR_CHAIN,
+		    "version %" PRIu32 " does not follow version %" PRIu32, next->version,
+		    c->version);
 	if (sodium_memcmp(next->previous, c->hash, 32) != 0)
 		return diag_set(d, ERR_CHAIN, "it names another charter as its predecessor");
 	if (next->former_threshold != c->threshold ||
 	    !same_keys(next->former, next->former_count, c->authorities, c->authority_count))
-		return diag_set(d, ERR_CHAIN, "it names other authorities than its predecessor has");
+		return diag_set(
+		    d, ERR_CHAIN, "it names other authorities than its predecessor has");
 	if (next->from_epoch <= c->from_epoch)
 		return diag_set(d, ERR_CHAIN, "from-epoch is not later than its predecessor's");
 	if (next->params.epoch_ms != c->params.epoch_ms ||
 	    next->params.time_scale != c->params.time_scale)
 		return diag_set(d, ERR_CHAIN,
-		    "epoch and time-scale are fixed for a network's life: found a new network instead");
+		    "epoch and time-scale are fixed for a network's life: found a new network "
+		    "instead");
 	return check_numbers(next, c, d);
 }
 

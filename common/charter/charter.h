@@ -105,6 +105,8 @@ size_t charter_layer(const struct charter *c, unsigned layer, const struct chart
 /* params_forecast_ms, for layers as wide as they are in this charter. */
 int64_t charter_forecast_ms(const struct charter *c);
 
+/* Whether X25519 with this public key gives anything but zero (it is not of low order). */
+bool charter_key_usable(const uint8_t pk[static 32]);
 /*
  * What must hold of every draft: parameters that agree, nodes with sane and
  * distinct keys and addresses, in layers that exist, one gateway at most.

@@ -197,7 +197,8 @@ advance(struct parser *ps)
 	}
 	for (size_t i = 0; i < n; i++) {
 		if (at[i] < 0x20 || at[i] > 0x7e) {
-			fail(ps, ERR_MALFORMED, "column %zu is not a printable ASCII character", i + 1);
+			fail(ps, ERR_MALFORMED, "column %zu is not a printable ASCII character",
+			    i + 1);
 			return;
 		}
 	}
@@ -218,8 +219,9 @@ unexpected(struct parser *ps, const char *what)
 		fail(ps, ERR_TRUNCATED, "the text ends where %s must follow", what);
 	else
 		fail(ps, ERR_MALFORMED,
-		    "%s is expected here, not \"%.60s\" (nothing may be missing, added, repeated or in "
-		    "another order)", what, ps->line);
+		    "%s is expected here, not \"%.60s\" (nothing may be missing, added, repeated "
+		    "or in another order)",
+		    what, ps->line);
 }
 
 /* This line must be exactly s. */
@@ -251,7 +253,8 @@ value_of(const struct parser *ps, const char *key)
 {
 	size_t n = strlen(key);
 
-	if (ps->err != ERR_OK || strncmp(ps->line, key, n) != 0 || strncmp(ps->line + n, " = ", 3) != 0)
+	if (ps->err != ERR_OK || strncmp(ps->line, key, n) != 0 ||
+	    strncmp(ps->line + n, " = ", 3) != 0)
 		return NULL;
 	return ps->line + n + 3;
 }
@@ -316,7 +319,8 @@ parse_format(struct parser *ps)
 		fail(ps, ERR_MALFORMED, "not a charter: it begins with \"" MAGIC "%d\"", FORMAT);
 	else if (format > FORMAT)
 		fail(ps, ERR_VERSION,
-		    MAGIC "%s: made by a newer version of restante; update this one to read it", number);
+		    MAGIC "%s: made by a newer version of restante; update this one to read it",
+		    number);
 	advance(ps);
 }
 
@@ -344,7 +348,8 @@ parse_network(struct parser *ps, struct charter *c)
 	take_heading(ps, "[network]");
 	if ((value = demand(ps, "name")) != NULL) {
 		if (strlen(value) >= sizeof(c->name))
-			fail(ps, ERR_RANGE, "name is longer than %zu characters", sizeof(c->name) - 1);
+			fail(ps, ERR_RANGE, "name is longer than %zu characters",
+			    sizeof(c->name) - 1);
 		else
 			memcpy(c->name, value, strlen(value) + 1);
 		advance(ps);
@@ -352,7 +357,8 @@ parse_network(struct parser *ps, struct charter *c)
 	c->version = take_count(ps, "version", 1, UINT32_MAX);
 	if ((value = demand(ps, "not-after")) != NULL) {
 		if (civil_parse(&c->not_after_ms, value, strlen(value)) != ERR_OK)
-			fail(ps, ERR_MALFORMED, "not-after is not a time such as 2027-11-24T00:00Z");
+			fail(
+			    ps, ERR_MALFORMED, "not-after is not a time such as 2027-11-24T00:00Z");
 		advance(ps);
 	}
 	if (ps->err != ERR_OK || c->version == 1)
@@ -468,7 +474,8 @@ check_canonical(struct parser *ps, const struct charter *c, size_t len)
 		ps->number = 1;
 		for (size_t i = 0; i < same; i++)
 			ps->number += ps->text[i] == '\n' ? 1 : 0;
-		fail(ps, ERR_MALFORMED, "not in canonical form: let restante-charter write the file");
+		fail(ps, ERR_MALFORMED,
+		    "not in canonical form: let restante-charter write the file");
 	}
 	buf_release(&text);
 }
@@ -482,8 +489,9 @@ parse_signature(struct parser *ps, struct charter *c, size_t len, const char *va
 
 	if (n < 65 || value[64] != ' ' || encode_from_hex(s.authority, 32, value, 64) != ERR_OK ||
 	    encode_from_hex(s.signature, 64, value + 65, n - 65) != ERR_OK) {
-		fail(ps, ERR_MALFORMED, "a signature has 64 hexadecimal digits of the signer's key, a "
-		    "space, and 128 digits of the signature");
+		fail(ps, ERR_MALFORMED,
+		    "a signature has 64 hexadecimal digits of the signer's key, a space, and 128 "
+		    "digits of the signature");
 		return;
 	}
 	if (!charter_is_authority(c, s.authority) && !charter_is_former(c, s.authority))
@@ -491,8 +499,10 @@ parse_signature(struct parser *ps, struct charter *c, size_t len, const char *va
 		    value);
 	else if (crypto_sign_verify_detached(s.signature, (const uint8_t *)ps->text, len,
 	    s.authority) != 0)
-		fail(ps, ERR_SIGNATURE, "the signature of %.16s... does not verify: the text or the "
-		    "signature was changed", value);
+		fail(ps, ERR_SIGNATURE,
+		    "the signature of %.16s... does not verify: the text or the signature was "
+		    "changed",
+		    value);
 	else if (charter_hold(c, &s) != ERR_OK)
 		fail(ps, ERR_FULL, "more than %d signatures", CHARTER_SIGNATURES_MAX);
 }
@@ -533,7 +543,8 @@ parse(struct charter **out, const void *text, size_t len, struct diag *d)
 	struct charter *c;
 
 	if (len > CHARTER_BYTES_MAX)
-		return diag_set(d, ERR_RANGE, "larger than %d bytes: not a charter", CHARTER_BYTES_MAX);
+		return diag_set(
+		    d, ERR_RANGE, "larger than %d bytes: not a charter", CHARTER_BYTES_MAX);
 	c = charter_new();
 	if (c == NULL)
 		return diag_set(d, ERR_MEMORY, "out of memory");

@@ -106,8 +106,9 @@ nodeline_parse_body(struct charter_node *out, const char *body, struct diag *d)
 	if (!role_word(&n.role, &s))
 		return diag_set(d, ERR_MALFORMED, "a node is a \"mix\" or a \"gateway\"");
 	if (!key_field(n.identity, &s, "identity="))
-		return diag_set(d, ERR_MALFORMED, "identity= and 64 hexadecimal digits must follow the "
-		    "role: copy the node's line anew");
+		return diag_set(d, ERR_MALFORMED,
+		    "identity= and 64 hexadecimal digits must follow the role: copy the node's "
+		    "line anew");
 	if (!key_field(n.link, &s, "link="))
 		return diag_set(d, ERR_MALFORMED, "link= and 64 hexadecimal digits must follow the "
 		    "identity: copy the node's line anew");
@@ -142,9 +143,10 @@ nodeline_parse(struct charter_node *out, const char *line, struct diag *d)
 	if (config_integer(&version, number) != ERR_OK || version <= 0)
 		return diag_set(d, ERR_MALFORMED, "the node line's version is not a number");
 	if (version > 1)
-		return diag_set(d, ERR_VERSION, HEAD "%s: made by a newer version of restante; update "
-		    "this one", number);
+		return diag_set(d, ERR_VERSION,
+		    HEAD "%s: made by a newer version of restante; update this one", number);
 	if (line[n] != ' ')
-		return diag_set(d, ERR_TRUNCATED, "the node's line ends after its version: copy it anew");
+		return diag_set(
+		    d, ERR_TRUNCATED, "the node's line ends after its version: copy it anew");
 	return nodeline_parse_body(out, line + n + 1, d);
 }

@@ -24,8 +24,8 @@ static const struct param_info table[] = {
 	    "cryptographic suite of the packets; 1 is X25519 with ChaCha20-Poly1305" },
 	{ "layers", PARAM_COUNT, FIELD(layers), 1, PARAMS_LAYERS_MAX, "3",
 	    "mixes on every path, one of each layer" },
-	{ "record-size", PARAM_COUNT, FIELD(record_size), ONION_RECORD_MIN, ONION_RECORD_MAX, "4096",
-	    "bytes of a record, and so of every packet's innermost part" },
+	{ "record-size", PARAM_COUNT, FIELD(record_size), ONION_RECORD_MIN, ONION_RECORD_MAX,
+	    "4096", "bytes of a record, and so of every packet's innermost part" },
 	{ "slot", PARAM_DURATION, FIELD(slot_ms), 20, 10 * MINUTE_MS, "5s",
 	    "period at which every client sends one packet" },
 	{ "round", PARAM_DURATION, FIELD(round_ms), 100, 30 * SECOND_MS, "10s",
@@ -162,8 +162,9 @@ number_set(struct params *p, const struct param_info *row, const char *value, st
 		e = config_duration(&v, value);
 		if (e == ERR_MALFORMED)
 			return diag_set(d, ERR_MALFORMED,
-			    "%s is not a duration: write a whole number and ms, s, min, h or d, such "
-			    "as %s", row->name, row->standard);
+			    "%s is not a duration: write a whole number and ms, s, min, h or d, "
+			    "such as %s",
+			    row->name, row->standard);
 	} else {
 		e = config_integer(&v, value);
 		if (e == ERR_MALFORMED)
@@ -248,8 +249,8 @@ strategy_print(char out[static PARAMS_VALUE_BYTES], const struct strategy *s)
 		return;
 	case STRATEGY_TIMED_DYNAMIC_POOL:
 		share_print(share, s->rate_ppm);
-		(void)snprintf(out, PARAMS_VALUE_BYTES, "timed-dynamic-pool min=%" PRIu32 " rate=%.8s",
-		    s->pool_min, share);
+		(void)snprintf(out, PARAMS_VALUE_BYTES,
+		    "timed-dynamic-pool min=%" PRIu32 " rate=%.8s", s->pool_min, share);
 		return;
 	}
 }
@@ -553,7 +554,8 @@ rule_hours(const struct params *p, struct diag *d)
 
 	if (HOUR_MS % p->time_scale != 0)
 		return diag_set(d, ERR_RANGE,
-		    "time-scale must divide an hour's 3600000 ms: choose 1, 10, 60 or 600, for example");
+		    "time-scale must divide an hour's 3600000 ms: choose 1, 10, 60 or 600, for "
+		    "example");
 	if (hour % p->round_ms != 0)
 		return diag_set(d, ERR_RANGE,
 		    "round must divide the session hour of %" PRId64 " ms", hour);
@@ -571,8 +573,9 @@ rule_periods(const struct params *p, struct diag *d)
 
 	if (p->slot_ms > minute)
 		return diag_set(d, ERR_RANGE,
-		    "slot is longer than a minute divided by time-scale (%" PRId64 " ms): a session "
-		    "may be open for no longer before its mark", minute);
+		    "slot is longer than a minute divided by time-scale (%" PRId64
+		    " ms): a session may be open for no longer before its mark",
+		    minute);
 	if (p->round_ms > minute)
 		return diag_set(d, ERR_RANGE,
 		    "round is longer than a minute divided by time-scale (%" PRId64 " ms): readers "
@@ -589,8 +592,10 @@ rule_grace(const struct params *p, struct diag *d)
 		return diag_set(d, ERR_RANGE, "grace must be shorter than a quarter of epoch");
 	if (p->grace_ms < forecast)
 		return diag_set(d, ERR_RANGE,
-		    "grace is shorter than the %" PRId64 " ms that a packet may take through the "
-		    "mixes: lengthen it, shorten round, or choose strategies that hold less", forecast);
+		    "grace is shorter than the %" PRId64
+		    " ms that a packet may take through the mixes: lengthen it, shorten round, or "
+		    "choose strategies that hold less",
+		    forecast);
 	return ERR_OK;
 }
 
@@ -601,7 +606,8 @@ rule_retention(const struct params *p, struct diag *d)
 
 	if (p->retention_ms < least)
 		return diag_set(d, ERR_RANGE,
-		    "retention must be at least two days divided by time-scale (%" PRId64 " ms)", least);
+		    "retention must be at least two days divided by time-scale (%" PRId64 " ms)",
+		    least);
 	return ERR_OK;
 }
 
@@ -616,13 +622,15 @@ rule_crowd(const struct params *p, struct diag *d)
 		    p->people < 50 ? 1 : p->people / 50);
 	if (least > PARAMS_PIECES_MAX)
 		return diag_set(d, ERR_RANGE,
-		    "%" PRIu32 " people with %" PRIu32 " mailboxes need frames of more than %d pieces: "
-		    "choose more mailboxes, or fewer if there are hundreds", p->people, p->mailboxes,
-		    PARAMS_PIECES_MAX);
+		    "%" PRIu32 " people with %" PRIu32
+		    " mailboxes need frames of more than %d pieces: choose more mailboxes, or "
+		    "fewer if there are hundreds",
+		    p->people, p->mailboxes, PARAMS_PIECES_MAX);
 	if (p->pieces < least)
 		return diag_set(d, ERR_RANGE,
-		    "pieces is too small for %" PRIu32 " people with %" PRIu32 " mailboxes: set it to at "
-		    "least %" PRIu32, p->people, p->mailboxes, least);
+		    "pieces is too small for %" PRIu32 " people with %" PRIu32
+		    " mailboxes: set it to at least %" PRIu32,
+		    p->people, p->mailboxes, least);
 	return ERR_OK;
 }
 
@@ -634,8 +642,9 @@ rule_pool(const struct params *p, struct diag *d)
 
 		if ((double)p->pool_max < least)
 			return diag_set(d, ERR_RANGE,
-			    "pool-max must be twice what strategy.%u holds at the expected traffic: set "
-			    "it to at least %.0f", layer, least + 0.5);
+			    "pool-max must be twice what strategy.%u holds at the expected "
+			    "traffic: set it to at least %.0f",
+			    layer, least + 0.5);
 	}
 	return ERR_OK;
 }

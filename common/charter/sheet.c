@@ -64,16 +64,6 @@ announcement_encode(uint8_t out[static ANNOUNCEMENT_BYTES], const struct announc
 	assert(writer_ok(&w) && w.used == ANNOUNCEMENT_BYTES);
 }
 
-/* Whether X25519 with this key gives anything but zero. */
-static bool
-key_usable(const uint8_t pk[static 32])
-{
-	static const uint8_t scalar[32] = { 8 };
-	uint8_t out[32];
-
-	return crypto_scalarmult(out, scalar, pk) == 0;
-}
-
 enum err
 announcement_decode(struct announcement *out, const uint8_t in[static ANNOUNCEMENT_BYTES],
     const struct charter *c)
@@ -97,7 +87,7 @@ announcement_decode(struct announcement *out, const uint8_t in[static ANNOUNCEME
 	message(m, &a, c->network_id);
 	if (crypto_sign_verify_detached(a.signature, m, sizeof(m), node->identity) != 0)
 		return ERR_SIGNATURE;
-	if (!key_usable(a.pk))
+	if (!charter_key_usable(a.pk))
 		return ERR_MALFORMED;
 	*out = a;
 	return ERR_OK;
@@ -184,7 +174,8 @@ check_layers(const struct sheet *s, const struct charter *c, struct diag *d)
 	}
 	for (unsigned layer = 0; layer <= c->params.layers; layer++)
 		if (!seen[layer])
-			return diag_set(d, ERR_NOT_FOUND, "the sheet has no node in layer %u", layer);
+			return diag_set(
+			    d, ERR_NOT_FOUND, "the sheet has no node in layer %u", layer);
 	return ERR_OK;
 }
 
@@ -201,7 +192,8 @@ decode(struct sheet *s, const void *in, size_t len, const struct charter *c, str
 	s->count = reader_u16(&r);
 	s->ticket_key_count = sheet_ticket_keys(&c->params);
 	if (s->count > CHARTER_NODES_MAX || s->ticket_key_count > SHEET_TICKET_KEYS_MAX)
-		return diag_set(d, ERR_RANGE, "the sheet has more than %d nodes", CHARTER_NODES_MAX);
+		return diag_set(
+		    d, ERR_RANGE, "the sheet has more than %d nodes", CHARTER_NODES_MAX);
 	if (reader_ok(&r) && sodium_memcmp(s->charter_hash, c->hash, 32) != 0)
 		return diag_set(d, ERR_MALFORMED, "the sheet belongs to another charter");
 	for (size_t i = 0; i < s->count && reader_ok(&r); i++) {
@@ -213,7 +205,8 @@ decode(struct sheet *s, const void *in, size_t len, const struct charter *c, str
 	reader_copy(&r, s->ticket_keys, s->ticket_key_count * 32);
 	reader_copy(&r, s->stamp_key, sizeof(s->stamp_key));
 	e = reader_end(&r);
-	return e == ERR_OK ? ERR_OK : diag_set(d, e, "the sheet's length is wrong: %s", err_text(e));
+	return e == ERR_OK ? ERR_OK
+			   : diag_set(d, e, "the sheet's length is wrong: %s", err_text(e));
 }
 
 enum err

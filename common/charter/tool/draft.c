@@ -103,7 +103,8 @@ tool_run_add_node(const struct call *c)
 	if (e == ERR_OK) {
 		e = charter_add_node(t.charter, &n);
 		if (e != ERR_OK)
-			(void)diag_set(&d, e, "the node cannot be added: a charter has room for %d nodes",
+			(void)diag_set(&d, e,
+			    "the node cannot be added: a charter has room for %d nodes",
 			    CHARTER_NODES_MAX);
 	}
 	if (e != ERR_OK) {
@@ -124,7 +125,8 @@ tool_run_remove_node(const struct call *c)
 	int64_t number;
 	int code;
 
-	if (config_integer(&number, c->operands[1]) != ERR_OK || number < 1 || number > UINT16_MAX) {
+	if (config_integer(&number, c->operands[1]) != ERR_OK || number < 1 ||
+	    number > UINT16_MAX) {
 		(void)diag_set(&d, ERR_USAGE, "a node's number is 1 to %d", UINT16_MAX);
 		return tool_complain(c, TOOL_USAGE, NULL, &d);
 	}
@@ -198,7 +200,8 @@ static enum err
 set_name(struct charter *ch, const char *value, struct diag *d)
 {
 	if (strlen(value) >= sizeof(ch->name))
-		return diag_set(d, ERR_RANGE, "name is longer than %zu characters", sizeof(ch->name) - 1);
+		return diag_set(
+		    d, ERR_RANGE, "name is longer than %zu characters", sizeof(ch->name) - 1);
 	memset(ch->name, 0, sizeof(ch->name));
 	memcpy(ch->name, value, strlen(value));
 	return ERR_OK;
@@ -309,8 +312,8 @@ tool_run_next(const struct call *c)
 		code = tool_complain(c, TOOL_REFUSED, NULL, &d);
 	}
 	if (code == TOOL_OK)
-		(void)fprintf(c->out, "version %" PRIu32 " from epoch %" PRIu32 "\n", ch->version + 1,
-		    from);
+		(void)fprintf(
+		    c->out, "version %" PRIu32 " from epoch %" PRIu32 "\n", ch->version + 1, from);
 	charter_free(ch);
 	return code;
 }

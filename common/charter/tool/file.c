@@ -84,8 +84,9 @@ check_secret(int fd, size_t n, const char *path, struct diag *d)
 		return diag_set(d, ERR_MALFORMED, "%s: not a key file of restante-charter", path);
 	if ((st.st_mode & 077) != 0)
 		return diag_set(d, ERR_STATE,
-		    "%s: others may read or change this secret key: run chmod 600 on it, and make a new "
-		    "key if they did", path);
+		    "%s: others may read or change this secret key: run chmod 600 on it, and make "
+		    "a new key if they did",
+		    path);
 	return ERR_OK;
 }
 

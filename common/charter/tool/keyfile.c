@@ -51,7 +51,8 @@ check_version(const char **rest, const char *line, const char *head, const char 
 	size_t n = strlen(head), digits;
 
 	if (strncmp(line, head, n) != 0)
-		return diag_set(d, ERR_MALFORMED, "%s: it must begin with \"%s" FORMAT "\"", path, head);
+		return diag_set(
+		    d, ERR_MALFORMED, "%s: it must begin with \"%s" FORMAT "\"", path, head);
 	digits = strspn(line + n, "0123456789");
 	if (digits != strlen(FORMAT) || strncmp(line + n, FORMAT, digits) != 0)
 		return diag_set(d, digits == 0 ? ERR_MALFORMED : ERR_VERSION,
@@ -122,6 +123,7 @@ keyfile_parse_public(uint8_t pk[static 32], const char *line, struct diag *d)
 	if (rest[0] != ' ' || encode_from_hex(pk, 32, rest + 1, strlen(rest + 1)) != ERR_OK ||
 	    crypto_core_ed25519_is_valid_point(pk) != 1)
 		return diag_set(d, ERR_MALFORMED,
-		    "the authority's line has no valid key: copy it anew from restante-charter keygen");
+		    "the authority's line has no valid key: copy it anew from restante-charter "
+		    "keygen");
 	return ERR_OK;
 }

@@ -90,7 +90,8 @@ print_keys(FILE *f, const struct charter *ch, const char *name, const uint8_t (*
 
 	for (size_t i = 0; i < count; i++) {
 		encode_hex(hex, keys[i], 32);
-		(void)fprintf(f, "%-14s%s%s\n", name, hex, has_signed(ch, keys[i]) ? " signed" : "");
+		(void)fprintf(
+		    f, "%-14s%s%s\n", name, hex, has_signed(ch, keys[i]) ? " signed" : "");
 	}
 }
 
@@ -105,11 +106,11 @@ print_nodes(FILE *f, const struct charter *ch)
 
 		encode_hex(hex, n->identity, 32);
 		if (n->role == CHARTER_MIX)
-			(void)fprintf(f, "node %-9umix, layer %u, at %s, identity %s\n", n->number, n->layer,
-			    n->address, hex);
+			(void)fprintf(f, "node %-9umix, layer %u, at %s, identity %s\n", n->number,
+			    n->layer, n->address, hex);
 		else
-			(void)fprintf(f, "node %-9ugateway, at %s, entrance %s, identity %s\n", n->number,
-			    n->address, n->entrance, hex);
+			(void)fprintf(f, "node %-9ugateway, at %s, entrance %s, identity %s\n",
+			    n->number, n->address, n->entrance, hex);
 	}
 }
 
@@ -121,7 +122,8 @@ print_text(FILE *f, const struct charter *ch)
 	(void)fprintf(f, "\n%-14s%u of %zu\n", "threshold", ch->threshold, ch->authority_count);
 	print_keys(f, ch, "authority", ch->authorities, ch->authority_count);
 	if (ch->version > 1) {
-		(void)fprintf(f, "%-14s%u of %zu\n", "formerly", ch->former_threshold, ch->former_count);
+		(void)fprintf(
+		    f, "%-14s%u of %zu\n", "formerly", ch->former_threshold, ch->former_count);
 		print_keys(f, ch, "former", ch->former, ch->former_count);
 	}
 	print_nodes(f, ch);
@@ -310,9 +312,10 @@ tool_run_verify(const struct call *c)
 		code = verify_previous(c, ch, o->previous);
 	if (code == TOOL_OK) {
 		encode_hex(id, ch->network_id, 32);
-		(void)fprintf(c->out, "%s: valid: %s, version %" PRIu32 ", %zu signatures of %u needed, "
-		    "network id %s\n", c->operands[0], ch->name, ch->version, ch->signature_count,
-		    ch->threshold, id);
+		(void)fprintf(c->out,
+		    "%s: valid: %s, version %" PRIu32
+		    ", %zu signatures of %u needed, network id %s\n",
+		    c->operands[0], ch->name, ch->version, ch->signature_count, ch->threshold, id);
 	}
 	charter_free(ch);
 	return code;

@@ -19,7 +19,8 @@ tool_run_keygen(const struct call *c)
 	enum err e = keyfile_create(pk, c->operands[0], rng_system(), &d);
 
 	if (e != ERR_OK)
-		return tool_complain(c, e == ERR_MEMORY ? TOOL_REFUSED : TOOL_CANNOT_CREATE, NULL, &d);
+		return tool_complain(
+		    c, e == ERR_MEMORY ? TOOL_REFUSED : TOOL_CANNOT_CREATE, NULL, &d);
 	keyfile_print_public(line, pk);
 	(void)fprintf(c->out, "%s\n", line);
 	return TOOL_OK;
@@ -44,8 +45,9 @@ sign_with(struct charter *ch, const uint8_t sk[static 64], struct diag *d)
 		return e;
 	e = charter_sign(ch, sk);
 	if (e == ERR_NOT_FOUND)
-		return diag_set(d, e, "this key is not one of the charter's authorities: add its public "
-		    "line with add-authority first");
+		return diag_set(d, e,
+		    "this key is not one of the charter's authorities: add its public line with "
+		    "add-authority first");
 	if (e == ERR_EXISTS)
 		return diag_set(d, e, "this authority has signed already");
 	return e == ERR_OK ? ERR_OK : diag_set(d, e, "%s", err_text(e));
@@ -63,8 +65,8 @@ tool_run_sign(const struct call *c)
 	int code;
 
 	if (e != ERR_OK)
-		return tool_complain(c, e == ERR_NOT_FOUND || e == ERR_IO ? TOOL_NO_INPUT : TOOL_REFUSED,
-		    NULL, &d);
+		return tool_complain(
+		    c, e == ERR_NOT_FOUND || e == ERR_IO ? TOOL_NO_INPUT : TOOL_REFUSED, NULL, &d);
 	code = tool_load(&ch, c, path, TOOL_DRAFT);
 	if (code == TOOL_OK) {
 		e = sign_with(ch, sk, &d);

@@ -47,8 +47,9 @@ tool_open(struct tool_draft *out, const struct call *c, const char *path)
 		return code;
 	if (charter_check(t.charter, NULL) == ERR_OK &&
 	    charter_check_signatures(t.charter, NULL) == ERR_OK) {
-		(void)diag_set(&d, ERR_STATE, "this charter is signed and is not changed: start its "
-		    "successor with restante-charter next");
+		(void)diag_set(&d, ERR_STATE,
+		    "this charter is signed and is not changed: start its successor with "
+		    "restante-charter next");
 		return tool_abandon(&t, c, &d);
 	}
 	t.signatures = t.charter->held_count;
@@ -148,7 +149,8 @@ tool_line(char *out, size_t size, const struct call *c, size_t i)
 		return tool_complain(c, TOOL_NO_INPUT, NULL, &d);
 	}
 	for (; i < c->operand_count; i++) {
-		int n = snprintf(out + used, size - used, "%s%s", used > 0 ? " " : "", c->operands[i]);
+		int n =
+		    snprintf(out + used, size - used, "%s%s", used > 0 ? " " : "", c->operands[i]);
 
 		if (n < 0 || (size_t)n >= size - used) {
 			(void)diag_set(&d, ERR_RANGE, "the public line is too long");

@@ -236,7 +236,8 @@ contradictions_are_refused_with_a_remedy(void **state)
 		{ { { "people", "125" }, { "mailboxes", "3" } }, "choose at most 2" },
 		{ { { "people", "30" }, { "mailboxes", "2" } }, "choose at most 1" },
 		{ { { "pool-max", "833" } }, "pool-max must be twice" },
-		{ { { "strategy.2", "threshold packets=1000000" }, { "grace", "20min" } }, "grace" },
+		{ { { "strategy.2", "threshold packets=1000000" }, { "grace", "20min" } },
+		    "grace" },
 	};
 	struct diag d;
 

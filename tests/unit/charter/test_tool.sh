@@ -41,7 +41,7 @@ same()
 	tap_report "$1" "$(cmp "$2" "$3" 2>&1)"
 }
 
-tap_plan 64
+tap_plan 68
 
 # ---- a ceremony ----
 expect 'create makes a draft' 0 '' "$tool" create --name 'Example agency' --not-after 2099-01-01 draft
@@ -92,6 +92,25 @@ cp draft before
 expect 'a refused change' 1 'out of range' "$tool" set draft people 100 slot 9h
 same 'changes nothing' draft before
 expect 'parameters are explained' 0 '^    20ms to 10min; default 5s$' "$tool" parameters
+
+# ---- a disk that takes nothing ----
+# Every write fails, also to a file of output; so the output comes by a pipe.
+said=$(
+	trap '' XFSZ
+	ulimit -f 0
+	"$tool" set draft people 100 2>&1
+)
+code=$?
+tap_report 'a failed write is told' "$([ $code = 73 ] || echo "exit code $code"
+    printf '%s\n' "$said" | grep -q 'draft: cannot be updated: File too large' || echo "$said")"
+same 'and leaves the old draft' draft before
+said=$(
+	trap '' XFSZ
+	ulimit -f 0
+	"$tool" keygen unwritten 2>&1
+)
+tap_report 'a key that was not written is not announced' "$(printf '%s\n' "$said" | grep '^restante-authority')"
+tap_report 'nothing is left behind' "$(find . -name 'draft.*' -o -name unwritten)"
 
 # ---- signatures ----
 cp draft copy1 && cp draft copy2
