@@ -10,28 +10,56 @@
 #include "common/net/address.h"
 
 #define BUF_MIN 4096
+#define SPARE_MIN 32768
+#define SPARE_MAX (1 << 20)
 
+/*
+ * A large buffer is used for a burst and then not for a while, and to take it
+ * from the system each time costs a page fault for each frame: the loop keeps
+ * one for whichever connection is next.
+ */
 static void
-buf_drop(struct conn_buf *b)
+buf_drop(struct conn *c, struct conn_buf *b)
 {
+	struct loop *l = c->loop;
+
 	if (b->data != NULL)
 		secret_wipe(b->data, b->room);
-	free(b->data);
+	if (l->spare == NULL && b->room >= SPARE_MIN && b->room <= SPARE_MAX) {
+		l->spare = b->data;
+		l->spare_room = b->room;
+	} else {
+		free(b->data);
+	}
 	*b = (struct conn_buf){0};
+}
+
+/* At least *room bytes; *room becomes what there is. */
+static uint8_t *
+take_room(struct loop *l, size_t *room)
+{
+	uint8_t *data = l->spare;
+
+	if (data == NULL || *room < SPARE_MIN || *room > l->spare_room)
+		return malloc(*room);
+	*room = l->spare_room;
+	l->spare = NULL;
+	l->spare_room = 0;
+	return data;
 }
 
 /* Move what is there into a buffer of `room` bytes. */
 static enum err
-buf_move(struct conn_buf *b, size_t room)
+buf_move(struct conn *c, struct conn_buf *b, size_t room)
 {
-	uint8_t *data = malloc(room);
+	uint8_t *data = take_room(c->loop, &room);
 	size_t len = b->len;
 
 	if (data == NULL)
 		return ERR_MEMORY;
 	if (len > 0)
 		memcpy(data, b->data + b->head, len);
-	buf_drop(b);
+	buf_drop(c, b);
 	*b = (struct conn_buf){.data = data, .len = len, .room = room};
 	return ERR_OK;
 }
@@ -53,14 +81,14 @@ better_room(const struct conn_buf *b, size_t n)
 
 /* Room for n bytes behind those that are there; ERR_FULL beyond max in all. */
 static enum err
-buf_space(struct conn_buf *b, uint8_t **out, size_t n, size_t max)
+buf_space(struct conn *c, struct conn_buf *b, uint8_t **out, size_t n, size_t max)
 {
 	enum err e;
 
 	if (n > max || b->len > max - n)
 		return ERR_FULL;
 	if (b->room - b->head - b->len < n) {
-		e = buf_move(b, better_room(b, n));
+		e = buf_move(c, b, better_room(b, n));
 		if (e != ERR_OK)
 			return e;
 	}
@@ -69,13 +97,13 @@ buf_space(struct conn_buf *b, uint8_t **out, size_t n, size_t max)
 }
 
 static void
-buf_consume_front(struct conn_buf *b, size_t n)
+buf_consume_front(struct conn *c, struct conn_buf *b, size_t n)
 {
 	assert(n <= b->len);
 	b->head += n;
 	b->len -= n;
 	if (b->len == 0)
-		buf_drop(b);
+		buf_drop(c, b);
 }
 
 /* ---- who may still be called ---- */
@@ -83,8 +111,8 @@ buf_consume_front(struct conn_buf *b, size_t n)
 static void
 destroy(struct conn *c)
 {
-	buf_drop(&c->in);
-	buf_drop(&c->out);
+	buf_drop(c, &c->in);
+	buf_drop(c, &c->out);
 	c->loop->ops->conn_release(c);
 }
 
@@ -176,7 +204,7 @@ static enum err
 keep(struct conn *c, const uint8_t *p, size_t n)
 {
 	uint8_t *space;
-	enum err e = buf_space(&c->in, &space, n, c->limits.in_max);
+	enum err e = buf_space(c, &c->in, &space, n, c->limits.in_max);
 
 	if (e != ERR_OK)
 		return e;
@@ -192,22 +220,33 @@ give_kept(struct conn *c)
 	size_t used = give(c, c->in.data + c->in.head, c->in.len);
 
 	if (!c->freed)
-		buf_consume_front(&c->in, used);
+		buf_consume_front(c, &c->in, used);
+}
+
+/* Give n bytes at p and keep what is left of them. */
+static enum err
+give_and_keep(struct conn *c, uint8_t *p, size_t n)
+{
+	size_t used = give(c, p, n);
+
+	return !c->freed && used < n ? keep(c, p + used, n - used) : ERR_OK;
 }
 
 static enum err
-take(struct conn *c, uint8_t *p, size_t n)
+take(struct conn *c, uint8_t *p, size_t n, size_t before)
 {
-	size_t used;
-	enum err e;
+	size_t kept = c->in.len;
+	enum err e = ERR_OK;
 
-	if (c->in.len > 0) {
+	if (kept <= before) {
+		if (kept > 0)
+			memcpy(p - kept, c->in.data + c->in.head, kept);
+		buf_drop(c, &c->in);
+		e = give_and_keep(c, p - kept, kept + n);
+	} else {
 		e = keep(c, p, n);
 		if (e == ERR_OK)
 			give_kept(c);
-	} else {
-		used = give(c, p, n);
-		e = !c->freed && used < n ? keep(c, p + used, n - used) : ERR_OK;
 	}
 	if (e == ERR_OK && !c->freed && !c->paused && c->in.len >= c->limits.in_max)
 		e = ERR_FULL;
@@ -215,7 +254,7 @@ take(struct conn *c, uint8_t *p, size_t n)
 }
 
 bool
-conn_given(struct conn *c, uint8_t *p, size_t n)
+conn_given_behind(struct conn *c, uint8_t *p, size_t n, size_t before)
 {
 	enum err e;
 
@@ -223,10 +262,16 @@ conn_given(struct conn *c, uint8_t *p, size_t n)
 	if (n == 0)
 		return true;
 	enter(c);
-	e = take(c, p, n);
+	e = take(c, p, n, before);
 	if (e != ERR_OK && !c->freed)
 		conn_over(c, e);
 	return leave(c);
+}
+
+bool
+conn_given(struct conn *c, uint8_t *p, size_t n)
+{
+	return conn_given_behind(c, p, n, 0);
 }
 
 bool
@@ -263,7 +308,7 @@ conn_to_send(const struct conn *c, size_t *n)
 bool
 conn_sent(struct conn *c, size_t n)
 {
-	buf_consume_front(&c->out, n);
+	buf_consume_front(c, &c->out, n);
 	if (n == 0 || c->out.len > 0 || c->finishing || c->events.drained == NULL)
 		return true;
 	enter(c);
@@ -276,7 +321,7 @@ conn_space(struct conn *c, uint8_t **out, size_t n)
 {
 	if (c->state == CONN_ENDED)
 		return ERR_CLOSED;
-	return buf_space(&c->out, out, n, c->limits.out_max);
+	return buf_space(c, &c->out, out, n, c->limits.out_max);
 }
 
 void

@@ -63,6 +63,11 @@ size_t conn_wants(const struct conn *c);
  * consumed is copied.
  */
 bool conn_given(struct conn *c, uint8_t *p, size_t n);
+/*
+ * The same where `before` bytes in front of p may be overwritten, too: what was
+ * kept is put there, which is cheaper than to put the new bytes behind it.
+ */
+bool conn_given_behind(struct conn *c, uint8_t *p, size_t n, size_t before);
 /* The bytes to be sent; *n is 0 if there are none. */
 const uint8_t *conn_to_send(const struct conn *c, size_t *n);
 /* The first n of them have left. */

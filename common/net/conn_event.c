@@ -88,6 +88,7 @@ over(struct conn_event *c, enum err why)
 static bool
 read_once(struct conn_event *c, bool *more, enum err *why)
 {
+	uint8_t *space = loop_of(c)->scratch + LOOP_EVENT_KEPT_BYTES;
 	size_t want = conn_wants(&c->base);
 	ssize_t n;
 
@@ -96,10 +97,10 @@ read_once(struct conn_event *c, bool *more, enum err *why)
 		return true;
 	if (want > LOOP_EVENT_READ_BYTES)
 		want = LOOP_EVENT_READ_BYTES;
-	n = recv(c->fd, loop_of(c)->scratch, want, 0);
+	n = recv(c->fd, space, want, 0);
 	if (n > 0) {
 		*more = true;
-		return conn_given(&c->base, loop_of(c)->scratch, (size_t)n);
+		return conn_given_behind(&c->base, space, (size_t)n, LOOP_EVENT_KEPT_BYTES);
 	}
 	if (n == 0)
 		*why = ERR_CLOSED;

@@ -23,6 +23,8 @@ loop_release(struct loop *l)
 {
 	while (!LIST_EMPTY(&l->finishing))
 		conn_free(LIST_FIRST(&l->finishing));
+	free(l->spare);
+	l->spare = NULL;
 	free(l->watches);
 	l->watches = NULL;
 	l->watch_count = 0;

@@ -188,6 +188,8 @@ struct loop {
 	struct loop_watch *watches;
 	size_t watch_count;
 	LIST_HEAD(, conn) finishing; /* nobody else knows these any more */
+	uint8_t *spare;		     /* a buffer for the next burst, wiped; or NULL */
+	size_t spare_room;
 };
 
 /* First members of an implementation's listener and work queue. */

@@ -349,7 +349,7 @@ set_up(struct loop_event *l, struct event_base *base, const struct loop_event_ti
 		return e;
 	l->own_events = base == NULL;
 	l->events = base != NULL ? base : make_events();
-	l->scratch = malloc(LOOP_EVENT_READ_BYTES);
+	l->scratch = malloc(LOOP_EVENT_SCRATCH_BYTES);
 	if (l->events == NULL || l->scratch == NULL)
 		return ERR_MEMORY;
 	loop_init(&l->base, &ops, l->time.clock, &l->timers);
@@ -416,7 +416,7 @@ loop_event_free(struct loop *base)
 	free_event(l->clock_event, l->clock_fd);
 	timerheap_release(&l->timers);
 	if (l->scratch != NULL)
-		secret_wipe(l->scratch, LOOP_EVENT_READ_BYTES);
+		secret_wipe(l->scratch, LOOP_EVENT_SCRATCH_BYTES);
 	free(l->scratch);
 	if (l->monotonic != NULL)
 		evutil_monotonic_timer_free(l->monotonic);

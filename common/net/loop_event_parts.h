@@ -16,6 +16,8 @@
 #include "common/net/timerheap.h"
 
 #define LOOP_EVENT_READ_BYTES 65536
+#define LOOP_EVENT_KEPT_BYTES 65536 /* in front of a read: what was kept of the last */
+#define LOOP_EVENT_SCRATCH_BYTES (LOOP_EVENT_KEPT_BYTES + LOOP_EVENT_READ_BYTES)
 
 struct conn_event {
 	struct conn base;
@@ -44,7 +46,7 @@ struct loop_event {
 	bool in_turn, timers_stale;
 	uint64_t turn;
 	TAILQ_HEAD(, conn_event) kicked;
-	uint8_t *scratch; /* LOOP_EVENT_READ_BYTES */
+	uint8_t *scratch; /* LOOP_EVENT_SCRATCH_BYTES, of whichever connection reads */
 	struct loop_signal *signals;
 	struct loop_event_time time;
 	struct evutil_monotonic_timer *monotonic; /* for the default awake_ms */
