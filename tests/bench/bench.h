@@ -12,7 +12,7 @@
 
 #include "common/base/err.h"
 
-#define BENCH_ROUNDS 11 /* floor and measurement in turn, this often */
+#define BENCH_ROUNDS 25 /* floor and measurement in turn, this often */
 
 struct bench_result {
 	const char *name, *unit, *floor;

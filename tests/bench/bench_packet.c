@@ -33,7 +33,8 @@ struct ground {
 	struct unwrap_ground unwrap;
 	struct replay *replay;
 	size_t packet_bytes;
-	uint8_t *packets; /* BENCH_ROUNDS * PACKETS; opened in place, each once */
+	uint8_t *packets, *opened; /* PACKETS of them, and the copies that are opened in place */
+	uint8_t (*tags)[ONION_REPLAY_TAG_BYTES]; /* TAGS_BEFORE */
 	struct onion_job *jobs;
 };
 
@@ -56,18 +57,23 @@ make_charter(struct ground *g)
 	}
 }
 
-static void
-make_replay_set(struct ground *g)
+static bool
+keep_none(void *arg, uint32_t epoch)
 {
-	uint8_t tag[ONION_REPLAY_TAG_BYTES];
+	(void)arg;
+	(void)epoch;
+	return false;
+}
 
-	bench_must(replay_open(&g->replay, NULL, NULL, rng_system(), TAGS_MAX, NULL) == ERR_OK,
-	    "no replay sets");
+/* A replay set as it is late in an epoch, without the packets' own tags. */
+static void
+renew_replay_set(struct ground *g)
+{
+	replay_prune(g->replay, keep_none, NULL);
 	bench_must(replay_set(&g->unwrap.replay, g->replay, EPOCH) == ERR_OK, "no replay set");
-	for (size_t i = 0; i < TAGS_BEFORE; i++) {
-		rng_bytes(rng_system(), tag, sizeof(tag));
-		bench_must(replay_stage(g->unwrap.replay, tag) == ERR_OK, "no room for a tag");
-	}
+	for (size_t i = 0; i < TAGS_BEFORE; i++)
+		bench_must(replay_stage(g->unwrap.replay, g->tags[i]) == ERR_OK,
+		    "no room for a tag");
 }
 
 static void
@@ -86,21 +92,28 @@ ground_init(struct ground *g)
 
 	memset(g, 0, sizeof(*g));
 	make_charter(g);
-	make_replay_set(g);
+	bench_must(replay_open(&g->replay, NULL, NULL, rng_system(), TAGS_MAX, NULL) == ERR_OK,
+	    "no replay sets");
 	g->unwrap.charter = g->charter;
 	k->epoch = EPOCH;
 	k->sk = g->sk[0];
 	memcpy(k->pk, g->hops[0].pk, sizeof(k->pk));
 	g->packet_bytes = onion_packet_bytes(&g->geometry, 0);
-	g->packets = malloc(BENCH_ROUNDS * PACKETS * g->packet_bytes);
+	g->packets = malloc(PACKETS * g->packet_bytes);
+	g->opened = malloc(PACKETS * g->packet_bytes);
+	g->tags = malloc(TAGS_BEFORE * sizeof(*g->tags));
 	g->jobs = malloc(PACKETS * sizeof(*g->jobs));
-	bench_must(g->packets != NULL && g->jobs != NULL, "no memory");
+	bench_must(g->packets != NULL && g->opened != NULL && g->tags != NULL && g->jobs != NULL,
+	    "no memory");
+	rng_bytes(rng_system(), g->tags, TAGS_BEFORE * sizeof(*g->tags));
 }
 
 static void
 ground_release(struct ground *g)
 {
 	free(g->packets);
+	free(g->opened);
+	free(g->tags);
 	free(g->jobs);
 	replay_free(g->replay);
 	charter_free(g->charter);
@@ -109,21 +122,18 @@ ground_release(struct ground *g)
 static void
 build_packets(struct ground *g)
 {
-	for (size_t i = 0; i < BENCH_ROUNDS * PACKETS; i++)
+	for (size_t i = 0; i < PACKETS; i++)
 		build(g->packets + i * g->packet_bytes, g);
 }
 
-static uint8_t *
-packet(const struct ground *g, size_t round, size_t i)
-{
-	return g->packets + (round * PACKETS + i) * g->packet_bytes;
-}
-
+/* The packets as they come off a link, and a node that has not seen them. */
 static void
-prepare_jobs(struct ground *g, size_t round)
+prepare(struct ground *g)
 {
+	renew_replay_set(g);
+	memcpy(g->opened, g->packets, PACKETS * g->packet_bytes);
 	for (size_t i = 0; i < PACKETS; i++)
-		g->jobs[i].packet = packet(g, round, i);
+		g->jobs[i].packet = g->opened + i * g->packet_bytes;
 }
 
 /* n times X25519, each with another point. */
@@ -148,13 +158,13 @@ curve_rate(const uint8_t sk[static 32], size_t n)
 /* ---- unwrap ---- */
 
 static double
-unwrap_rate(struct ground *g, size_t round)
+unwrap_rate(struct ground *g)
 {
 	struct unwrap_counts counts = { { 0 } };
 	double start;
 	size_t passed;
 
-	prepare_jobs(g, round);
+	prepare(g);
 	start = bench_thread_s();
 	passed = unwrap_batch(g->jobs, PACKETS, &g->unwrap, &counts);
 	start = bench_thread_s() - start;
@@ -174,7 +184,7 @@ bench_unwrap(void)
 	bench_pin(0);
 	for (size_t i = 0; i < BENCH_ROUNDS; i++) {
 		r.floor_value[i] = curve_rate(g.sk[0], PACKETS);
-		r.value[i] = unwrap_rate(&g, i);
+		r.value[i] = unwrap_rate(&g);
 	}
 	bench_report(&r);
 	ground_release(&g);
@@ -199,11 +209,11 @@ unwrapped(void *arg, size_t survivors)
 }
 
 static double
-workers_rate(struct ground *g, struct unwrap *u, struct waiting *w, size_t round)
+workers_rate(struct ground *g, struct unwrap *u, struct waiting *w)
 {
 	double start;
 
-	prepare_jobs(g, round);
+	prepare(g);
 	start = bench_wall_s();
 	bench_must(unwrap_start(u, g->jobs, PACKETS, &g->unwrap, unwrapped, w) == ERR_OK,
 	    "a batch was not begun");
@@ -237,7 +247,7 @@ bench_unwrap_two_workers(void)
 	bench_must(unwrap_new(&u, w.loop, WORKERS) == ERR_OK, "no workers");
 	for (size_t i = 0; i < BENCH_ROUNDS; i++) {
 		r.floor_value[i] = (double)PACKETS / bench_team_run(&floor);
-		r.value[i] = workers_rate(&g, u, &w, i);
+		r.value[i] = workers_rate(&g, u, &w);
 	}
 	bench_report(&r);
 	bench_team_stop(&floor);
