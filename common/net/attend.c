@@ -2,327 +2,420 @@
 
 #include "common/net/attend.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "common/charter/timing.h"
 
-#define MINUTE_MS ((int64_t)60000)
-#define OPEN_FROM_MIN 11
-#define OPEN_UNTIL_MIN 1
-#define WAIT_MIN 15	/* after a failure: uniform up to */
-#define LEAVING_MIN 1	/* the gateway ends a former session at its mark; else we do */
+#define MINUTE_MS INT64_C(60000)
+#define MARK_BEFORE_MS (11 * MINUTE_MS) /* a session of hour h reads from h minus this */
+#define OPEN_UNTIL_MS MINUTE_MS		/* and is opened until h minus this */
+#define RETRY_MAX_MS (15 * MINUTE_MS)
+#define LATE_MS MINUTE_MS /* after the mark we close what the gateway did not: 1 to 2 times this */
+#define SKEW_MAX_MS (2 * MINUTE_MS)
 
-/* One hour's attendance. */
-struct seat {
-	struct attend *attend;
+/* One hour's session: waits for its time, then is open. */
+struct visit {
+	struct attend *owner;
 	uint32_t hour;
 	uint64_t run;
-	enum attend_phase phase;
-	bool leaving;
-	struct session *session; /* NULL: waits for its timer, to be opened (again) */
-	struct timer *timer;
+	struct session *session; /* NULL: waiting */
+	bool opened;
+	struct timer *timer; /* to open; past the hour: to close */
+	bool used;
 };
+
+/* The hour before (until the gateway closes it), the running one, the coming one. */
+#define VISITS 3
 
 struct attend {
 	struct loop *loop;
 	struct attend_config cfg;
-	const struct params *params;
-	const struct attend_events *events;
+	struct attend_events events;
 	void *arg;
-	struct seat *current, *coming, *former;
-	struct timer *mark; /* the start of the next hour */
+	struct visit visits[VISITS];
+	struct timer *plan; /* the next mark or the next coming session's window */
 	uint64_t runs;
+	bool freed;
+	unsigned busy; /* depth of calls that run callbacks */
 };
 
-static void seat_failed(struct seat *s);
+/* ---- arithmetic ---- */
 
-/* ---- a seat's session ---- */
-
-static bool
-on_slot(void *arg, struct session *session, struct session_packet *out)
+static const struct params *
+params_of(const struct attend *a)
 {
-	struct seat *s = arg;
-
-	(void)session;
-	return s->attend->events->slot(s->attend->arg, s->phase, out);
+	return &a->cfg.charter->params;
 }
-
-static void
-on_sent(void *arg, struct session *session)
-{
-	struct seat *s = arg;
-
-	(void)session;
-	if (s->attend->events->sent != NULL)
-		s->attend->events->sent(s->attend->arg, s->phase);
-}
-
-static enum err
-on_item(void *arg, struct session *session, enum item_kind kind, const uint8_t *p, size_t n)
-{
-	struct seat *s = arg;
-
-	(void)session;
-	return s->attend->events->item(s->attend->arg, s->run, s->hour, kind, p, n);
-}
-
-static void
-tell(struct seat *s, bool open, enum err why, enum frame_error error)
-{
-	s->attend->events->state(s->attend->arg, s->run, s->hour, open, why, error);
-}
-
-static void
-on_opened(void *arg, struct session *session)
-{
-	(void)session;
-	tell(arg, true, ERR_OK, FRAME_ERROR_NONE);
-}
-
-static void
-on_ended(void *arg, struct session *session, enum err why, enum frame_error error)
-{
-	struct seat *s = arg;
-
-	session_free(session);
-	s->session = NULL;
-	tell(s, false, why, error);
-	seat_failed(s);
-}
-
-static enum err
-seat_open(struct seat *s)
-{
-	static const struct session_events events = { on_opened, on_slot, on_sent, on_item,
-		on_ended };
-	struct attend *a = s->attend;
-	struct session_config cfg = { .charter = a->cfg.charter,
-		.address = a->cfg.address,
-		.open = { .version = 1,
-		    .mailbox = a->cfg.mailbox,
-		    .hour = s->hour,
-		    .read = FRAME_READ_LIVE },
-		.rng = a->cfg.rng,
-		.keys = a->cfg.keys };
-
-	s->run = ++a->runs;
-	return session_open(&s->session, a->loop, &cfg, &events, s);
-}
-
-/* ---- seats ---- */
-
-static void
-seat_free(struct seat *s)
-{
-	if (s == NULL)
-		return;
-	session_free(s->session);
-	timer_free(s->timer);
-	free(s);
-}
-
-static void
-wait_after_failure(struct seat *s)
-{
-	struct attend *a = s->attend;
-
-	timer_after(s->timer, rng_between(a->cfg.rng, 0,
-	    params_scaled(a->params, WAIT_MIN * MINUTE_MS)));
-}
-
-static void
-seat_failed(struct seat *s)
-{
-	struct attend *a = s->attend;
-
-	if (!s->leaving) {
-		wait_after_failure(s);
-		return;
-	}
-	a->former = NULL;
-	seat_free(s);
-}
-
-/* Time to open, to open again, or to leave for good. */
-static void
-on_seat_timer(void *arg)
-{
-	struct seat *s = arg;
-	struct attend *a = s->attend;
-
-	if (s->leaving) {
-		tell(s, false, ERR_OK, FRAME_ERROR_NONE);
-		a->former = NULL;
-		seat_free(s);
-		return;
-	}
-	if (s == a->current)
-		s->hour = timing_hour(a->params, loop_wall_ms(a->loop));
-	if (seat_open(s) != ERR_OK)
-		wait_after_failure(s);
-}
-
-static struct seat *
-seat_new(struct attend *a, uint32_t hour, enum attend_phase phase)
-{
-	struct seat *s = calloc(1, sizeof(*s));
-
-	if (s == NULL)
-		return NULL;
-	s->attend = a;
-	s->hour = hour;
-	s->phase = phase;
-	s->timer = timer_new(a->loop, on_seat_timer, s);
-	if (s->timer == NULL) {
-		free(s);
-		return NULL;
-	}
-	return s;
-}
-
-/* ---- hours ---- */
 
 int64_t
 attend_mark_ms(const struct params *p, uint32_t hour)
 {
-	return timing_hour_start(p, hour) - params_scaled(p, OPEN_FROM_MIN * MINUTE_MS);
+	return timing_hour_start(p, hour) - params_scaled(p, MARK_BEFORE_MS);
 }
 
-/* The coming hour's session opens at a uniform time of its window, or what is left of it. */
-static enum err
-schedule_coming(struct attend *a, uint32_t hour)
+static uint32_t
+hour_now(const struct attend *a)
 {
-	int64_t now = loop_wall_ms(a->loop), start = timing_hour_start(a->params, hour);
-	int64_t from = attend_mark_ms(a->params, hour);
-	int64_t until = start - params_scaled(a->params, OPEN_UNTIL_MIN * MINUTE_MS);
+	return timing_hour(params_of(a), loop_wall_ms(a->loop));
+}
 
-	a->coming = seat_new(a, hour, ATTEND_COMING);
-	if (a->coming == NULL)
-		return ERR_MEMORY;
+static int64_t
+draw_wait(const struct attend *a, int64_t max_ms)
+{
+	return rng_between(a->cfg.rng, 0, params_scaled(params_of(a), max_ms));
+}
+
+/*
+ * When to open the coming session: uniform in its window, or in what is left of
+ * it; once the window is over, in what is left of the hour.
+ */
+static int64_t
+draw_opening(const struct attend *a, uint32_t hour)
+{
+	int64_t now = loop_wall_ms(a->loop);
+	int64_t start = timing_hour_start(params_of(a), hour);
+	int64_t from = attend_mark_ms(params_of(a), hour);
+	int64_t until = start - params_scaled(params_of(a), OPEN_UNTIL_MS);
+
 	if (from < now)
 		from = now;
 	if (until < from)
-		until = from < start ? start : from;
-	timer_at_wall(a->coming->timer, rng_between(a->cfg.rng, from, until));
-	timer_at_wall(a->mark, start);
-	return ERR_OK;
+		until = start > from ? start : from;
+	return rng_between(a->cfg.rng, from, until);
 }
 
-/* A former session goes on with cover until the gateway ends it: our clock must not show. */
+/* ---- life ---- */
+
 static void
-let_go(struct attend *a, struct seat *s)
+enter(struct attend *a)
 {
-	seat_free(a->former);
-	a->former = NULL;
-	if (s == NULL || s->session == NULL) {
-		seat_free(s);
+	a->busy++;
+}
+
+static void
+leave(struct attend *a)
+{
+	a->busy--;
+	if (a->freed && a->busy == 0)
+		free(a);
+}
+
+static struct visit *
+find(struct attend *a, uint32_t hour)
+{
+	for (size_t i = 0; i < VISITS; i++) {
+		if (a->visits[i].used && a->visits[i].hour == hour)
+			return &a->visits[i];
+	}
+	return NULL;
+}
+
+static void
+drop(struct visit *v)
+{
+	session_free(v->session);
+	timer_cancel(v->timer);
+	v->session = NULL;
+	v->opened = false;
+	v->used = false;
+}
+
+/* A place for an hour; what is left of an earlier one gives way. */
+static struct visit *
+take_place(struct attend *a, uint32_t hour)
+{
+	struct visit *v = &a->visits[0];
+
+	for (size_t i = 0; i < VISITS; i++) {
+		struct visit *other = &a->visits[i];
+
+		if (!other->used) {
+			v = other;
+			break;
+		}
+		if (other->hour < v->hour)
+			v = other;
+	}
+	drop(v);
+	v->hour = hour;
+	v->used = true;
+	return v;
+}
+
+/* ---- one session ---- */
+
+static enum attend_phase
+phase_of(const struct visit *v)
+{
+	return v->hour == hour_now(v->owner) ? ATTEND_CURRENT : ATTEND_COMING;
+}
+
+static void
+on_opened(void *arg, struct session *s)
+{
+	struct visit *v = arg;
+	struct attend *a = v->owner;
+
+	(void)s;
+	v->opened = true;
+	a->events.state(a->arg, v->run, v->hour, true, ERR_OK, FRAME_ERROR_NONE);
+}
+
+static bool
+on_slot(void *arg, struct session *s, struct session_packet *out)
+{
+	struct visit *v = arg;
+
+	(void)s;
+	return v->owner->events.slot(v->owner->arg, phase_of(v), out);
+}
+
+static void
+on_sent(void *arg, struct session *s)
+{
+	struct visit *v = arg;
+
+	(void)s;
+	if (v->owner->events.sent != NULL)
+		v->owner->events.sent(v->owner->arg, phase_of(v));
+}
+
+static enum err
+on_item(void *arg, struct session *s, enum item_kind kind, const uint8_t *p, size_t n)
+{
+	struct visit *v = arg;
+
+	(void)s;
+	return v->owner->events.item(v->owner->arg, v->run, v->hour, kind, p, n);
+}
+
+/* It is to be tried again after a while; the hour may be over by then. */
+static void
+wait_again(struct visit *v)
+{
+	timer_after(v->timer, draw_wait(v->owner, RETRY_MAX_MS));
+}
+
+/*
+ * Closed at its mark by the gateway's clock, while by ours the hour still runs
+ * for a moment: the coming session goes on.
+ */
+static bool
+near_its_end(const struct visit *v)
+{
+	const struct params *p = params_of(v->owner);
+	int64_t end_ms = timing_hour_start(p, v->hour + 1);
+
+	return loop_wall_ms(v->owner->loop) >= end_ms - params_scaled(p, SKEW_MAX_MS);
+}
+
+static void
+on_ended(void *arg, struct session *s, enum err why, enum frame_error error)
+{
+	struct visit *v = arg;
+	struct attend *a = v->owner;
+
+	enter(a);
+	session_free(s);
+	v->session = NULL;
+	v->opened = false;
+	if (v->hour < hour_now(a) || (why == ERR_OK && near_its_end(v)))
+		timer_cancel(v->timer);
+	else
+		wait_again(v);
+	a->events.state(a->arg, v->run, v->hour, false, why, error);
+	leave(a);
+}
+
+static void
+open_session(struct visit *v)
+{
+	static const struct session_events events = {
+	    .opened = on_opened,
+	    .slot = on_slot,
+	    .sent = on_sent,
+	    .item = on_item,
+	    .ended = on_ended,
+	};
+	struct attend *a = v->owner;
+	const struct session_config cfg = {
+	    .charter = a->cfg.charter,
+	    .address = a->cfg.address,
+	    .open =
+	        {
+	            .version = FRAME_OPEN_VERSION,
+	            .mailbox = a->cfg.mailbox,
+	            .hour = v->hour,
+	            .read = FRAME_READ_LIVE,
+	        },
+	    .rng = a->cfg.rng,
+	    .keys = a->cfg.keys,
+	};
+
+	v->run = ++a->runs;
+	if (session_open(&v->session, a->loop, &cfg, &events, v) != ERR_OK)
+		wait_again(v);
+}
+
+/* Time to open it; or the gateway has not closed it long after its mark. */
+static void
+on_visit_timer(void *arg)
+{
+	struct visit *v = arg;
+	struct attend *a = v->owner;
+	bool was_open = v->opened;
+
+	if (v->hour >= hour_now(a)) {
+		if (v->session == NULL)
+			open_session(v);
 		return;
 	}
-	s->phase = ATTEND_COMING;
-	s->leaving = true;
-	a->former = s;
-	timer_after(s->timer, params_scaled(a->params, LEAVING_MIN * MINUTE_MS));
+	drop(v);
+	if (was_open)
+		a->events.state(a->arg, v->run, v->hour, false, ERR_TIMEOUT, FRAME_ERROR_NONE);
+}
+
+/* ---- hour after hour ---- */
+
+/* At the mark: the gateway ends what belongs to the hour before. */
+static void
+retire_before(struct attend *a, uint32_t hour)
+{
+	for (size_t i = 0; i < VISITS; i++) {
+		struct visit *v = &a->visits[i];
+
+		if (!v->used || v->hour >= hour)
+			continue;
+		if (v->session == NULL)
+			drop(v);
+		else if (!timer_armed(v->timer))
+			timer_after(v->timer, params_scaled(params_of(a), LATE_MS) + draw_wait(a, LATE_MS));
+	}
+}
+
+/*
+ * Have a visit for the running hour and, once its window has begun, for the
+ * coming one; then sleep until the next of these moments.
+ */
+static void
+plan(struct attend *a, int64_t first_wait_ms)
+{
+	int64_t now = loop_wall_ms(a->loop);
+	uint32_t hour = hour_now(a);
+	int64_t coming_from = attend_mark_ms(params_of(a), hour + 1);
+
+	retire_before(a, hour);
+	if (find(a, hour) == NULL)
+		timer_after(take_place(a, hour)->timer, first_wait_ms);
+	if (now >= coming_from && find(a, hour + 1) == NULL)
+		timer_at_wall(take_place(a, hour + 1)->timer, draw_opening(a, hour + 1));
+	timer_at_wall(a->plan,
+	    now < coming_from ? coming_from : timing_hour_start(params_of(a), hour + 1));
 }
 
 static void
-on_mark(void *arg)
+on_plan(void *arg)
 {
 	struct attend *a = arg;
-	uint32_t hour = timing_hour(a->params, loop_wall_ms(a->loop));
 
-	let_go(a, a->current);
-	a->current = a->coming;
-	a->coming = NULL;
-	if (a->current != NULL)
-		a->current->phase = ATTEND_CURRENT;
-	if (schedule_coming(a, hour + 1) != ERR_OK)
-		timer_after(a->mark, params_scaled(a->params, MINUTE_MS));
+	plan(a, draw_wait(a, RETRY_MAX_MS));
 }
 
-static void
-drop_all(struct attend *a)
-{
-	seat_free(a->current);
-	seat_free(a->coming);
-	seat_free(a->former);
-	a->current = a->coming = a->former = NULL;
-}
-
-/* Begin with the running hour, after `wait`. */
-static enum err
-begin(struct attend *a, bool at_once)
-{
-	uint32_t hour = timing_hour(a->params, loop_wall_ms(a->loop));
-
-	a->current = seat_new(a, hour, ATTEND_CURRENT);
-	if (a->current == NULL)
-		return ERR_MEMORY;
-	if (at_once)
-		timer_after(a->current->timer, 0);
-	else
-		wait_after_failure(a->current);
-	return schedule_coming(a, hour + 1);
-}
-
-/* The clock was set or the machine slept: hours are other hours now. */
+/* Sleep, or a set clock: nothing that was planned holds, and sessions are cut off. */
 static void
 on_jump(void *arg, int64_t delta_ms)
 {
 	struct attend *a = arg;
-	struct seat *const open[] = { a->current, a->coming, a->former };
+	int64_t wait_ms = draw_wait(a, RETRY_MAX_MS);
 
 	(void)delta_ms;
-	for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++)
-		if (open[i] != NULL && open[i]->session != NULL)
-			tell(open[i], false, ERR_STATE, FRAME_ERROR_NONE);
-	drop_all(a);
-	if (begin(a, false) != ERR_OK)
-		timer_after(a->mark, params_scaled(a->params, MINUTE_MS));
+	enter(a);
+	for (size_t i = 0; i < VISITS && !a->freed; i++) {
+		struct visit v = a->visits[i];
+
+		if (!v.used)
+			continue;
+		drop(&a->visits[i]);
+		if (v.opened)
+			a->events.state(a->arg, v.run, v.hour, false, ERR_CLOSED, FRAME_ERROR_NONE);
+	}
+	if (!a->freed)
+		plan(a, wait_ms);
+	leave(a);
 }
 
-/* ---- life ---- */
+/* ---- the object ---- */
+
+void
+attend_free(struct attend *a)
+{
+	if (a == NULL || a->freed)
+		return;
+	a->freed = true;
+	loop_unwatch_jumps(a->loop, a);
+	for (size_t i = 0; i < VISITS; i++) {
+		if (a->visits[i].timer != NULL)
+			drop(&a->visits[i]);
+		timer_free(a->visits[i].timer);
+		a->visits[i].timer = NULL;
+	}
+	timer_free(a->plan);
+	a->plan = NULL;
+	if (a->busy == 0)
+		free(a);
+}
+
+static enum err
+set_up(struct attend *a)
+{
+	for (size_t i = 0; i < VISITS; i++) {
+		a->visits[i].owner = a;
+		a->visits[i].timer = timer_new(a->loop, on_visit_timer, &a->visits[i]);
+		if (a->visits[i].timer == NULL)
+			return ERR_MEMORY;
+	}
+	a->plan = timer_new(a->loop, on_plan, a);
+	if (a->plan == NULL)
+		return ERR_MEMORY;
+	return loop_watch_jumps(a->loop, on_jump, a);
+}
 
 enum err
 attend_new(struct attend **out, struct loop *l, const struct attend_config *cfg,
     const struct attend_events *events, void *arg)
 {
-	struct attend *a = calloc(1, sizeof(*a));
-	enum err e = ERR_MEMORY;
+	struct attend *a;
+	enum err e;
 
+	assert(events->slot != NULL && events->item != NULL && events->state != NULL);
+	a = calloc(1, sizeof(*a));
 	if (a == NULL)
 		return ERR_MEMORY;
 	a->loop = l;
 	a->cfg = *cfg;
-	a->params = &cfg->charter->params;
-	a->events = events;
+	a->events = *events;
 	a->arg = arg;
-	a->mark = timer_new(l, on_mark, a);
-	if (a->mark != NULL)
-		e = loop_watch_jumps(l, on_jump, a);
-	if (e == ERR_OK)
-		e = begin(a, true);
+	e = set_up(a);
 	if (e != ERR_OK) {
 		attend_free(a);
 		return e;
 	}
+	plan(a, 0);
 	*out = a;
 	return ERR_OK;
-}
-
-void
-attend_free(struct attend *a)
-{
-	if (a == NULL)
-		return;
-	loop_unwatch_jumps(a->loop, a);
-	drop_all(a);
-	timer_free(a->mark);
-	free(a);
 }
 
 bool
 attend_live(const struct attend *a)
 {
-	return a->current != NULL && a->current->session != NULL &&
-	    session_is_open(a->current->session);
+	uint32_t hour = hour_now(a);
+
+	for (size_t i = 0; i < VISITS; i++) {
+		const struct visit *v = &a->visits[i];
+
+		if (v->used && v->hour == hour && v->opened)
+			return true;
+	}
+	return false;
 }

@@ -9,7 +9,6 @@
 #include "common/base/bytes.h"
 
 #define FRAME_HEADER_BYTES 8
-#define FRAME_OPEN_VERSION 1
 #define FRAME_ERROR_BYTES 2
 
 static size_t

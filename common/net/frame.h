@@ -53,8 +53,10 @@ RST_MUST_USE enum err frame_node_decode(struct frame_node *out, const struct par
 enum frame_up_type { FRAME_UP_PACKET = 0, FRAME_UP_OPEN = 1 };
 enum frame_read { FRAME_READ_LIVE = 0, FRAME_READ_DAY = 1, FRAME_READ_EPOCHS = 2 };
 
+#define FRAME_OPEN_VERSION 1
+
 struct frame_open {
-	uint32_t version; /* 1 */
+	uint32_t version; /* FRAME_OPEN_VERSION */
 	uint16_t mailbox;
 	uint32_t hour;
 	uint8_t ticket_nonce[32], ticket_proof[32]; /* zero until tickets exist */

@@ -2,104 +2,240 @@
 
 #include "common/net/session.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/secret.h"
 #include "common/net/link.h"
 
-#define HANDSHAKE_MS 60000
-#define SILENCE_MS 30000 /* and four slots: then the gateway is gone */
-#define QUEUE_FRAMES 4
+#define FRAME_PACKET_OFFSET 8 /* of the packet in a frame up */
+#define SILENT_SLOTS 4
+#define SILENT_MS INT64_C(30000)
+#define HANDSHAKE_MS INT64_C(60000)
+/* Machines are not time-scaled: what a test network shortens stops here. */
+#define PATIENCE_MIN_MS INT64_C(5000)
 
 struct session {
 	struct loop *loop;
-	struct session_config cfg;
-	const struct params *params;
-	const struct session_events *events;
+	const struct charter *charter;
+	struct session_events events;
 	void *arg;
+	struct frame_open open;
+	const struct rng *rng;
 	struct link *link;
-	struct item_assembler *items;
 	struct timer *slot;
-	int64_t next_slot_ms; /* boot clock */
-	int64_t heard_ms;     /* when the last frame came, boot clock */
-	bool open_sent, told; /* the open frame left; `ended` was called */
-	uint8_t *frame, *packet;
+	struct item_assembler *items;
+	int64_t first_boot_ms; /* of the slots: phase of the period */
+	bool opened;	       /* the open frame has gone */
+	bool over;	       /* `ended` was called */
+	bool freed;
+	unsigned busy; /* depth of calls that run callbacks */
+	uint8_t *frame; /* params_up_frame_bytes */
 };
 
-/* The owner must free the session from here, or later. */
+/* ---- life ---- */
+
+static void
+destroy(struct session *s)
+{
+	size_t n = params_up_frame_bytes(&s->charter->params);
+
+	link_free(s->link);
+	timer_free(s->slot);
+	item_assembler_free(s->items);
+	if (s->frame != NULL)
+		secret_wipe(s->frame, n);
+	free(s->frame);
+	secret_wipe(s, sizeof(*s));
+	free(s);
+}
+
+static void
+enter(struct session *s)
+{
+	s->busy++;
+}
+
+static void
+leave(struct session *s)
+{
+	s->busy--;
+	if (s->freed && s->busy == 0)
+		destroy(s);
+}
+
+static void
+hang_up(struct session *s)
+{
+	loop_unwatch_jumps(s->loop, s);
+	link_free(s->link);
+	s->link = NULL;
+	timer_free(s->slot);
+	s->slot = NULL;
+}
+
+void
+session_free(struct session *s)
+{
+	if (s == NULL || s->freed)
+		return;
+	s->freed = true;
+	hang_up(s);
+	if (s->busy == 0)
+		destroy(s);
+}
+
+const struct frame_open *
+session_what(const struct session *s)
+{
+	return &s->open;
+}
+
+bool
+session_is_open(const struct session *s)
+{
+	return s->opened && !s->over;
+}
+
 static void
 end(struct session *s, enum err why, enum frame_error error)
 {
-	if (s->told)
+	if (s->over || s->freed)
 		return;
-	s->told = true;
-	timer_cancel(s->slot);
-	link_free(s->link);
-	s->link = NULL;
-	s->events->ended(s->arg, s, why, error);
+	s->over = true;
+	hang_up(s);
+	enter(s);
+	s->events.ended(s->arg, s, why, error);
+	leave(s);
 }
 
 /* ---- slots ---- */
 
-/* The next slot of the fixed period that is still to come. */
 static void
-slot_arm(struct session *s)
+arm_slot(struct session *s)
 {
-	int64_t now = loop_boot_ms(s->loop), period = s->params->slot_ms;
+	int64_t period_ms = s->charter->params.slot_ms;
+	int64_t now_ms = loop_boot_ms(s->loop);
+	int64_t since_ms = now_ms - s->first_boot_ms;
+	int64_t next_ms = s->first_boot_ms;
 
-	s->next_slot_ms += period;
-	if (s->next_slot_ms <= now)
-		s->next_slot_ms += (now - s->next_slot_ms) / period * period + period;
-	timer_after(s->slot, s->next_slot_ms - now);
-}
-
-static bool
-send_frame(struct session *s, const struct frame_up *f)
-{
-	frame_up_encode(s->frame, s->params, f);
-	return link_send(s->link, s->frame) == ERR_OK;
+	if (since_ms >= 0)
+		next_ms += (since_ms / period_ms + 1) * period_ms;
+	timer_after(s->slot, next_ms - now_ms);
 }
 
 static void
 send_open(struct session *s)
 {
-	const struct frame_up f = { .type = FRAME_UP_OPEN, .open = s->cfg.open };
+	const struct frame_up f = {.type = FRAME_UP_OPEN, .open = s->open};
+	enum err e;
 
-	s->open_sent = send_frame(s, &f);
+	frame_up_encode(s->frame, &s->charter->params, &f);
+	e = link_send(s->link, s->frame);
+	if (e != ERR_OK) {
+		end(s, e, FRAME_ERROR_NONE);
+		return;
+	}
+	s->opened = true;
+	if (s->events.opened != NULL)
+		s->events.opened(s->arg, s);
 }
 
 static void
 send_packet(struct session *s)
 {
-	struct session_packet p = { .packet = s->packet };
-	struct frame_up f = { .type = FRAME_UP_PACKET, .packet = s->packet };
+	struct session_packet packet = {.packet = s->frame + FRAME_PACKET_OFFSET};
+	struct frame_up f = {.type = FRAME_UP_PACKET, .packet = packet.packet};
 
-	if (!s->events->slot(s->arg, s, &p))
+	/* What has not left yet leaves late enough: do not pile up behind it. */
+	if (link_unsent_frames(s->link) > 0)
 		return;
-	f.first_mix = p.first_mix;
-	f.epoch = p.epoch;
-	if (send_frame(s, &f) && s->events->sent != NULL)
-		s->events->sent(s->arg, s);
+	if (!s->events.slot(s->arg, s, &packet) || s->freed || s->over)
+		return;
+	f.first_mix = packet.first_mix;
+	f.epoch = packet.epoch;
+	frame_up_encode(s->frame, &s->charter->params, &f);
+	if (link_send(s->link, s->frame) == ERR_OK && s->events.sent != NULL)
+		s->events.sent(s->arg, s);
 }
 
 static void
 on_slot(void *arg)
 {
 	struct session *s = arg;
-	int64_t silence = 4 * s->params->slot_ms + params_scaled(s->params, SILENCE_MS);
 
-	if (loop_boot_ms(s->loop) - s->heard_ms > silence) {
-		end(s, ERR_TIMEOUT, FRAME_ERROR_NONE);
-		return;
-	}
-	slot_arm(s);
-	/* a frame that has not left yet means that this slot cannot be sent */
-	if (link_unsent_frames(s->link) > 0)
-		return;
-	if (s->open_sent)
+	enter(s);
+	arm_slot(s);
+	if (s->opened)
 		send_packet(s);
 	else
 		send_open(s);
+	leave(s);
+}
+
+/* ---- the stream ---- */
+
+static enum err
+on_item(void *arg, enum item_kind kind, const uint8_t *p, size_t n)
+{
+	struct session *s = arg;
+	enum err e;
+
+	if (s->freed)
+		return ERR_CLOSED;
+	e = s->events.item(s->arg, s, kind, p, n);
+	return s->freed ? ERR_CLOSED : e;
+}
+
+/* What an error frame means for a session that reads what this one reads. */
+static enum err
+meaning(const struct session *s, enum frame_error error)
+{
+	bool live = s->open.read == FRAME_READ_LIVE;
+
+	switch (error) {
+	case FRAME_ERROR_NONE:
+		return ERR_MALFORMED;
+	case FRAME_ERROR_VERSION:
+		return ERR_VERSION;
+	case FRAME_ERROR_HOUR:
+	case FRAME_ERROR_RATE:
+		return ERR_RANGE;
+	case FRAME_ERROR_MAILBOX:
+	case FRAME_ERROR_DAY:
+		return ERR_NOT_FOUND;
+	case FRAME_ERROR_BUSY:
+		return ERR_BUSY;
+	case FRAME_ERROR_TICKET:
+		return ERR_CRYPTO;
+	case FRAME_ERROR_MARK:
+		return live ? ERR_OK : ERR_MALFORMED;
+	case FRAME_ERROR_NOT_READY:
+		return ERR_STATE;
+	case FRAME_ERROR_STORE:
+		return ERR_IO;
+	case FRAME_ERROR_COMPLETE:
+		return live ? ERR_MALFORMED : ERR_OK;
+	}
+	return ERR_MALFORMED;
+}
+
+static void
+take_down(struct session *s, const struct frame_down *f)
+{
+	enum err e;
+
+	switch (f->type) {
+	case FRAME_DOWN_STREAM:
+		e = item_feed(s->items, f->stream, f->fill);
+		if (e != ERR_OK)
+			end(s, e, FRAME_ERROR_NONE);
+		return;
+	case FRAME_DOWN_ERROR:
+		end(s, meaning(s, f->error), f->error);
+		return;
+	}
 }
 
 /* ---- the link ---- */
@@ -108,28 +244,10 @@ static void
 on_up(void *arg)
 {
 	struct session *s = arg;
-	int64_t phase = rng_between(s->cfg.rng, 0, s->params->slot_ms - 1);
+	int64_t phase_ms = rng_between(s->rng, 0, s->charter->params.slot_ms - 1);
 
-	s->heard_ms = loop_boot_ms(s->loop);
-	s->next_slot_ms = s->heard_ms + phase;
-	timer_after(s->slot, phase);
-	if (s->events->opened != NULL)
-		s->events->opened(s->arg, s);
-}
-
-static enum err
-on_item(void *arg, enum item_kind kind, const uint8_t *p, size_t n)
-{
-	struct session *s = arg;
-
-	return s->events->item(s->arg, s, kind, p, n);
-}
-
-/* What the gateway says at the end of what was asked for is no failure. */
-static bool
-is_complete(enum frame_error e)
-{
-	return e == FRAME_ERROR_MARK || e == FRAME_ERROR_COMPLETE;
+	s->first_boot_ms = loop_boot_ms(s->loop) + phase_ms;
+	timer_after(s->slot, phase_ms);
 }
 
 static void
@@ -137,18 +255,18 @@ on_frame(void *arg, uint8_t *plain, size_t n)
 {
 	struct session *s = arg;
 	struct frame_down f;
-	enum err e = frame_down_decode(&f, s->params, plain);
+	enum err e;
 
 	(void)n;
-	s->heard_ms = loop_boot_ms(s->loop);
-	if (e == ERR_OK && f.type == FRAME_DOWN_ERROR) {
-		end(s, is_complete(f.error) ? ERR_OK : ERR_CLOSED, f.error);
-		return;
-	}
-	if (e == ERR_OK)
-		e = item_feed(s->items, f.stream, f.fill);
+	enter(s);
+	e = frame_down_decode(&f, &s->charter->params, plain);
 	if (e != ERR_OK)
 		end(s, e, FRAME_ERROR_NONE);
+	else if (!s->opened)
+		end(s, ERR_MALFORMED, FRAME_ERROR_NONE); /* answers before it was asked */
+	else
+		take_down(s, &f);
+	leave(s);
 }
 
 static void
@@ -161,83 +279,80 @@ static void
 on_jump(void *arg, int64_t delta_ms)
 {
 	(void)delta_ms;
-	end(arg, ERR_STATE, FRAME_ERROR_NONE);
+	end(arg, ERR_CLOSED, FRAME_ERROR_NONE);
 }
 
-/* ---- life ---- */
+/* ---- opening ---- */
+
+static int64_t
+at_least(int64_t ms, int64_t least_ms)
+{
+	return ms > least_ms ? ms : least_ms;
+}
 
 static enum err
-dial(struct session *s)
+dial(struct session *s, const struct session_config *cfg)
 {
-	static const struct link_events events = { on_up, on_frame, NULL, on_down };
-	const struct charter_node *gateway = charter_gateway(s->cfg.charter);
-	struct link_config cfg = { .pattern = NOISE_NK,
+	static const struct link_events events = {.up = on_up, .frame = on_frame, .down = on_down};
+	const struct params *p = &cfg->charter->params;
+	const struct charter_node *gateway = charter_gateway(cfg->charter);
+	struct link_config link = {
+		.pattern = NOISE_NK,
 		.initiator = true,
-		.peer_pk = gateway->link,
-		.send_bytes = params_up_frame_bytes(s->params),
-		.receive_bytes = params_down_frame_bytes(s->params),
-		.out_frames_max = QUEUE_FRAMES,
-		.handshake_ms = HANDSHAKE_MS,
-		.keys = s->cfg.keys };
+		.send_bytes = params_up_frame_bytes(p),
+		.receive_bytes = params_down_frame_bytes(p),
+		.out_frames_max = 1,
+		.handshake_ms = at_least(params_scaled(p, HANDSHAKE_MS), PATIENCE_MIN_MS),
+		.idle_ms = at_least(SILENT_SLOTS * p->slot_ms + params_scaled(p, SILENT_MS),
+		    PATIENCE_MIN_MS),
+		.keys = cfg->keys,
+	};
 
-	memcpy(cfg.network_id, s->cfg.charter->network_id, sizeof(cfg.network_id));
-	return link_dial(&s->link, s->loop, s->cfg.address, &cfg, &events, s);
+	if (gateway == NULL)
+		return ERR_USAGE;
+	link.peer_pk = gateway->link;
+	memcpy(link.network_id, cfg->charter->network_id, sizeof(link.network_id));
+	return link_dial(&s->link, s->loop, cfg->address, &link, &events, s);
+}
+
+static enum err
+set_up(struct session *s, const struct session_config *cfg)
+{
+	s->frame = calloc(1, params_up_frame_bytes(&cfg->charter->params));
+	s->items = item_assembler_new(on_item, s);
+	s->slot = timer_new(s->loop, on_slot, s);
+	if (s->frame == NULL || s->items == NULL || s->slot == NULL)
+		return ERR_MEMORY;
+	/* No tickets yet; with them the proof binds the handshake hash. */
+	memset(s->open.ticket_nonce, 0, sizeof(s->open.ticket_nonce));
+	memset(s->open.ticket_proof, 0, sizeof(s->open.ticket_proof));
+	if (loop_watch_jumps(s->loop, on_jump, s) != ERR_OK)
+		return ERR_MEMORY;
+	return dial(s, cfg);
 }
 
 enum err
 session_open(struct session **out, struct loop *l, const struct session_config *cfg,
     const struct session_events *events, void *arg)
 {
-	struct session *s = calloc(1, sizeof(*s));
-	const struct params *p = &cfg->charter->params;
-	struct onion_geometry g = params_geometry(p);
-	enum err e = ERR_MEMORY;
+	struct session *s;
+	enum err e;
 
+	assert(events->slot != NULL && events->item != NULL && events->ended != NULL);
+	s = calloc(1, sizeof(*s));
 	if (s == NULL)
 		return ERR_MEMORY;
 	s->loop = l;
-	s->cfg = *cfg;
-	s->params = p;
-	s->events = events;
+	s->charter = cfg->charter;
+	s->events = *events;
 	s->arg = arg;
-	s->frame = malloc(params_up_frame_bytes(p));
-	s->packet = malloc(onion_packet_bytes(&g, 0));
-	s->items = item_assembler_new(on_item, s);
-	s->slot = timer_new(l, on_slot, s);
-	if (s->frame != NULL && s->packet != NULL && s->items != NULL && s->slot != NULL)
-		e = loop_watch_jumps(l, on_jump, s);
-	if (e == ERR_OK)
-		e = dial(s);
+	s->open = cfg->open;
+	s->rng = cfg->rng;
+	e = set_up(s, cfg);
 	if (e != ERR_OK) {
 		session_free(s);
 		return e;
 	}
 	*out = s;
 	return ERR_OK;
-}
-
-void
-session_free(struct session *s)
-{
-	if (s == NULL)
-		return;
-	loop_unwatch_jumps(s->loop, s);
-	link_free(s->link);
-	timer_free(s->slot);
-	item_assembler_free(s->items);
-	free(s->frame);
-	free(s->packet);
-	free(s);
-}
-
-const struct frame_open *
-session_what(const struct session *s)
-{
-	return &s->cfg.open;
-}
-
-bool
-session_is_open(const struct session *s)
-{
-	return s->link != NULL && link_is_up(s->link);
 }
