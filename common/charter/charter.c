@@ -71,19 +71,6 @@ charter_layer(const struct charter *c, unsigned layer, const struct charter_node
 	return n;
 }
 
-int64_t
-charter_forecast_ms(const struct charter *c)
-{
-	int64_t ms = c->params.slot_ms + c->params.round_ms;
-
-	for (unsigned layer = 0; layer < c->params.layers; layer++) {
-		size_t mixes = charter_layer(c, layer, NULL, 0);
-
-		ms += params_mix_delay_ms(&c->params, layer, mixes > 0 ? (unsigned)mixes : 1);
-	}
-	return ms;
-}
-
 /* The place of a key in a list of keys, or count. */
 static size_t
 key_index(const uint8_t (*keys)[32], size_t count, const uint8_t key[static 32])
@@ -260,11 +247,6 @@ charter_check(const struct charter *c, struct diag *d)
 			    "layer %u has no mix: add one with add-node --layer %u", layer, layer);
 	if (charter_gateway(c) == NULL)
 		return diag_set(d, ERR_NOT_FOUND, "there is no gateway: add one with add-node");
-	if (c->params.grace_ms < charter_forecast_ms(c))
-		return diag_set(d, ERR_RANGE,
-		    "grace is shorter than the %" PRId64
-		    " ms that a packet may take through layers so wide: lengthen it",
-		    charter_forecast_ms(c));
 	return ERR_OK;
 }
 
@@ -361,6 +343,20 @@ charter_successor(struct charter **out, const struct charter *c, uint32_t from_e
 
 /* ---- changing a draft ---- */
 
+void
+charter_derive(struct charter *c)
+{
+	memset(c->params.mixes, 0, sizeof(c->params.mixes));
+	for (size_t i = 0; i < c->node_count; i++) {
+		struct charter_node *n = &c->nodes[i];
+
+		if (n->role == CHARTER_GATEWAY)
+			n->layer = c->params.layers;
+		else if (n->layer < PARAMS_LAYERS_MAX)
+			c->params.mixes[n->layer]++;
+	}
+}
+
 enum err
 charter_changed(struct charter *c)
 {
@@ -369,9 +365,7 @@ charter_changed(struct charter *c)
 
 	c->signature_count = c->former_signature_count = c->held_count = 0;
 	memset(c->held, 0, sizeof(c->held));
-	for (size_t i = 0; i < c->node_count; i++)
-		if (c->nodes[i].role == CHARTER_GATEWAY)
-			c->nodes[i].layer = c->params.layers;
+	charter_derive(c);
 	buf_init(&text);
 	e = charter_print(&text, c);
 	if (e == ERR_OK) {

@@ -102,8 +102,6 @@ const struct charter_node *charter_gateway(const struct charter *c);
 /* The mixes of a layer: fills at most max pointers, returns how many there are. */
 size_t charter_layer(const struct charter *c, unsigned layer, const struct charter_node **out,
     size_t max);
-/* params_forecast_ms, for layers as wide as they are in this charter. */
-int64_t charter_forecast_ms(const struct charter *c);
 
 /* Whether X25519 with this public key gives anything but zero (it is not of low order). */
 bool charter_key_usable(const uint8_t pk[static 32]);
@@ -126,7 +124,9 @@ RST_MUST_USE enum err charter_follows(const struct charter *next, const struct c
 
 /* ---- changing a draft (restante-charter) ---- */
 
-/* After any change: drop the signatures, which no longer hold, and take the hash anew. */
+/* Fill in what follows from nodes and layers: the gateway's layer, params.mixes. */
+void charter_derive(struct charter *c);
+/* After any change: derive, drop the signatures, which no longer hold, and take the hash anew. */
 RST_MUST_USE enum err charter_changed(struct charter *c);
 /* Insert a node, keeping order; its number is above last_number. ERR_EXISTS, ERR_FULL. */
 RST_MUST_USE enum err charter_add_node(struct charter *c, const struct charter_node *n);

@@ -555,6 +555,7 @@ parse(struct charter **out, const void *text, size_t len, struct diag *d)
 	take_heading(&ps, "[authorities]");
 	c->authority_count = parse_authorities(&ps, &c->threshold, c->authorities);
 	parse_nodes(&ps, c);
+	charter_derive(c);
 	parse_signatures(&ps, c);
 	if (ps.err != ERR_OK) {
 		charter_free(c);

@@ -436,9 +436,11 @@ params_least_pieces(const struct params *p)
 
 /* Packets that reach one of a layer's mixes in a round. */
 static double
-arrivals_per_round(const struct params *p, unsigned mixes)
+arrivals_per_round(const struct params *p, unsigned layer)
 {
-	return (double)p->people * (double)p->round_ms / (double)p->slot_ms / (double)mixes;
+	double mixes = p->mixes[layer] > 0 ? p->mixes[layer] : 1;
+
+	return (double)p->people * (double)p->round_ms / (double)p->slot_ms / mixes;
 }
 
 /* The least pool of which a flush by Mixminion's rule sends the arrivals of a round. */
@@ -458,10 +460,10 @@ dynamic_pool(const struct strategy *s, double arrivals)
 
 /* The pool just before a flush, at the expected traffic. */
 static double
-expected_pool(const struct params *p, unsigned layer, unsigned mixes)
+expected_pool(const struct params *p, unsigned layer)
 {
 	const struct strategy *s = &p->strategy[layer];
-	double arrivals = arrivals_per_round(p, mixes);
+	double arrivals = arrivals_per_round(p, layer);
 
 	switch (s->kind) {
 	case STRATEGY_THRESHOLD:
@@ -506,10 +508,11 @@ root_up(uint64_t n)
  * waits end within n + 3.1 sqrt(n) + 3 mean intervals.
  */
 static int64_t
-threshold_delay_ms(const struct params *p, uint32_t n, unsigned mixes)
+threshold_delay_ms(const struct params *p, unsigned layer)
 {
+	uint32_t n = p->strategy[layer].threshold;
 	double intervals = (double)n + 3.1 * (double)root_up(n) + 3;
-	double rounds = intervals / arrivals_per_round(p, mixes) + 1;
+	double rounds = intervals / arrivals_per_round(p, layer) + 1;
 
 	if (rounds > DELAY_ROUNDS_MAX)
 		rounds = DELAY_ROUNDS_MAX;
@@ -517,22 +520,16 @@ threshold_delay_ms(const struct params *p, uint32_t n, unsigned mixes)
 }
 
 int64_t
-params_mix_delay_ms(const struct params *p, unsigned layer, unsigned mixes)
+params_layer_delay_ms(const struct params *p, unsigned layer)
 {
 	const struct strategy *s = &p->strategy[layer];
 	double share = 1;
 
 	if (s->kind == STRATEGY_THRESHOLD)
-		return threshold_delay_ms(p, s->threshold, mixes);
+		return threshold_delay_ms(p, layer);
 	if (s->kind != STRATEGY_TIMED)
-		share = arrivals_per_round(p, mixes) / expected_pool(p, layer, mixes);
+		share = arrivals_per_round(p, layer) / expected_pool(p, layer);
 	return pool_rounds(share) * p->round_ms;
-}
-
-int64_t
-params_layer_delay_ms(const struct params *p, unsigned layer)
-{
-	return params_mix_delay_ms(p, layer, 1);
 }
 
 int64_t
@@ -638,7 +635,7 @@ static enum err
 rule_pool(const struct params *p, struct diag *d)
 {
 	for (unsigned layer = 0; layer < p->layers; layer++) {
-		double least = 2 * expected_pool(p, layer, 1);
+		double least = 2 * expected_pool(p, layer);
 
 		if ((double)p->pool_max < least)
 			return diag_set(d, ERR_RANGE,

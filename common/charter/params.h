@@ -48,6 +48,8 @@ struct params {
 	 */
 	uint32_t time_scale;
 	struct strategy strategy[PARAMS_LAYERS_MAX];
+	/* Not a parameter: how many mixes a layer has, as the charter fills in; 0 counts as 1. */
+	uint16_t mixes[PARAMS_LAYERS_MAX];
 };
 
 /* ---- the table ---- */
@@ -97,11 +99,9 @@ int64_t params_scaled(const struct params *p, int64_t ms);
 
 /*
  * The 99.9 % delay of a layer's strategy at the expected traffic, which the
- * `mixes` of the layer share, and the forecast for layers of one mix: one slot
- * + all layers' delays + one round (docs/protocol.md, "Time"). A charter with
- * wider layers has a later forecast: charter_forecast_ms.
+ * mixes of the layer share, and the forecast: one slot + all layers' delays +
+ * one round (docs/protocol.md, "Time").
  */
-int64_t params_mix_delay_ms(const struct params *p, unsigned layer, unsigned mixes);
 int64_t params_layer_delay_ms(const struct params *p, unsigned layer);
 int64_t params_forecast_ms(const struct params *p);
 

@@ -78,7 +78,7 @@ print_params(FILE *f, const struct charter *ch)
 	for (size_t i = 0; params_key(key, &ch->params, i); i++)
 		if (params_get(value, &ch->params, key) == ERR_OK)
 			(void)fprintf(f, "%-14s%s\n", key, value);
-	config_duration_text(value, charter_forecast_ms(ch));
+	config_duration_text(value, params_forecast_ms(&ch->params));
 	(void)fprintf(f, "%-14s%s (99.9 %% of packets are through)\n", "forecast", value);
 }
 
@@ -179,7 +179,7 @@ json_head(struct json *j, const struct charter *ch)
 	json_text(j, "status", status[0] == '\0' ? "valid" : status);
 	json_count(j, "threshold", ch->threshold);
 	json_count(j, "signatures", ch->signature_count);
-	json_count(j, "forecast_ms", (uint64_t)charter_forecast_ms(ch));
+	json_count(j, "forecast_ms", (uint64_t)params_forecast_ms(&ch->params));
 }
 
 static void

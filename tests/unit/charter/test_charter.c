@@ -184,7 +184,7 @@ the_forecast_knows_how_wide_layers_are(void **state)
 	p.grace_ms = 1200000;
 	n = network_new(&cfg);
 	/* 4 arrivals for 4 mixes: a third of a pool of 3 leaves each round */
-	assert_int_equal(charter_forecast_ms(n->charter), 15000 + 3 * 180000);
+	assert_int_equal(params_forecast_ms(&n->charter->params), 15000 + 3 * 180000);
 	/* for one mix, 4 arrivals: four of a pool of 7 */
 	assert_int_equal(params_forecast_ms(&p), 15000 + 3 * 90000);
 	network_free(n);

@@ -340,14 +340,15 @@ scaled_times_never_vanish(void **state)
 }
 
 static int64_t
-delay_with(const char *strategy, const char *people, unsigned mixes)
+delay_with(const char *strategy, const char *people, uint16_t mixes)
 {
 	struct params p;
 
 	params_default(&p);
 	assert_err_ok(params_set(&p, "people", people, NULL));
 	assert_err_ok(params_set(&p, "strategy.0", strategy, NULL));
-	return params_mix_delay_ms(&p, 0, mixes);
+	p.mixes[0] = mixes;
+	return params_layer_delay_ms(&p, 0);
 }
 
 /* By hand: docs/protocol.md, "Time". Arrivals in a round are people * 2 / mixes. */
@@ -356,6 +357,7 @@ delays_follow_the_documented_formulas(void **state)
 {
 	(void)state;
 	assert_int_equal(delay_with("timed", "125", 1), 10000);
+	assert_int_equal(delay_with("timed", "125", 0), 10000);
 	/* share 10 / 30: 0.6667^18 = 0.00068, ^17 = 0.00101 */
 	assert_int_equal(delay_with("timed-pool min=20", "5", 1), 180000);
 	/* 250 arrivals, pool 417: 0.4005^8 = 0.00066, ^7 = 0.00165 */
