@@ -349,98 +349,99 @@ every_missing_or_doubled_line_is_refused(void **state)
 
 /* ---- well signed, but wrong: every refusal with its line and reason ---- */
 
+static const struct refusal {
+	const char *from, *to;
+	enum err want;
+	const char *line, *why;
+} refusals[] = {
+	{ "restante-charter 1", "restante-charter 2", ERR_VERSION,
+	    "line 1:", "restante-charter 2: made by a newer version" },
+	{ "restante-charter 1", "restante-charter 0", ERR_MALFORMED,
+	    "line 1:", "not a charter" },
+	{ "restante-charter 1", "restante-letter 1", ERR_MALFORMED,
+	    "line 1:", "not a charter" },
+	{ "restante-charter 1\n", "restante-charter 1\n\n", ERR_MALFORMED,
+	    "line 3:", "\"[network]\" is expected" },
+	{ "name = ", "title = ", ERR_MALFORMED, "line 4:", "\"name = \" is expected" },
+	{ "name = Test network", "name = ", ERR_MALFORMED, "", "the name must have" },
+	{ "name = Test network", "name = Test network ", ERR_MALFORMED, "",
+	    "the name must" },
+	{ "Test network", "Test\tnetwork", ERR_MALFORMED, "line 4:", "column 12" },
+	{ "Test network", "Test n\xc3\xa4twork", ERR_MALFORMED,
+	    "line 4:", "printable ASCII" },
+	{ "Test network",
+	    "1234567890123456789012345678901234567890123456789012345678901234", ERR_RANGE,
+	    "line 4:", "longer than 63" },
+	{ "version = 1", "version = 0", ERR_RANGE, "line 5:", "version must be 1 to" },
+	{ "version = 1", "version = 4294967296", ERR_RANGE, "line 5:", "version must be" },
+	{ "version = 1", "version = one", ERR_MALFORMED, "line 5:", "not a whole number" },
+	{ "version = 1", "version = 2", ERR_MALFORMED, "line 8:", "\"[predecessor]\"" },
+	{ "2100-01-01T00:00Z", "2100-02-30T00:00Z", ERR_MALFORMED,
+	    "line 6:", "not a time" },
+	{ "2100-01-01T00:00Z", "2100-01-01", ERR_MALFORMED, "line 6:", "canonical" },
+	{ "suite = 1", "suite = 2", ERR_RANGE, "line 9:", "suite is out of range" },
+	{ "slot = 5s", "slot = 5000ms", ERR_MALFORMED, "line 12:", "canonical" },
+	{ "slot = 5s", "slot = 5", ERR_MALFORMED, "line 12:", "not a duration" },
+	{ "slot = 5s", "slot  = 5s", ERR_MALFORMED, "line 12:", "\"slot = \" is expected" },
+	{ "slot = 5s", "slots = 5s", ERR_MALFORMED, "line 12:", "\"slot = \" is expected" },
+	{ "slot = 5s\n", "", ERR_MALFORMED, "line 12:", "\"slot = \" is expected" },
+	{ "slot = 5s\n", "slot = 5s\nslot = 5s\n", ERR_MALFORMED,
+	    "line 13:", "\"round = \" is expected" },
+	{ "slot = 5s\nround = 10s\n", "round = 10s\nslot = 5s\n", ERR_MALFORMED,
+	    "line 12:", "\"slot = \" is expected" },
+	{ "people = 125", "people = 200", ERR_RANGE, "", "pieces is too small" },
+	{ "rate=0.6", "rate=0.60", ERR_MALFORMED, "line 24:", "canonical" },
+	{ "layers = 3", "layers = 2", ERR_MALFORMED,
+	    "line 26:", "an empty line is expected" },
+	{ "layers = 3", "layers = 4", ERR_MALFORMED, "line 27:", "\"strategy.3 = \"" },
+	{ "[authorities]", "[Authorities]", ERR_MALFORMED,
+	    "line 28:", "\"[authorities]\"" },
+	{ "threshold = 2", "threshold = 0", ERR_RANGE,
+	    "line 29:", "threshold must be 1 to 32" },
+	{ "threshold = 2", "threshold = 4", ERR_RANGE, "", "4 authorities must sign" },
+	{ "threshold = 2", "threshold = 3", ERR_SIGNATURE, "",
+	    "2 of the authorities signed" },
+	{ "last-number = 4", "last-number = 3", ERR_RANGE, "",
+	    "node 4: numbers go from 1" },
+	{ "node = 1 layer", "node = 0 layer", ERR_MALFORMED, "line 36:", "its number" },
+	{ "node = 1 layer", "node = 65536 layer", ERR_MALFORMED, "line 36:", "its number" },
+	{ "node = 1 layer", "node = 01 layer", ERR_MALFORMED, "line 36:", "its number" },
+	{ "node = 1 layer", "node = 2 layer", ERR_MALFORMED, "", "numbers must ascend" },
+	{ "layer=1 mix", "layer=3 mix", ERR_RANGE, "line 37:", "layers go from 0 to 2" },
+	{ "layer=1 mix", "layer=0 mix", ERR_NOT_FOUND, "", "layer 1 has no mix" },
+	{ "layer=1 mix", "mix", ERR_MALFORMED, "line 37:", "a mix has a layer" },
+	{ "node = 4 gateway", "node = 4 layer=2 gateway", ERR_MALFORMED,
+	    "line 39:", "none" },
+	{ "layer=1 mix", "layer=1 relay", ERR_MALFORMED,
+	    "line 37:", "\"mix\" or a \"gateway\"" },
+	{ "mix identity=", "mix identity=zz", ERR_MALFORMED, "line 36:", "identity=" },
+	{ " link=", " link=0", ERR_MALFORMED, "line 36:", "link=" },
+	{ "address=127.0.0.1:7001", "address=127.0.0.1:0", ERR_MALFORMED,
+	    "line 36:", "address=" },
+	{ "address=127.0.0.1:7001", "address=127.0.0.1", ERR_MALFORMED,
+	    "line 36:", "address=" },
+	{ "address=127.0.0.1:7001", "address=127.0.0.1:7001 x", ERR_TRAILING,
+	    "line 36:", "follows" },
+	{ " entrance=127.0.0.1:7500", "", ERR_MALFORMED, "line 39:", "entrance=" },
+	{ "\n[signatures]", "\nmore = 1\n\n[signatures]", ERR_MALFORMED,
+	    "line 41:", "\"[signatures]\" is expected" },
+};
+
 static void
 refusals_name_line_and_reason(void **state)
 {
-	static const struct {
-		const char *from, *to;
-		enum err want;
-		const char *line, *why;
-	} bad[] = {
-		{ "restante-charter 1", "restante-charter 2", ERR_VERSION,
-		    "line 1:", "restante-charter 2: made by a newer version" },
-		{ "restante-charter 1", "restante-charter 0", ERR_MALFORMED,
-		    "line 1:", "not a charter" },
-		{ "restante-charter 1", "restante-letter 1", ERR_MALFORMED,
-		    "line 1:", "not a charter" },
-		{ "restante-charter 1\n", "restante-charter 1\n\n", ERR_MALFORMED,
-		    "line 3:", "\"[network]\" is expected" },
-		{ "name = ", "title = ", ERR_MALFORMED, "line 4:", "\"name = \" is expected" },
-		{ "name = Test network", "name = ", ERR_MALFORMED, "", "the name must have" },
-		{ "name = Test network", "name = Test network ", ERR_MALFORMED, "",
-		    "the name must" },
-		{ "Test network", "Test\tnetwork", ERR_MALFORMED, "line 4:", "column 12" },
-		{ "Test network", "Test n\xc3\xa4twork", ERR_MALFORMED,
-		    "line 4:", "printable ASCII" },
-		{ "Test network",
-		    "1234567890123456789012345678901234567890123456789012345678901234", ERR_RANGE,
-		    "line 4:", "longer than 63" },
-		{ "version = 1", "version = 0", ERR_RANGE, "line 5:", "version must be 1 to" },
-		{ "version = 1", "version = 4294967296", ERR_RANGE, "line 5:", "version must be" },
-		{ "version = 1", "version = one", ERR_MALFORMED, "line 5:", "not a whole number" },
-		{ "version = 1", "version = 2", ERR_MALFORMED, "line 8:", "\"[predecessor]\"" },
-		{ "2100-01-01T00:00Z", "2100-02-30T00:00Z", ERR_MALFORMED,
-		    "line 6:", "not a time" },
-		{ "2100-01-01T00:00Z", "2100-01-01", ERR_MALFORMED, "line 6:", "canonical" },
-		{ "suite = 1", "suite = 2", ERR_RANGE, "line 9:", "suite is out of range" },
-		{ "slot = 5s", "slot = 5000ms", ERR_MALFORMED, "line 12:", "canonical" },
-		{ "slot = 5s", "slot = 5", ERR_MALFORMED, "line 12:", "not a duration" },
-		{ "slot = 5s", "slot  = 5s", ERR_MALFORMED, "line 12:", "\"slot = \" is expected" },
-		{ "slot = 5s", "slots = 5s", ERR_MALFORMED, "line 12:", "\"slot = \" is expected" },
-		{ "slot = 5s\n", "", ERR_MALFORMED, "line 12:", "\"slot = \" is expected" },
-		{ "slot = 5s\n", "slot = 5s\nslot = 5s\n", ERR_MALFORMED,
-		    "line 13:", "\"round = \" is expected" },
-		{ "slot = 5s\nround = 10s\n", "round = 10s\nslot = 5s\n", ERR_MALFORMED,
-		    "line 12:", "\"slot = \" is expected" },
-		{ "people = 125", "people = 200", ERR_RANGE, "", "pieces is too small" },
-		{ "rate=0.6", "rate=0.60", ERR_MALFORMED, "line 24:", "canonical" },
-		{ "layers = 3", "layers = 2", ERR_MALFORMED,
-		    "line 26:", "an empty line is expected" },
-		{ "layers = 3", "layers = 4", ERR_MALFORMED, "line 27:", "\"strategy.3 = \"" },
-		{ "[authorities]", "[Authorities]", ERR_MALFORMED,
-		    "line 28:", "\"[authorities]\"" },
-		{ "threshold = 2", "threshold = 0", ERR_RANGE,
-		    "line 29:", "threshold must be 1 to 32" },
-		{ "threshold = 2", "threshold = 4", ERR_RANGE, "", "4 authorities must sign" },
-		{ "threshold = 2", "threshold = 3", ERR_SIGNATURE, "",
-		    "2 of the authorities signed" },
-		{ "last-number = 4", "last-number = 3", ERR_RANGE, "",
-		    "node 4: numbers go from 1" },
-		{ "node = 1 layer", "node = 0 layer", ERR_MALFORMED, "line 36:", "its number" },
-		{ "node = 1 layer", "node = 65536 layer", ERR_MALFORMED, "line 36:", "its number" },
-		{ "node = 1 layer", "node = 01 layer", ERR_MALFORMED, "line 36:", "its number" },
-		{ "node = 1 layer", "node = 2 layer", ERR_MALFORMED, "", "numbers must ascend" },
-		{ "layer=1 mix", "layer=3 mix", ERR_RANGE, "line 37:", "layers go from 0 to 2" },
-		{ "layer=1 mix", "layer=0 mix", ERR_NOT_FOUND, "", "layer 1 has no mix" },
-		{ "layer=1 mix", "mix", ERR_MALFORMED, "line 37:", "a mix has a layer" },
-		{ "node = 4 gateway", "node = 4 layer=2 gateway", ERR_MALFORMED,
-		    "line 39:", "none" },
-		{ "layer=1 mix", "layer=1 relay", ERR_MALFORMED,
-		    "line 37:", "\"mix\" or a \"gateway\"" },
-		{ "mix identity=", "mix identity=zz", ERR_MALFORMED, "line 36:", "identity=" },
-		{ " link=", " link=0", ERR_MALFORMED, "line 36:", "link=" },
-		{ "address=127.0.0.1:7001", "address=127.0.0.1:0", ERR_MALFORMED,
-		    "line 36:", "address=" },
-		{ "address=127.0.0.1:7001", "address=127.0.0.1", ERR_MALFORMED,
-		    "line 36:", "address=" },
-		{ "address=127.0.0.1:7001", "address=127.0.0.1:7001 x", ERR_TRAILING,
-		    "line 36:", "follows" },
-		{ " entrance=127.0.0.1:7500", "", ERR_MALFORMED, "line 39:", "entrance=" },
-		{ "\n[signatures]", "\nmore = 1\n\n[signatures]", ERR_MALFORMED,
-		    "line 41:", "\"[signatures]\" is expected" },
-	};
 	struct network *n = make(1);
 	struct diag d;
 
 	(void)state;
-	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		char *text = resign(edit(text_of(n), bad[i].from, bad[i].to), n);
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		char *text = resign(edit(text_of(n), refusals[i].from, refusals[i].to), n);
 		enum err got = parse(text, &d);
 
-		if (got != bad[i].want)
-			fail_msg("case %zu (%s): %s, %s", i, bad[i].to, err_text(got), d.text);
-		assert_contains(d.text, bad[i].line);
-		assert_contains(d.text, bad[i].why);
+		if (got != refusals[i].want)
+			fail_msg("case %zu (%s): %s, %s", i, refusals[i].to, err_text(got), d.text);
+		assert_contains(d.text, refusals[i].line);
+		assert_contains(d.text, refusals[i].why);
 		free(text);
 	}
 	network_free(n);
