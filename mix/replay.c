@@ -11,12 +11,13 @@
 
 /*
  * file   = header (epochfile.h) || records
- * record = count u32 || count tags, ascending || check 16
- * check  = BLAKE2b-128 of the check before (of the header, in the first) ||
- *          count || tags
+ * record = count u32 || complement of count u32 || count tags, ascending || check 16
+ * check  = BLAKE2b-128 of the check before (of the header, in the first) || the
+ *          record up to here
  */
 #define CHECK_BYTES 16
-#define RECORD_BYTES(count) (4 + (size_t)(count) * TAG_BYTES + CHECK_BYTES)
+#define COUNT_BYTES 8
+#define RECORD_BYTES(count) (COUNT_BYTES + (size_t)(count) * TAG_BYTES + CHECK_BYTES)
 #define SMALLEST_RECORD RECORD_BYTES(1)
 
 static const struct epochfile replay_file = { "replay", "rstrpl" };
@@ -162,7 +163,7 @@ first_check(uint8_t out[static CHECK_BYTES], uint32_t epoch)
 	hash_parts(out, CHECK_BYTES, &part, 1);
 }
 
-/* The check of a record whose first n bytes are count and tags. */
+/* The check of a record whose first n bytes are counts and tags. */
 static void
 next_check(uint8_t out[static CHECK_BYTES], const uint8_t before[static CHECK_BYTES],
     const uint8_t *record, size_t n)
@@ -186,29 +187,52 @@ insert_loaded(struct replay_set *s, const uint8_t *tags, size_t count)
 	return ERR_OK;
 }
 
+static bool
+all_zero(const uint8_t *p, size_t n)
+{
+	while (n > 0 && p[n - 1] == 0)
+		n--;
+	return n == 0;
+}
+
+/* How many bytes of a record stand before its check; ERR_TRUNCATED, ERR_MALFORMED. */
+static enum err
+record_body(size_t *body, const uint8_t *p, size_t left)
+{
+	uint32_t count;
+
+	if (left < COUNT_BYTES || all_zero(p, left))
+		return ERR_TRUNCATED;
+	count = load_u32(p);
+	if (count == 0 || load_u32(p + 4) != ~count)
+		return ERR_MALFORMED;
+	if (left < COUNT_BYTES + CHECK_BYTES ||
+	    count > (left - COUNT_BYTES - CHECK_BYTES) / TAG_BYTES)
+		return ERR_TRUNCATED;
+	*body = COUNT_BYTES + count * (size_t)TAG_BYTES;
+	return ERR_OK;
+}
+
 /*
- * One record at p. ERR_TRUNCATED: it is the torn tail. A crash leaves a record
- * that is cut short, or that has its length but not its bytes; what has a wrong
- * check and something behind it is no tail but damage: ERR_MALFORMED.
+ * One record at p. ERR_TRUNCATED: it is the torn tail that a crash leaves: cut
+ * short, or of its full length but without all its bytes. A wrong check with
+ * something behind it is no tail but damage: ERR_MALFORMED.
  */
 static enum err
 load_record(struct replay_set *s, size_t *used, const uint8_t *p, size_t left)
 {
 	uint8_t check[CHECK_BYTES];
-	size_t count, body;
+	size_t body;
+	enum err e = record_body(&body, p, left);
 
-	if (left < SMALLEST_RECORD)
-		return ERR_TRUNCATED;
-	count = load_u32(p);
-	if (count == 0 || count > (left - 4 - CHECK_BYTES) / TAG_BYTES)
-		return ERR_TRUNCATED;
-	body = 4 + count * TAG_BYTES;
+	if (e != ERR_OK)
+		return e;
 	next_check(check, s->check, p, body);
 	if (memcmp(check, p + body, CHECK_BYTES) != 0) /* public */
 		return body + CHECK_BYTES < left ? ERR_MALFORMED : ERR_TRUNCATED;
 	memcpy(s->check, check, CHECK_BYTES);
 	*used = body + CHECK_BYTES;
-	return insert_loaded(s, p + 4, count);
+	return insert_loaded(s, p + COUNT_BYTES, (body - COUNT_BYTES) / TAG_BYTES);
 }
 
 static enum err
@@ -369,7 +393,7 @@ static enum err
 part_fill(struct part *p, struct replay_set *s)
 {
 	size_t header = s->file_bytes == 0 ? EPOCHFILE_HEADER_BYTES : 0;
-	size_t body = 4 + s->staged.len;
+	size_t body = COUNT_BYTES + s->staged.len;
 	uint8_t *at;
 	enum err e;
 
@@ -383,8 +407,9 @@ part_fill(struct part *p, struct replay_set *s)
 		put_header(at, s->epoch);
 	at += header;
 	store_u32(at, (uint32_t)p->tag_count);
-	memcpy(at + 4, s->staged.data, s->staged.len);
-	qsort(at + 4, p->tag_count, TAG_BYTES, tag_order);
+	store_u32(at + 4, ~(uint32_t)p->tag_count);
+	memcpy(at + COUNT_BYTES, s->staged.data, s->staged.len);
+	qsort(at + COUNT_BYTES, p->tag_count, TAG_BYTES, tag_order);
 	if (header > 0)
 		first_check(s->check, s->epoch);
 	next_check(p->check, s->check, at, body);

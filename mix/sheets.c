@@ -17,7 +17,6 @@
 #define CHECK_BYTES 16
 #define SHEET_FILE_MAX (EPOCHFILE_HEADER_BYTES + 4 + SHEET_BYTES_MAX + CHECK_BYTES)
 #define CHAIN_NAME "chain"
-#define CHAIN_BYTES_MAX (1u << 20)
 #define EVIDENCE_MAX 256 /* files; each stands for an alarm that somebody should look into */
 #define SHEETS_MAX 8
 #define STRUCK_MAX 4 /* the latest: others are over, or a future that a wrong clock saw */
@@ -553,7 +552,7 @@ load_struck(struct sheets *k, struct diag *d)
 static enum err
 load_chain(struct sheets *k, struct buf *out, struct diag *d)
 {
-	enum err e = disk_read(k->cfg.disk, out, CHAIN_NAME, CHAIN_BYTES_MAX);
+	enum err e = disk_read(k->cfg.disk, out, CHAIN_NAME, CHAIN_STATE_BYTES_MAX);
 
 	if (e == ERR_OK || e == ERR_NOT_FOUND)
 		return ERR_OK;
