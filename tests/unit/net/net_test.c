@@ -53,7 +53,9 @@ net_run(struct loop *l)
 	guard.hanging = false;
 	assert_non_null(t);
 	timer_after(t, GUARD_MS);
+	alarm(2 * GUARD_MS / 1000); /* should the loop's own time stand still */
 	loop_event_run(l);
+	alarm(0);
 	timer_free(t);
 	if (guard.hanging)
 		fail_msg("the loop was not stopped within %d ms", GUARD_MS);
@@ -74,6 +76,15 @@ net_settle(struct loop *l, int64_t ms)
 	timer_after(t, ms);
 	net_run(l);
 	timer_free(t);
+}
+
+void
+net_wait(struct loop *l, const unsigned *count, unsigned want)
+{
+	for (int ms = 0; ms < GUARD_MS && *count < want; ms++)
+		net_settle(l, 1);
+	if (*count < want)
+		fail_msg("only %u of %u within %d ms", *count, want, GUARD_MS);
 }
 
 const char *
@@ -119,11 +130,13 @@ act(struct net_end *e, enum net_act what)
 	case NET_FREE:
 		conn_free(e->conn);
 		e->conn = NULL;
+		e->gone++;
 		loop_event_stop(e->loop);
 		break;
 	case NET_FINISH:
 		conn_finish(e->conn, GUARD_MS);
 		e->conn = NULL;
+		e->gone++;
 		break;
 	}
 }

@@ -18,7 +18,9 @@ struct loop *net_loop_new(void);
 void net_loop_free(struct loop *l);
 /* Run until loop_event_stop; fails the test after 20 seconds. */
 void net_run(struct loop *l);
-/* Run everything that is due now or becomes due within ms. */
+/* Run until *count is at least want; fails the test after 20 seconds. */
+void net_wait(struct loop *l, const unsigned *count, unsigned want);
+/* Run for ms; for what must not happen, not to wait for what must. */
 void net_settle(struct loop *l, int64_t ms);
 
 /* "unix:" and a fresh path in the test's directory. */
@@ -38,6 +40,7 @@ struct net_end {
 
 	struct conn *conn;
 	unsigned opened, data, drained, closed;
+	unsigned gone; /* freed or finished by NET_FREE or NET_FINISH */
 	enum err why;
 	struct buf got;
 };

@@ -36,6 +36,7 @@ struct end {
 	unsigned to_send;
 	enum end_act on_up, on_frame, on_drained, on_down;
 	unsigned up, frames, bad_frames, drained, down;
+	unsigned gone; /* freed or finished by END_FREE or END_FINISH */
 	enum err why;
 	unsigned want; /* frames after which the loop may stop */
 };
@@ -76,10 +77,12 @@ act(struct end *e, enum end_act what)
 	case END_FREE:
 		link_free(e->link);
 		e->link = NULL;
+		e->gone++;
 		break;
 	case END_FINISH:
 		link_finish(e->link, 5000);
 		e->link = NULL;
+		e->gone++;
 		break;
 	case END_STOP:
 		loop_event_stop(e->bench->loop);
@@ -255,8 +258,7 @@ test_nk(void **state)
 	bench_init(&b, NOISE_NK);
 	bench_run(&b);
 	assert_works(&b);
-	net_settle(b.loop, 5);
-	assert_true(b.client.drained > 0);
+	net_wait(b.loop, &b.client.drained, 1);
 	assert_int_equal(link_unsent_frames(b.client.link), 0);
 	bench_free(&b);
 }
@@ -738,20 +740,24 @@ test_nobody_there(void **state)
 	bench_free(&b);
 }
 
-struct metronome {
-	struct end *end;
-	struct timer *timer;
-	int left;
-};
+/* A loop whose clock moves only when the test says so. */
+static struct test_clock idle_clock;
+
+static int64_t
+idle_awake(void *ctx)
+{
+	(void)ctx;
+	return idle_clock.boot_ms;
+}
 
 static void
-on_beat(void *arg)
+use_idle_clock(struct bench *b)
 {
-	struct metronome *m = arg;
+	const struct loop_event_time time = {.clock = &idle_clock.clock, .awake_ms = idle_awake};
 
-	send_frames(m->end);
-	if (--m->left > 0)
-		timer_after(m->timer, 10);
+	net_loop_free(b->loop);
+	test_clock_init(&idle_clock, INT64_C(1790000000000));
+	assert_err_ok(loop_event_new_timed(&b->loop, NULL, &time));
 }
 
 /* Idle counts from the last frame, not from the handshake. */
@@ -759,25 +765,22 @@ static void
 test_idle(void **state)
 {
 	struct bench b;
-	struct metronome m = {.end = &b.client, .left = 15};
 
 	(void)state;
 	bench_init(&b, NOISE_NK);
-	b.server.to_send = 0;
-	b.client.to_send = 1;
-	b.server.want = UINT32_MAX; /* until both are down */
-	b.server_config.idle_ms = 100;
-	bench_listen(&b);
-	bench_dial(&b, b.address);
-	m.timer = timer_new(b.loop, on_beat, &m);
-	timer_after(m.timer, 20);
-	b.client.on_up = END_NOTHING;
-	b.server.tint = 0;
-	net_run(b.loop);
+	use_idle_clock(&b);
+	b.server_config.idle_ms = 20;
+	bench_run(&b);
+	for (unsigned i = 0; i < 5; i++) {
+		test_clock_advance(&idle_clock, b.server_config.idle_ms - 1);
+		b.server.frames = 0; /* number 0 again */
+		send_frames(&b.client);
+		net_wait(b.loop, &b.server.frames, FRAMES);
+	}
+	assert_int_equal(b.server.down, 0); /* five times almost too long */
+	test_clock_advance(&idle_clock, b.server_config.idle_ms);
+	net_wait(b.loop, &b.server.down, 1);
 	assert_err(b.server.why, ERR_TIMEOUT);
-	assert_int_equal(b.server.frames, 16); /* 150 ms of frames were no idleness */
-	b.server.bad_frames = 0; /* every beat sends frame number 0 */
-	timer_free(m.timer);
 	bench_free(&b);
 }
 
@@ -796,8 +799,7 @@ test_paused_is_not_idle(void **state)
 	assert_int_equal(b.server.down, 0);
 	assert_int_equal(b.server.frames, 0);
 	link_pause(b.server.link, false);
-	net_run(b.loop);
-	net_settle(b.loop, 100);
+	net_wait(b.loop, &b.server.down, 1);
 	assert_int_equal(b.server.frames, FRAMES);
 	assert_err(b.server.why, ERR_TIMEOUT);
 	bench_free(&b);
@@ -961,8 +963,8 @@ test_free_in_callbacks(void **state)
 					other->on_frame = END_FREE;
 				bench_listen(&b);
 				bench_dial(&b, b.address);
-				net_settle(b.loop, 20);
-				assert_null(e->link);
+				net_wait(b.loop, &e->gone, 1);
+				net_settle(b.loop, 2);
 				assert_int_equal(e->down, at == 3 ? 1 : 0);
 				bench_free(&b);
 			}
@@ -983,7 +985,7 @@ test_finish_delivers(void **state)
 	b.client.want = 50;
 	b.client.on_down = END_STOP;
 	bench_run(&b);
-	net_settle(b.loop, 10);
+	net_wait(b.loop, &b.client.down, 1);
 	assert_int_equal(b.client.frames, 50);
 	assert_err(b.client.why, ERR_CLOSED);
 	bench_free(&b);

@@ -46,8 +46,7 @@ pair_open(struct pair *p)
 	p->acceptor.on_opened = NET_STOP;
 	net_end_open(&p->dialer, p->loop, address);
 	net_run(p->loop);
-	net_settle(p->loop, 0);
-	assert_int_equal(p->dialer.opened, 1);
+	net_wait(p->loop, &p->dialer.opened, 1);
 	assert_int_equal(p->acceptor.opened, 1);
 }
 
@@ -447,7 +446,7 @@ test_peer_closes(void **state)
 	(void)state;
 	pair_open(&p);
 	assert_err_ok(conn_write(p.dialer.conn, "last", 4));
-	net_settle(p.loop, 5);
+	net_wait(p.loop, &p.acceptor.data, 1);
 	conn_free(p.dialer.conn);
 	p.dialer.conn = NULL;
 	p.acceptor.on_closed = NET_STOP;
@@ -527,10 +526,8 @@ free_in_callbacks(enum net_act what)
 		}
 		net_end_open(&p.dialer, p.loop, address);
 		assert_err_ok(conn_write(p.dialer.conn, "abc", 3));
-		net_settle(p.loop, 20);
-		if (p.dialer.conn != NULL)
-			net_settle(p.loop, 200);
-		assert_null(p.dialer.conn);
+		net_wait(p.loop, &p.dialer.gone, 1);
+		net_settle(p.loop, 2);
 		assert_int_equal(p.dialer.closed, at == 3 ? 1 : 0);
 		pair_free(&p);
 	}

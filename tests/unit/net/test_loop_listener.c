@@ -19,8 +19,11 @@ path_of(const char *unix_address)
 static void
 accept_nothing(void *arg, struct conn *c)
 {
-	(void)arg;
+	unsigned *count = arg;
+
 	(void)c;
+	if (count != NULL)
+		(*count)++;
 }
 
 static void
@@ -167,12 +170,13 @@ test_not_adopted(void **state)
 {
 	const char *address = net_unix_address();
 	struct loop *l = net_loop_new();
-	struct listener *s = net_listen(l, address, accept_nothing, NULL);
+	unsigned count = 0;
+	struct listener *s = net_listen(l, address, accept_nothing, &count);
 	int fd = net_raw_connect(address);
 	char c;
 
 	(void)state;
-	net_settle(l, 5);
+	net_wait(l, &count, 1);
 	assert_int_equal(recv(fd, &c, 1, 0), 0);
 	close(fd);
 	listener_free(s);
@@ -242,13 +246,14 @@ test_free_in_callback(void **state)
 
 /* ---- no descriptors left ---- */
 
-/* Moves the clock past the pause as soon as the loop has gone idle. */
+/* Moves the clock past the pause, turn by turn. */
 struct patience {
 	struct test_clock clock;
 	struct counter counter;
 	struct timer *timer;
 	struct rlimit before;
-	int turns, early, restored;
+	const char *address;
+	int turns, early, restored, again;
 };
 
 static int64_t
@@ -266,6 +271,8 @@ on_patience(void *arg)
 	if (p->turns == 20) {
 		p->early = p->counter.count;
 		p->restored = setrlimit(RLIMIT_NOFILE, &p->before);
+		/* Valgrind closes what came in when there was no descriptor. */
+		p->again = net_raw_connect(p->address);
 	}
 	/* 20 turns of 20 ms do not end the pause of a second; 60 do. */
 	test_clock_advance(&p->clock, 20);
@@ -276,7 +283,7 @@ static void
 test_no_descriptors(void **state)
 {
 	const char *address = net_unix_address();
-	struct patience p = {0};
+	struct patience p = {.address = address};
 	struct loop_event_time time = {.awake_ms = awake, .ctx = &p};
 	struct rlimit none;
 	int fd;
@@ -297,9 +304,10 @@ test_no_descriptors(void **state)
 	net_run(p.counter.loop);
 	assert_int_equal(p.restored, 0);
 	assert_int_equal(p.early, 0);
-	assert_int_equal(p.counter.count, 1);
+	assert_true(p.counter.count >= 1);
 	assert_true(p.turns >= 50); /* it came back after its pause, not before */
 	close(fd);
+	close(p.again);
 	timer_free(p.timer);
 	listener_free(p.counter.listener);
 	net_loop_free(p.counter.loop);
