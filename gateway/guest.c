@@ -1,0 +1,545 @@
+#include "config.h"
+
+#include "gateway/guest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/charter/timing.h"
+#include "common/net/attend.h"
+
+#define HANDSHAKE_MS 20000
+#define OPEN_MS 60000	   /* from the handshake to the open frame, after one slot */
+#define SILENCE_MS 900000  /* a session that skips slots for so long is gone */
+#define CATCH_UP_MS 100
+#define HOUR_SLACK_MS 30000 /* a client's clock may be off by so much */
+#define LINGER_MS 5000	   /* for an error frame to leave */
+#define QUEUE_FRAMES 8	   /* not taken by a slow reader: no further ones are made */
+#define AHEAD_FRAMES 64	   /* a network may bunch so many slots together */
+#define READ_BYTES ((size_t)256 << 10) /* of the store at a time */
+
+/* Where a session stands in the journal. */
+enum guest_place {
+	PLACE_UNKNOWN, /* the position of its first block is to be looked up */
+	PLACE_ASKED,   /* an answer of the store is on its way */
+	PLACE_KNOWN,
+	PLACE_END,     /* a day or the epoch blocks: everything was read */
+};
+
+struct guest {
+	struct guest *next, **at;
+	struct guest_house *house;
+	struct link *link;
+	struct timer *timer;	/* until `open`: the time-out; then the catch-up clock */
+	int64_t since_ms;	/* boot clock: when the open frame came */
+	uint64_t frames;	/* up, since then */
+	bool opened, asking;	/* asking: the store still has our address */
+	bool gone;		/* freed as soon as the store has answered */
+	struct frame_open open;
+	uint64_t sheets_sent;	/* number of the last sheet that was sent */
+	enum guest_place place;
+	uint32_t day, index;	/* of the next block; epoch blocks: index */
+	uint64_t end_round;	/* day sessions: the first round not to send */
+	struct chunk *chunk;	/* being sent, from `offset` */
+	size_t offset;
+};
+
+/* ---- ending ---- */
+
+static void
+guest_destroy(struct guest *g)
+{
+	chunk_drop(g->chunk);
+	timer_free(g->timer);
+	free(g);
+}
+
+void
+guest_free(struct guest *g)
+{
+	*g->at = g->next;
+	if (g->next != NULL)
+		g->next->at = g->at;
+	g->house->status.sessions--;
+	link_free(g->link);
+	g->link = NULL;
+	timer_cancel(g->timer);
+	g->gone = true;
+	if (!g->asking)
+		guest_destroy(g);
+}
+
+struct guest *
+guest_next(const struct guest *g)
+{
+	return g->next;
+}
+
+/* Say why, and end. */
+static void
+guest_end(struct guest *g, enum frame_error why)
+{
+	const struct frame_down f = { .type = FRAME_DOWN_ERROR, .error = why };
+
+	if (why != FRAME_ERROR_MARK && why != FRAME_ERROR_COMPLETE)
+		g->house->status.refused++;
+	frame_down_encode(g->house->frame, g->house->params, &f);
+	if (link_send(g->link, g->house->frame) == ERR_OK) {
+		link_finish(g->link, LINGER_MS);
+		g->link = NULL;
+	}
+	guest_free(g);
+}
+
+/* ---- reading the journal ---- */
+
+static void
+on_blocks(void *arg, enum err e, const struct store_block *blocks, size_t n)
+{
+	struct guest *g = arg;
+
+	g->asking = false;
+	if (g->gone) {
+		guest_destroy(g);
+		return;
+	}
+	if (e == ERR_NOT_FOUND) {
+		guest_end(g, FRAME_ERROR_DAY);
+		return;
+	}
+	if (e != ERR_OK) {
+		guest_end(g, FRAME_ERROR_STORE);
+		return;
+	}
+	g->place = PLACE_KNOWN;
+	for (size_t i = 0; i < n; i++) {
+		struct chunk *c = chunk_new(blocks[i].block, blocks[i].block_len,
+		    blocks[i].records, blocks[i].records_len);
+		if (c == NULL)
+			break;
+		c->day = g->day;
+		c->index = g->index + (uint32_t)i;
+		c->mailbox = g->open.mailbox;
+		c->round = blocks[i].round;
+		if (i == 0 && g->chunk == NULL) {
+			g->chunk = chunk_hold(c);
+			g->offset = 0;
+		}
+		chunks_add(g->house->chunks, c);
+		chunk_drop(c);
+	}
+}
+
+static void
+on_found(void *arg, enum err e, uint32_t index)
+{
+	struct guest *g = arg;
+
+	g->asking = false;
+	if (g->gone) {
+		guest_destroy(g);
+		return;
+	}
+	if (e != ERR_OK && e != ERR_NOT_FOUND) {
+		guest_end(g, FRAME_ERROR_STORE);
+		return;
+	}
+	g->index = e == ERR_OK ? index : 0;
+	g->place = PLACE_KNOWN;
+}
+
+/* The first day that is kept and not before `day`; false if there is none. */
+static bool
+day_from(const struct guest_house *h, uint32_t *day)
+{
+	uint32_t days[STORE_DAYS_MAX];
+	size_t n = store_days(h->store, days, STORE_DAYS_MAX);
+
+	for (size_t i = 0; i < n; i++) {
+		if (days[i] < *day)
+			continue;
+		*day = days[i];
+		return true;
+	}
+	return false;
+}
+
+/* A live session reads from the hour's mark, whenever it was opened. */
+static void
+place_live(struct guest *g)
+{
+	const struct params *p = g->house->params;
+	int64_t mark = attend_mark_ms(p, g->open.hour);
+	uint32_t day = timing_day(p, mark);
+
+	if (!day_from(g->house, &day))
+		return; /* nothing was written yet */
+	g->day = day;
+	g->place = PLACE_ASKED;
+	g->asking = true;
+	if (store_find(g->house->store, day, timing_round(p, mark), on_found, g) != ERR_OK) {
+		g->asking = false;
+		g->place = PLACE_UNKNOWN;
+	}
+}
+
+/* A day is read from its start, up to the mark of the session's hour. */
+static void
+place_day(struct guest *g)
+{
+	const struct params *p = g->house->params;
+
+	g->day = g->open.day;
+	g->index = 0;
+	g->end_round = timing_round(p, attend_mark_ms(p, g->open.hour));
+	g->place = PLACE_KNOWN;
+}
+
+static void
+ask_blocks(struct guest *g)
+{
+	g->place = PLACE_ASKED;
+	g->asking = true;
+	if (store_read(g->house->store, g->day, g->index, g->open.mailbox, READ_BYTES, on_blocks,
+		g) != ERR_OK) {
+		g->asking = false;
+		g->place = PLACE_KNOWN;
+	}
+}
+
+/* The next block of a day, if it is written; else the next day's first, for live sessions. */
+static void
+next_block(struct guest *g)
+{
+	struct guest_house *h = g->house;
+	uint32_t later = g->day + 1;
+
+	if (g->index >= store_count(h->store, g->day)) {
+		if (g->open.read == FRAME_READ_DAY) {
+			g->place = PLACE_END;
+		} else if (day_from(h, &later)) {
+			g->day = later;
+			g->index = 0;
+		}
+		return;
+	}
+	g->chunk = chunks_find(h->chunks, g->day, g->index, g->open.mailbox);
+	g->offset = 0;
+	if (g->chunk == NULL)
+		ask_blocks(g);
+}
+
+static void
+next_epoch_block(struct guest *g)
+{
+	const uint8_t *block;
+	size_t len;
+
+	if (g->index >= store_epoch_count(g->house->store)) {
+		g->place = PLACE_END;
+		return;
+	}
+	store_epoch(g->house->store, g->index, &block, &len);
+	g->chunk = chunk_new(block, len, NULL, 0);
+	g->offset = 0;
+}
+
+/* A sheet that this session has not been given yet goes before everything else. */
+static bool
+next_sheet(struct guest *g)
+{
+	struct guest_house *h = g->house;
+	uint64_t oldest = h->sheet_number < GUEST_SHEETS ? 0 : h->sheet_number - GUEST_SHEETS;
+
+	if (g->sheets_sent < oldest)
+		g->sheets_sent = oldest;
+	if (g->sheets_sent == h->sheet_number)
+		return false;
+	g->chunk = chunk_hold(h->sheets[g->sheets_sent++ % GUEST_SHEETS]);
+	g->offset = 0;
+	return true;
+}
+
+/* Find something to send; g->chunk stays NULL if there is nothing now. */
+static void
+next_chunk(struct guest *g)
+{
+	if (next_sheet(g) || g->place == PLACE_ASKED || g->place == PLACE_END)
+		return;
+	switch (g->open.read) {
+	case FRAME_READ_LIVE:
+		if (g->place == PLACE_UNKNOWN)
+			place_live(g);
+		else
+			next_block(g);
+		break;
+	case FRAME_READ_DAY:
+		if (g->place == PLACE_UNKNOWN)
+			place_day(g);
+		next_block(g);
+		if (g->chunk != NULL && g->chunk->round >= g->end_round) {
+			chunk_drop(g->chunk);
+			g->chunk = NULL;
+			g->place = PLACE_END;
+		}
+		break;
+	case FRAME_READ_EPOCHS:
+		g->place = PLACE_KNOWN;
+		next_epoch_block(g);
+		break;
+	}
+}
+
+/* ---- sending ---- */
+
+/* Fill the frame's stream from chunk after chunk; returns the bytes. */
+static size_t
+fill_stream(struct guest *g, uint8_t *out, size_t room)
+{
+	size_t fill = 0;
+
+	while (fill < room) {
+		if (g->chunk == NULL)
+			next_chunk(g);
+		if (g->chunk == NULL)
+			break;
+		size_t left = g->chunk->len - g->offset;
+		size_t n = left < room - fill ? left : room - fill;
+		memcpy(out + fill, g->chunk->bytes + g->offset, n);
+		fill += n;
+		g->offset += n;
+		if (g->offset < g->chunk->len)
+			continue;
+		bool sheet = g->chunk->sheet;
+		chunk_drop(g->chunk);
+		g->chunk = NULL;
+		if (!sheet)
+			g->index++;
+	}
+	return fill;
+}
+
+/* Whether the running epoch's sheet has been sent: before, no packet can come up. */
+static bool
+has_sheet(const struct guest *g)
+{
+	const struct guest_house *h = g->house;
+	uint32_t epoch = timing_epoch(h->params, loop_wall_ms(h->loop));
+
+	for (uint64_t i = 0; i < GUEST_SHEETS && i < h->sheet_number; i++)
+		if (h->sheet_epochs[i] == epoch)
+			return g->sheets_sent == h->sheet_number;
+	return false;
+}
+
+/*
+ * Until then it is given frames by the clock. A session without the running
+ * epoch's sheet sends nothing up, so it counts as not caught up: otherwise the
+ * sheet could never reach it.
+ */
+static bool
+caught_up(const struct guest *g)
+{
+	if (g->open.read != FRAME_READ_LIVE)
+		return false;
+	return g->chunk == NULL && g->place == PLACE_KNOWN && has_sheet(g) &&
+	    g->index >= store_count(g->house->store, g->day);
+}
+
+static void
+send_frame(struct guest *g)
+{
+	struct guest_house *h = g->house;
+	size_t room = h->params->pieces * (size_t)PARAMS_PIECE_BYTES;
+	struct frame_down f = { .type = FRAME_DOWN_STREAM, .stream = h->frame + 8 };
+
+	if (link_unsent_frames(g->link) >= QUEUE_FRAMES)
+		return; /* a slow reader: it falls behind */
+	if (g->chunk == NULL && g->place == PLACE_END) {
+		guest_end(g, FRAME_ERROR_COMPLETE);
+		return;
+	}
+	f.fill = (uint16_t)fill_stream(g, h->frame + 8, room);
+	frame_down_encode(h->frame, h->params, &f);
+	/* ERR_FULL cannot be, ERR_CLOSED ends the session by on_down */
+	if (link_send(g->link, h->frame) != ERR_OK)
+		guest_free(g);
+}
+
+/* The catch-up clock, and before the open frame the time-out. */
+static void
+on_timer(void *arg)
+{
+	struct guest *g = arg;
+
+	if (!g->opened) {
+		guest_free(g);
+		return;
+	}
+	if (caught_up(g))
+		return;
+	timer_after(g->timer, params_scaled(g->house->params, CATCH_UP_MS));
+	send_frame(g);
+}
+
+void
+guest_turn(struct guest *g)
+{
+	uint32_t hour = timing_hour(g->house->params, loop_wall_ms(g->house->loop));
+
+	if (!g->opened)
+		return;
+	if (g->open.read == FRAME_READ_LIVE && g->open.hour < hour)
+		guest_end(g, FRAME_ERROR_MARK);
+	else if (!timer_armed(g->timer) && !has_sheet(g))
+		timer_after(g->timer, params_scaled(g->house->params, CATCH_UP_MS));
+}
+
+/* ---- the open frame ---- */
+
+static enum frame_error
+check_hour(const struct guest *g, const struct frame_open *o)
+{
+	const struct params *p = g->house->params;
+	int64_t now = loop_wall_ms(g->house->loop), slack = params_scaled(p, HOUR_SLACK_MS);
+	uint32_t running = timing_hour(p, now);
+
+	if (o->hour == running)
+		return FRAME_ERROR_NONE;
+	if (o->hour == running + 1 && now + slack >= attend_mark_ms(p, o->hour))
+		return FRAME_ERROR_NONE;
+	return FRAME_ERROR_HOUR;
+}
+
+static enum frame_error
+check_open(const struct guest *g, const struct frame_open *o)
+{
+	const struct guest_house *h = g->house;
+	enum frame_error e = check_hour(g, o);
+
+	if (h->status.sessions > h->sessions_max)
+		return FRAME_ERROR_BUSY;
+	if (o->version != 1)
+		return FRAME_ERROR_VERSION;
+	if (e != FRAME_ERROR_NONE)
+		return e;
+	if (o->mailbox >= h->params->mailboxes)
+		return FRAME_ERROR_MAILBOX;
+	if (o->read == FRAME_READ_DAY && store_count(h->store, o->day) == 0)
+		return FRAME_ERROR_DAY;
+	return FRAME_ERROR_NONE;
+}
+
+static void
+take_open(struct guest *g, const struct frame_open *o)
+{
+	enum frame_error e = check_open(g, o);
+
+	if (e != FRAME_ERROR_NONE) {
+		guest_end(g, e);
+		return;
+	}
+	g->open = *o;
+	g->opened = true;
+	g->since_ms = loop_boot_ms(g->house->loop);
+	g->house->status.opened++;
+	timer_after(g->timer, params_scaled(g->house->params, CATCH_UP_MS));
+	send_frame(g);
+}
+
+/* ---- frames ---- */
+
+/* Whether frames come faster than the slot clock allows, bunching included. */
+static bool
+ahead(const struct guest *g)
+{
+	int64_t elapsed = loop_boot_ms(g->house->loop) - g->since_ms;
+
+	return g->frames > (uint64_t)(elapsed / g->house->params->slot_ms) + AHEAD_FRAMES;
+}
+
+static void
+on_frame(void *arg, uint8_t *plain, size_t n)
+{
+	struct guest *g = arg;
+	struct guest_house *h = g->house;
+	struct frame_up f;
+	enum err e = frame_up_decode(&f, h->params, plain);
+
+	(void)n;
+	if (e == ERR_VERSION && !g->opened) {
+		guest_end(g, FRAME_ERROR_VERSION);
+		return;
+	}
+	if (e != ERR_OK || (f.type == FRAME_UP_OPEN) == g->opened) {
+		h->status.malformed++;
+		guest_free(g);
+		return;
+	}
+	if (!g->opened) {
+		take_open(g, &f.open);
+		return;
+	}
+	g->frames++;
+	if (ahead(g)) {
+		guest_end(g, FRAME_ERROR_RATE);
+		return;
+	}
+	h->events->packet(h->arg, f.first_mix, f.epoch, f.packet);
+	if (caught_up(g) || !timer_armed(g->timer))
+		send_frame(g);
+}
+
+static void
+on_up(void *arg)
+{
+	struct guest *g = arg;
+
+	timer_after(g->timer, g->house->params->slot_ms + OPEN_MS);
+}
+
+static void
+on_down(void *arg, enum err why)
+{
+	(void)why;
+	guest_free(arg);
+}
+
+void
+guest_new(struct guest_house *h, struct conn *c)
+{
+	static const struct link_events events = { on_up, on_frame, NULL, on_down };
+	struct link_config cfg = { .pattern = NOISE_NK,
+		.own_sk = h->link_sk,
+		.own_pk = h->link_pk,
+		.send_bytes = params_down_frame_bytes(h->params),
+		.receive_bytes = params_up_frame_bytes(h->params),
+		.out_frames_max = QUEUE_FRAMES + 2,
+		.handshake_ms = HANDSHAKE_MS,
+		.idle_ms = h->params->slot_ms + params_scaled(h->params, SILENCE_MS),
+		.keys = h->keys };
+	struct guest *g = calloc(1, sizeof(*g));
+
+	if (g == NULL) {
+		conn_free(c);
+		return;
+	}
+	g->house = h;
+	memcpy(cfg.network_id, h->charter->network_id, sizeof(cfg.network_id));
+	g->timer = timer_new(h->loop, on_timer, g);
+	if (g->timer == NULL) {
+		conn_free(c);
+		free(g);
+		return;
+	}
+	if (link_accept(&g->link, h->loop, c, &cfg, &events, g) != ERR_OK) {
+		guest_destroy(g);
+		return;
+	}
+	g->at = &h->first;
+	g->next = h->first;
+	if (g->next != NULL)
+		g->next->at = &g->next;
+	h->first = g;
+	h->status.sessions++;
+}

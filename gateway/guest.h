@@ -1,0 +1,49 @@
+/*
+ * One session as the gateway sees it, and the reading of the journal for it.
+ * Internal to the entry.
+ */
+#ifndef GATEWAY_GUEST_H
+#define GATEWAY_GUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/net/frame.h"
+#include "common/net/link.h"
+#include "gateway/chunks.h"
+#include "gateway/entry.h"
+
+#define GUEST_SHEETS 2 /* the running and the coming epoch's */
+
+struct guest;
+
+/* What all guests share. */
+struct guest_house {
+	struct loop *loop;
+	const struct charter *charter;
+	const struct params *params;
+	struct store *store;
+	struct chunks *chunks;
+	const struct rng *keys;
+	const uint8_t *link_sk, *link_pk;
+	const struct entry_events *events;
+	void *arg;
+	struct entry_status status;
+	size_t sessions_max;
+	/* sheets in the order in which they came; number counts them all */
+	struct chunk *sheets[GUEST_SHEETS];
+	uint32_t sheet_epochs[GUEST_SHEETS];
+	uint64_t sheet_number;
+	uint8_t *frame; /* room for one frame down */
+	struct guest *first;
+};
+
+/* Take over an accepted connection. Failures close it. */
+void guest_new(struct guest_house *h, struct conn *c);
+void guest_free(struct guest *g);
+struct guest *guest_next(const struct guest *g);
+/* Something to send may be there, or the hour may be over. */
+void guest_turn(struct guest *g);
+
+#endif
