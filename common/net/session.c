@@ -27,6 +27,7 @@ struct session {
 	struct timer *slot;
 	struct item_assembler *items;
 	int64_t first_boot_ms; /* of the slots: phase of the period */
+	int64_t due_boot_ms;   /* of the next slot */
 	bool opened;	       /* the open frame has gone */
 	bool over;	       /* `ended` was called */
 	bool freed;
@@ -120,9 +121,17 @@ arm_slot(struct session *s)
 	int64_t since_ms = now_ms - s->first_boot_ms;
 	int64_t next_ms = s->first_boot_ms;
 
-	if (since_ms >= 0)
+	if (s->due_boot_ms > 0 && since_ms >= 0)
 		next_ms += (since_ms / period_ms + 1) * period_ms;
+	s->due_boot_ms = next_ms;
 	timer_after(s->slot, next_ms - now_ms);
+}
+
+/* Held up for so long that the slot is rather over than begun. */
+static bool
+is_missed(const struct session *s)
+{
+	return loop_boot_ms(s->loop) - s->due_boot_ms > s->charter->params.slot_ms / 2;
 }
 
 static void
@@ -165,11 +174,13 @@ on_slot(void *arg)
 {
 	struct session *s = arg;
 
+	bool missed = is_missed(s);
+
 	enter(s);
 	arm_slot(s);
-	if (s->opened)
+	if (!missed && s->opened)
 		send_packet(s);
-	else
+	else if (!missed)
 		send_open(s);
 	leave(s);
 }
@@ -244,10 +255,10 @@ static void
 on_up(void *arg)
 {
 	struct session *s = arg;
-	int64_t phase_ms = rng_between(s->rng, 0, s->charter->params.slot_ms - 1);
 
-	s->first_boot_ms = loop_boot_ms(s->loop) + phase_ms;
-	timer_after(s->slot, phase_ms);
+	s->first_boot_ms =
+	    loop_boot_ms(s->loop) + rng_between(s->rng, 0, s->charter->params.slot_ms - 1);
+	arm_slot(s);
 }
 
 static void

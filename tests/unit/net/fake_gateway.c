@@ -183,6 +183,6 @@ fake_gateway_live(const struct fake_gateway *g)
 	size_t n = 0;
 
 	for (size_t i = 0; i < g->count; i++)
-		n += g->sessions[i]->link != NULL;
+		n += g->sessions[i]->link != NULL && g->sessions[i]->accepted_ms > 0;
 	return n;
 }
