@@ -93,7 +93,7 @@ act(struct end *e, enum end_act what)
 static void
 send_frames(struct end *e)
 {
-	uint8_t plain[DOWN_BYTES];
+	uint8_t plain[LINK_FRAME_MAX];
 
 	for (unsigned i = 0; i < e->to_send; i++) {
 		fill(plain, e->send_bytes, e->tint, i);
@@ -118,7 +118,7 @@ end_frame(void *arg, uint8_t *plain, size_t n)
 {
 	struct end *e = arg;
 	struct end *peer = e == &e->bench->server ? &e->bench->client : &e->bench->server;
-	uint8_t wanted[DOWN_BYTES];
+	uint8_t wanted[LINK_FRAME_MAX];
 
 	fill(wanted, peer->send_bytes, peer->tint, e->frames);
 	if (n != peer->send_bytes || memcmp(plain, wanted, n) != 0)
@@ -270,6 +270,21 @@ test_kk(void **state)
 
 	(void)state;
 	bench_init(&b, NOISE_KK);
+	bench_run(&b);
+	assert_works(&b);
+	bench_free(&b);
+}
+
+static void
+test_largest_frames(void **state)
+{
+	struct bench b;
+
+	(void)state;
+	bench_init(&b, NOISE_KK);
+	b.server.send_bytes = b.client.send_bytes = LINK_FRAME_MAX;
+	b.server_config.send_bytes = b.server_config.receive_bytes = LINK_FRAME_MAX;
+	b.client_config.send_bytes = b.client_config.receive_bytes = LINK_FRAME_MAX;
 	bench_run(&b);
 	assert_works(&b);
 	bench_free(&b);
@@ -1079,6 +1094,7 @@ make_keys(void **state)
 static const struct CMUnitTest tests[] = {
 	LINK_TEST(test_nk),
 	LINK_TEST(test_kk),
+	LINK_TEST(test_largest_frames),
 	LINK_TEST(test_any),
 	LINK_TEST(test_any_but_nobody_fits),
 	LINK_TEST(test_wrong_keys),

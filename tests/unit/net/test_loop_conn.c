@@ -391,6 +391,83 @@ test_resume_gives_kept_bytes(void **state)
 	pair_free(&p);
 }
 
+/* Writer and reader that do as they like: no byte is lost, none is twice. */
+struct walk {
+	struct pair pair;
+	struct timer *write, *resume;
+	uint8_t *bytes;
+	size_t sent;
+	unsigned full, pauses;
+};
+
+static void
+walk_write(void *arg)
+{
+	struct walk *w = arg;
+	size_t n = rng_below(test_rng(), 60000);
+	enum err e;
+
+	if (n > BIG - w->sent)
+		n = BIG - w->sent;
+	e = conn_write(w->pair.dialer.conn, w->bytes + w->sent, n);
+	if (e == ERR_OK)
+		w->sent += n;
+	else
+		w->full++;
+	if (w->sent < BIG)
+		timer_after(w->write, 0);
+}
+
+static void
+walk_resume(void *arg)
+{
+	struct walk *w = arg;
+
+	conn_pause(w->pair.acceptor.conn, false);
+}
+
+static size_t
+walk_read(void *arg, const uint8_t *p, size_t n)
+{
+	struct walk *w = arg;
+	size_t used = rng_below(test_rng(), 3) == 0 ? rng_below(test_rng(), (uint32_t)n + 1) : n;
+
+	if (buf_append(&w->pair.acceptor.got, p, used, SIZE_MAX) != ERR_OK)
+		abort();
+	if (used < n || rng_below(test_rng(), 4) == 0) {
+		w->pauses++;
+		conn_pause(w->pair.acceptor.conn, true);
+		timer_after(w->resume, 0);
+	}
+	if (w->pair.acceptor.got.len == BIG)
+		loop_event_stop(w->pair.loop);
+	return used;
+}
+
+static void
+test_random_walk(void **state)
+{
+	static const struct conn_events events = {.data = walk_read, .closed = ignore_closed};
+	static const struct conn_limits narrow = {.in_max = 30000, .out_max = 200000};
+	struct walk w = {.bytes = random_bytes(BIG)};
+
+	(void)state;
+	pair_open(&w.pair);
+	conn_set_events(w.pair.acceptor.conn, &events, &w, &narrow);
+	conn_set_events(w.pair.dialer.conn, &net_end_events, &w.pair.dialer, &narrow);
+	w.write = timer_new(w.pair.loop, walk_write, &w);
+	w.resume = timer_new(w.pair.loop, walk_resume, &w);
+	timer_after(w.write, 0);
+	net_run(w.pair.loop);
+	assert_memory_equal(w.pair.acceptor.got.data, w.bytes, BIG);
+	assert_true(w.full > 0 && w.pauses > 0);
+	assert_int_equal(w.pair.dialer.closed, 0);
+	timer_free(w.write);
+	timer_free(w.resume);
+	pair_free(&w.pair);
+	free(w.bytes);
+}
+
 /* ---- ends ---- */
 
 static void
@@ -663,6 +740,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_full_buffer_ends),
 	cmocka_unit_test(test_pause),
 	cmocka_unit_test(test_resume_gives_kept_bytes),
+	cmocka_unit_test(test_random_walk),
 	cmocka_unit_test(test_refused),
 	cmocka_unit_test(test_malformed_address),
 	cmocka_unit_test(test_peer_closes),
