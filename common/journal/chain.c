@@ -50,6 +50,7 @@ struct chain_segment {
 	struct chain *chain;
 	struct points untied; /* its blocks, until it is verified */
 	struct chain_point first, last;
+	uint8_t before[32]; /* what the first block follows */
 	bool begun, verified;
 	uint64_t judged; /* the chain's generation when it was last found untied */
 };
@@ -433,8 +434,10 @@ take(struct chain_segment *s, const struct block *b, const struct chain_point *p
 	if (s->verified && b->epoch_block && !of_chain &&
 	    b->round > points_last(&s->chain->epochs)->round)
 		return ERR_CHAIN;
-	if (s->verified)
+	if (s->verified) {
+		s->chain->generation++; /* another run may follow this block */
 		return points_add(&s->chain->recent, point);
+	}
 	e = points_add(&s->untied, point);
 	if (e == ERR_OK && (tied || of_chain))
 		e = tie(s);
@@ -457,20 +460,28 @@ chain_segment_add(struct chain_segment *s, struct block *out, const void *in, si
 	e = take(s, &b, &point, signature);
 	if (e != ERR_OK)
 		return e;
-	if (!s->begun)
+	if (!s->begun) {
 		s->first = point;
+		memcpy(s->before, b.previous, sizeof(s->before));
+	}
 	s->begun = true;
 	s->last = point;
 	*out = b;
 	return ERR_OK;
 }
 
-/* Whether what the chain learned since ties the run. */
+/*
+ * Whether what the chain learned since ties the run: one of its blocks, or the one
+ * that it begins after (a day's read ends where the live one begins).
+ */
 static bool
 tied_by_now(const struct chain_segment *s)
 {
 	const struct chain *k = s->chain;
+	size_t place = s->begun ? points_place(&k->recent, s->first.round) : 0;
 
+	if (place > 0 && same_hash(s->before, k->recent.at[place - 1].hash))
+		return true;
 	for (size_t i = 0; i < s->untied.count; i++) {
 		const struct chain_point *point = &s->untied.at[i];
 

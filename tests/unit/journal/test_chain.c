@@ -176,6 +176,27 @@ test_runs_tie_each_other(void **state)
 	chain_free(k);
 }
 
+/* As a day's read and the live one: the later run was there first. */
+static void
+test_a_run_is_tied_by_what_it_follows(void **state)
+{
+	struct chain *k = chain_new(network->charter, epoch_point(1));
+	struct chain_segment *live = run(k, journal, PER_EPOCH + 20, PER_EPOCH + 25);
+	struct chain_segment *later = run(k, journal, PER_EPOCH + 27, PER_EPOCH + 30);
+	struct chain_segment *day = run(k, journal, PER_EPOCH - 3, PER_EPOCH + 19);
+
+	(void)state;
+	assert_true(chain_segment_verified(day));
+	assert_false(chain_segment_verified(live));
+	assert_err_ok(add(day, journal, PER_EPOCH + 19));
+	assert_true(chain_segment_verified(live));
+	assert_false(chain_segment_verified(later));
+	chain_segment_free(day);
+	chain_segment_free(later);
+	chain_segment_free(live);
+	chain_free(k);
+}
+
 static void
 test_does_not_follow(void **state)
 {
@@ -407,6 +428,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_next_epoch_by_its_link, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_epochs_tie_a_run, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_runs_tie_each_other, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_a_run_is_tied_by_what_it_follows, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_does_not_follow, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_epoch_blocks_where_they_belong, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_signatures, set_up, tear_down),
