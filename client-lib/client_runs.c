@@ -1,0 +1,320 @@
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "client-lib/client_parts.h"
+#include "common/charter/timing.h"
+
+#define LAZY_MS 60000	  /* what only moves the reading position may wait so long */
+#define STALL_MS 120000	  /* without a block */
+#define SKEW_MS 30000	  /* beyond, no real traffic */
+#define SKEW_LEAST_MS 2000 /* in a network whose times are shortened */
+#define PACED 2		  /* blocks in a row that came no faster than rounds pass */
+
+/* It stays until a session that was opened later brings a verified block. */
+static void
+chain_broke(struct client *c)
+{
+	c->chain_run = c->newest_run;
+	client_raise(c, CLIENT_ALARM_CHAIN);
+}
+
+/* ---- what a verified block brings ---- */
+
+/*
+ * A fresh block arrives within a slot of its round's end. One from the future
+ * says that our clock is behind; that it is ahead is judged by blocks which
+ * come as fast as time passes, for old ones that are being caught up come faster.
+ */
+static void
+judge_clock(struct client *c, struct run *r, int64_t start_ms)
+{
+	int64_t lag = loop_wall_ms(c->loop) - (start_ms + c->params->round_ms);
+	int64_t now = loop_boot_ms(c->loop), limit = client_scaled(c, SKEW_MS);
+
+	if (limit < SKEW_LEAST_MS)
+		limit = SKEW_LEAST_MS;
+	if (r->paced_by && 2 * (now - r->arrived_ms) >= start_ms - r->started_ms)
+		r->paced++;
+	else
+		r->paced = 0;
+	r->paced_by = true;
+	r->arrived_ms = now;
+	r->started_ms = start_ms;
+	if (lag >= 0 && r->paced < PACED)
+		return;
+	c->skew_ms = lag <= 0 ? lag : lag > c->params->slot_ms ? lag - c->params->slot_ms : 0;
+	if (c->skew_ms > limit || c->skew_ms < -limit)
+		client_raise(c, CLIENT_ALARM_CLOCK);
+	else
+		client_clear(c, CLIENT_ALARM_CLOCK);
+}
+
+static void
+sign_of_life(struct client *c, const struct run *r, const struct block *b)
+{
+	int64_t wait = client_scaled(c, STALL_MS), least = 4 * c->params->round_ms + c->params->slot_ms;
+
+	if (b->round > c->round)
+		c->round = b->round;
+	timer_after(c->stall, wait > least ? wait : least);
+	client_clear(c, CLIENT_ALARM_STALL);
+	if (r->live && r->id > c->chain_run)
+		client_clear(c, CLIENT_ALARM_CHAIN);
+}
+
+/* The latest verified epoch block is quoted in every message. */
+static void
+quote_epoch(struct client *c)
+{
+	struct record_epoch_block quote;
+	struct chain_point point;
+
+	if (!chain_latest_epoch(c->chain, &point, quote.signature))
+		return;
+	quote.round = point.round;
+	memcpy(quote.hash, point.hash, sizeof(quote.hash));
+	post_set_epoch_block(c->post, &quote);
+}
+
+/*
+ * Sheets of other epochs and charters are nobody's fault. Two different ones
+ * are, and leave the client without a sheet; the run itself is what it is.
+ */
+static enum err
+offer_sheet(struct client *c, const uint8_t *p, size_t n, bool verified)
+{
+	enum err e = sheetbook_offer(c->sheets, p, n, verified, loop_wall_ms(c->loop));
+
+	if (e == ERR_CHAIN) {
+		chain_broke(c);
+		return ERR_OK;
+	}
+	return e == ERR_MEMORY || !verified ? e : ERR_OK;
+}
+
+static enum err
+take_entries(struct client *c, const struct block *b)
+{
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < b->entry_count && e == ERR_OK; i++)
+		if (b->entries[i].kind == BLOCK_SHEET)
+			e = offer_sheet(c, b->entries[i].data, b->entries[i].len, true);
+	if (b->epoch_block)
+		quote_epoch(c);
+	return e;
+}
+
+static enum err
+give_post(struct client *c, const struct run *r, const struct block *b, const uint8_t *records,
+    size_t count)
+{
+	int64_t now = loop_wall_ms(c->loop);
+	int64_t start = timing_round_start(c->params, b->round);
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; i < count && e == ERR_OK; i++)
+		e = post_record(c->post, records + i * c->params->record_size, now);
+	return e == ERR_OK ? post_block(c->post, b, r->live ? start : 0, now) : e;
+}
+
+/* The run's span grows by a block. */
+static void
+extend(struct run *r, const struct block *b, int64_t start_ms)
+{
+	const struct params *p = r->client->params;
+	int64_t mark = gaps_mark(p, r->hour);
+
+	if (!r->span.blocks) {
+		r->span.blocks = true;
+		r->span.from_ms = r->live && mark < start_ms ? mark : start_ms;
+		r->span.first_ms = start_ms;
+		memcpy(r->span.before, b->previous, sizeof(r->span.before));
+	}
+	r->span.to_ms = start_ms + p->round_ms;
+	memcpy(r->span.last, b->hash, sizeof(r->span.last));
+}
+
+static enum err
+on_block(void *arg, const struct block *b, const uint8_t *records, size_t count)
+{
+	struct run *r = arg;
+	struct client *c = r->client;
+	int64_t start = timing_round_start(c->params, b->round);
+	enum err e = take_entries(c, b);
+
+	if (e == ERR_OK && !spans_cover(&c->spans, start, start + 1))
+		e = give_post(c, r, b, records, count);
+	if (e != ERR_OK)
+		return e;
+	extend(r, b, start);
+	sign_of_life(c, r, b);
+	if (!r->live)
+		return ERR_OK;
+	judge_clock(c, r, start);
+	return spans_add(&c->spans, &r->span);
+}
+
+static enum err
+on_sheet(void *arg, const uint8_t *p, size_t n)
+{
+	return offer_sheet(((struct run *)arg)->client, p, n, false);
+}
+
+/* ---- runs ---- */
+
+static const struct follow_events follow_events = { on_sheet, on_block };
+
+enum err
+run_begin(struct run *r, struct client *c, enum follow_what what)
+{
+	r->client = c;
+	r->follow = follow_new(what, c->chain, c->cfg.charter, c->cfg.mailbox, &follow_events, r);
+	return r->follow != NULL ? ERR_OK : ERR_MEMORY;
+}
+
+void
+run_end(struct run *r)
+{
+	follow_free(r->follow);
+	memset(r, 0, sizeof(*r));
+}
+
+/* What one run brought may tie another, whose blocks then are handed on. */
+static void
+poll_others(struct client *c, const struct run *but)
+{
+	for (size_t i = 0; i < CLIENT_RUNS_MAX; i++)
+		if (c->runs[i] != NULL && c->runs[i] != but && c->runs[i]->broken == ERR_OK)
+			c->runs[i]->broken = follow_poll(c->runs[i]->follow);
+	if (c->gap.run.follow != NULL && &c->gap.run != but && c->gap.run.broken == ERR_OK)
+		c->gap.run.broken = follow_poll(c->gap.run.follow);
+}
+
+/* After every change that blocks brought: what has to be kept, and who has to know. */
+static enum err
+settle(struct run *r, enum err e)
+{
+	struct client *c = r->client;
+
+	if (follow_is_broken(e))
+		chain_broke(c);
+	poll_others(c, r);
+	if (commit_collect(c->commit))
+		commit_now(c->commit);
+	else
+		commit_within(c->commit, client_scaled(c, LAZY_MS));
+	slots_feed(c);
+	client_tell(c);
+	return e;
+}
+
+enum err
+run_item(struct run *r, enum item_kind kind, const uint8_t *p, size_t n)
+{
+	if (commit_is_full(r->client->commit))
+		return ERR_FULL;
+	return settle(r, r->broken != ERR_OK ? r->broken : follow_item(r->follow, kind, p, n));
+}
+
+enum err
+run_done(struct run *r)
+{
+	return settle(r, r->broken != ERR_OK ? r->broken : follow_done(r->follow));
+}
+
+bool
+runs_verified(const struct client *c, int64_t *from_ms)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < CLIENT_RUNS_MAX; i++) {
+		const struct run *r = c->runs[i];
+		if (r == NULL || r->broken != ERR_OK || !r->span.blocks || !follow_verified(r->follow))
+			continue;
+		if (from_ms != NULL && (!any || r->span.from_ms < *from_ms))
+			*from_ms = r->span.from_ms;
+		any = true;
+	}
+	return any;
+}
+
+/* ---- attendance ---- */
+
+static struct run **
+find_run(struct client *c, uint64_t id)
+{
+	for (size_t i = 0; i < CLIENT_RUNS_MAX; i++)
+		if (c->runs[i] != NULL && c->runs[i]->id == id)
+			return &c->runs[i];
+	return NULL;
+}
+
+/* A run that cannot be followed for want of memory ends at its first item. */
+static void
+new_run(struct client *c, uint64_t id, uint32_t hour)
+{
+	struct run *r;
+	size_t i = 0;
+
+	if (id > c->newest_run)
+		c->newest_run = id;
+	while (i < CLIENT_RUNS_MAX && c->runs[i] != NULL)
+		i++;
+	r = i < CLIENT_RUNS_MAX ? calloc(1, sizeof(*r)) : NULL;
+	if (r == NULL)
+		return;
+	if (run_begin(r, c, FOLLOW_BLOCKS) != ERR_OK) {
+		free(r);
+		return;
+	}
+	r->live = true;
+	r->id = id;
+	r->hour = hour;
+	c->runs[i] = r;
+}
+
+enum err
+runs_on_item(void *arg, uint64_t run, uint32_t hour, enum item_kind kind, const uint8_t *p,
+    size_t n)
+{
+	struct run **r = find_run(arg, run);
+
+	(void)hour;
+	return r != NULL ? run_item(*r, kind, p, n) : ERR_MEMORY;
+}
+
+void
+runs_on_state(void *arg, uint64_t run, uint32_t hour, bool open, enum err why,
+    enum frame_error error)
+{
+	struct client *c = arg;
+	struct run **r = find_run(c, run);
+
+	(void)why;
+	if (open && r == NULL)
+		new_run(c, run, hour);
+	if (!open && r != NULL) {
+		run_end(*r);
+		free(*r);
+		*r = NULL;
+	}
+	/* the gateway knows another hour than we do */
+	if (error == FRAME_ERROR_HOUR)
+		client_raise(c, CLIENT_ALARM_CLOCK);
+	client_tell(c);
+}
+
+void
+runs_free(struct client *c)
+{
+	for (size_t i = 0; i < CLIENT_RUNS_MAX; i++) {
+		if (c->runs[i] == NULL)
+			continue;
+		run_end(c->runs[i]);
+		free(c->runs[i]);
+		c->runs[i] = NULL;
+	}
+}

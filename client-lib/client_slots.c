@@ -1,0 +1,181 @@
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "client-lib/client_parts.h"
+#include "common/charter/timing.h"
+
+#define SHEETLESS_SLOTS 12 /* in a row, before it is an alarm */
+#define FETCH_FAILURES 8
+
+enum err
+slots_init(struct client *c)
+{
+	c->slots = slots_new(c->cfg.charter, c->cfg.rng, c->cfg.keys);
+	c->ready.record = malloc(c->params->record_size);
+	c->ready.out.record = c->ready.record;
+	return c->slots != NULL && c->ready.record != NULL ? ERR_OK : ERR_MEMORY;
+}
+
+void
+slots_release(struct client *c)
+{
+	slots_free(c->slots);
+	free(c->ready.record);
+}
+
+/* ---- the next record: chosen, fetched, sealed, made durable ---- */
+
+/*
+ * Real traffic needs a journal that is verified up to now and a clock that
+ * agrees with it. What a slot needs besides is asked when it comes.
+ */
+static bool
+may_send(const struct client *c)
+{
+	return !c->closing && (c->alarms & (CLIENT_ALARM_CLOCK | CLIENT_ALARM_CHARTER)) == 0 &&
+	    runs_verified(c, NULL);
+}
+
+static void
+on_sealed(void *arg, enum err e)
+{
+	struct client *c = arg;
+
+	if (e == ERR_OK && c->ready.state == READY_SEALED)
+		c->ready.state = READY_WAITING;
+}
+
+static void
+seal(struct client *c, const void *content, size_t n)
+{
+	struct ready *r = &c->ready;
+	struct path drawn;
+	enum err e;
+
+	path_draw(&drawn, c->cfg.charter, c->cfg.rng);
+	e = post_seal(c->post, r->record, &r->out.mailbox, &r->out.path, &drawn, content, n,
+	    loop_wall_ms(c->loop));
+	r->state = READY_NONE;
+	if (e != ERR_OK)
+		return; /* what was chosen has changed meanwhile, or no memory: with the next slot */
+	r->state = READY_SEALED;
+	if (commit_tell(c->commit, on_sealed, c) == ERR_OK)
+		return;
+	post_unsent(c->post);
+	r->state = READY_NONE;
+}
+
+/* What is not there yet waits for a commit of its own; the next slot asks again. */
+static void
+on_content(void *arg, enum err e, const uint8_t *p, size_t n)
+{
+	struct client *c = arg;
+
+	if (c->ready.state != READY_FETCHING)
+		return;
+	c->ready.state = READY_NONE;
+	if (e == ERR_OK) {
+		c->ready.failures = 0;
+		if (may_send(c))
+			seal(c, p, n);
+	} else if (e != ERR_CLOSED && ++c->ready.failures >= FETCH_FAILURES) {
+		client_raise(c, CLIENT_ALARM_DISK);
+	}
+}
+
+void
+slots_feed(struct client *c)
+{
+	struct post_need need;
+	struct post_write key;
+
+	if (c->ready.state != READY_NONE || !may_send(c) || (c->alarms & CLIENT_ALARM_DISK) != 0 ||
+	    !post_next(c->post, &need, loop_wall_ms(c->loop)))
+		return;
+	if (need.kind == POST_NEED_NONE) {
+		seal(c, NULL, 0);
+		return;
+	}
+	post_key_out(&key, need.message, need.fragment);
+	if (commit_read(c->commit, &key, on_content, c) == ERR_OK)
+		c->ready.state = READY_FETCHING;
+}
+
+/* ---- slots ---- */
+
+static void
+count(struct client *c, enum slot_kind kind)
+{
+	c->counters.slots++;
+	c->counters.skipped += kind == SLOT_SKIP;
+	c->counters.notes += kind == SLOT_NOTE;
+	c->counters.drops += kind == SLOT_DROP;
+}
+
+/* The running epoch's sheet; real traffic only under one that the journal has. */
+static const struct sheet *
+current_sheet(struct client *c, bool *verified, int64_t now)
+{
+	const struct sheet *s = sheetbook_find(c->sheets, timing_epoch(c->params, now), verified);
+
+	c->sheetless = s == NULL ? c->sheetless + 1 : 0;
+	if (s != NULL)
+		client_clear(c, CLIENT_ALARM_SHEET);
+	else if (c->sheetless >= SHEETLESS_SLOTS)
+		client_raise(c, CLIENT_ALARM_SHEET);
+	return s;
+}
+
+bool
+slots_on_slot(void *arg, enum attend_phase phase, struct session_packet *out)
+{
+	struct client *c = arg;
+	int64_t now = loop_wall_ms(c->loop);
+	const struct slot_record *real = NULL;
+	const struct sheet *sheet;
+	bool verified = false;
+	enum slot_kind kind;
+
+	if (phase == ATTEND_CURRENT) {
+		post_tick(c->post, now);
+		if (c->ready.state == READY_LEAVING)
+			c->ready.state = READY_WAITING; /* its slot could not be sent */
+	}
+	sheet = current_sheet(c, &verified, now);
+	if (phase == ATTEND_CURRENT && c->ready.state == READY_WAITING && verified && may_send(c))
+		real = &c->ready.out;
+	kind = slots_build(c->slots, out, sheet, real, now);
+	count(c, kind);
+	if (kind == SLOT_REAL)
+		c->ready.state = READY_LEAVING;
+	else if (phase == ATTEND_CURRENT)
+		slots_feed(c);
+	client_tell(c);
+	return kind != SLOT_SKIP;
+}
+
+void
+slots_on_sent(void *arg, enum attend_phase phase)
+{
+	struct client *c = arg;
+
+	if (phase != ATTEND_CURRENT || c->ready.state != READY_LEAVING)
+		return;
+	c->ready.state = READY_NONE;
+	c->counters.real++;
+	post_sent(c->post, loop_wall_ms(c->loop));
+	commit_now(c->commit);
+	slots_feed(c);
+}
+
+bool
+slots_cover(struct client *c, struct session_packet *out)
+{
+	int64_t now = loop_wall_ms(c->loop);
+	bool verified;
+	const struct sheet *sheet = current_sheet(c, &verified, now);
+
+	return slots_build(c->slots, out, sheet, NULL, now) != SLOT_SKIP;
+}

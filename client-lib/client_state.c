@@ -1,0 +1,121 @@
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "client-lib/client_parts.h"
+#include "common/base/format.h"
+#include "common/charter/timing.h"
+
+#define READER_MAGIC "RSTRDR"
+#define READER_VERSION 1
+#define READER_HEAD_BYTES (FORMAT_BYTES + SHEETBOOK_BYTES + SPANS_BYTES)
+
+/*
+ * state  = reader length u32 || reader || post
+ * reader = header || sheets || spans || chain
+ */
+static enum err
+save_reader(const struct client *c, struct buf *out)
+{
+	uint8_t head[READER_HEAD_BYTES];
+	struct writer w;
+	enum err e;
+
+	writer_init(&w, head, sizeof(head));
+	format_put(&w, READER_MAGIC, READER_VERSION);
+	sheetbook_put(&w, c->sheets);
+	spans_put(&w, &c->spans);
+	e = writer_end(&w);
+	if (e == ERR_OK)
+		e = buf_append(out, head, w.used, COMMIT_STATE_MAX);
+	return e == ERR_OK ? chain_save(c->chain, out) : e;
+}
+
+enum err
+client_save(void *arg, struct buf *out)
+{
+	struct client *c = arg;
+	static const uint8_t length[4];
+	size_t at = out->len + sizeof(length);
+	enum err e = buf_append(out, length, sizeof(length), COMMIT_STATE_MAX);
+
+	if (e == ERR_OK)
+		e = save_reader(c, out);
+	if (e != ERR_OK)
+		return e;
+	store_u32(out->data + at - sizeof(length), (uint32_t)(out->len - at));
+	return post_save(c->post, out);
+}
+
+static enum err
+load_reader(struct client *c, const uint8_t *p, size_t n, struct diag *d)
+{
+	struct reader r;
+	enum err e;
+
+	reader_init(&r, p, n);
+	e = format_check(&r, NULL, READER_MAGIC, READER_VERSION, "state", d);
+	if (e != ERR_OK)
+		return e;
+	sheetbook_get(&r, c->sheets);
+	spans_get(&r, &c->spans);
+	if (!reader_ok(&r))
+		return diag_set(d, r.err, "state: damaged; restore a backup");
+	return chain_load(c->chain, r.at, r.left, d);
+}
+
+static enum err
+load_all(struct client *c, const struct post_config *cfg, const struct buf *state, struct diag *d)
+{
+	const uint8_t *reader;
+	struct reader r;
+	uint32_t n;
+	enum err e;
+
+	reader_init(&r, state->data, state->len);
+	n = reader_u32(&r);
+	reader = reader_view(&r, n);
+	if (reader == NULL)
+		return diag_set(d, ERR_TRUNCATED, "state: truncated; restore a backup");
+	e = load_reader(c, reader, n, d);
+	return e == ERR_OK ? post_load(&c->post, cfg, r.at, r.left, d) : e;
+}
+
+/* Nobody can have written to a new client before today. */
+static enum err
+make_new(struct client *c, const struct post_config *cfg)
+{
+	uint32_t today = timing_day(c->params, loop_wall_ms(c->loop));
+	struct span past = { .to_ms = timing_day_start(c->params, today) };
+	enum err e = spans_add(&c->spans, &past);
+
+	return e == ERR_OK ? post_new(&c->post, cfg) : e;
+}
+
+enum err
+client_load(struct client *c, struct diag *d)
+{
+	const struct charter *charter = c->cfg.charter;
+	struct post_config cfg = { .params = *c->params,
+		.gateway = charter_gateway(charter)->number,
+		.mailbox = c->cfg.mailbox,
+		.rng = c->cfg.rng,
+		.keys = c->cfg.keys };
+	struct buf state;
+	enum err e;
+
+	memcpy(cfg.network_id, charter->network_id, sizeof(cfg.network_id));
+	c->chain = chain_new(charter, c->cfg.anchor);
+	c->sheets = sheetbook_new(charter);
+	if (c->chain == NULL || c->sheets == NULL)
+		return ERR_MEMORY;
+	buf_init(&state);
+	e = vault_read_state(c->cfg.vault, &state, d);
+	if (e == ERR_OK)
+		e = load_all(c, &cfg, &state, d);
+	else if (e == ERR_NOT_FOUND)
+		e = make_new(c, &cfg);
+	buf_release(&state);
+	return e;
+}
