@@ -44,7 +44,7 @@ struct conn {
 	unsigned busy; /* depth of conn_* calls that run callbacks */
 	bool adopted;  /* somebody set callbacks */
 	bool paused;
-	bool again;    /* kept bytes are to be given again at the next turn */
+	bool again; /* kept bytes are to be given again at the next turn */
 	bool finishing;
 	bool freed;
 };

@@ -35,7 +35,7 @@ enum frame_batch_kind {
 struct frame_node {
 	enum frame_node_type type;
 	uint32_t epoch;
-	const uint8_t *packet;	/* packet: layer's packet bytes, inside the frame */
+	const uint8_t *packet;       /* packet: layer's packet bytes, inside the frame */
 	const uint8_t *announcement; /* ANNOUNCEMENT_BYTES, inside the frame */
 	enum frame_batch_kind batch_kind;
 	uint64_t batch;
@@ -80,22 +80,22 @@ RST_MUST_USE enum err frame_up_decode(struct frame_up *out, const struct params 
 enum frame_down_type { FRAME_DOWN_STREAM = 0, FRAME_DOWN_ERROR = 1 };
 enum frame_error {
 	FRAME_ERROR_NONE = 0,
-	FRAME_ERROR_VERSION = 1,  /* open: a version this gateway does not know */
-	FRAME_ERROR_HOUR = 2,	  /* open: not the coming or current session hour */
-	FRAME_ERROR_MAILBOX = 3,  /* no such mailbox */
-	FRAME_ERROR_DAY = 4,	  /* day unknown or expired */
-	FRAME_ERROR_BUSY = 5,	  /* too many sessions */
-	FRAME_ERROR_TICKET = 6,	  /* refused */
-	FRAME_ERROR_MARK = 7,	  /* this session's hour is over */
-	FRAME_ERROR_NOT_READY = 8,/* no sheet yet */
-	FRAME_ERROR_STORE = 9,	  /* the journal cannot be read now */
-	FRAME_ERROR_RATE = 10,	  /* frames ahead of schedule */
-	FRAME_ERROR_COMPLETE = 11,/* day or epoch blocks: everything was sent (not a failure) */
+	FRAME_ERROR_VERSION = 1,   /* open: a version this gateway does not know */
+	FRAME_ERROR_HOUR = 2,      /* open: not the coming or current session hour */
+	FRAME_ERROR_MAILBOX = 3,   /* no such mailbox */
+	FRAME_ERROR_DAY = 4,       /* day unknown or expired */
+	FRAME_ERROR_BUSY = 5,      /* too many sessions */
+	FRAME_ERROR_TICKET = 6,    /* refused */
+	FRAME_ERROR_MARK = 7,      /* this session's hour is over */
+	FRAME_ERROR_NOT_READY = 8, /* no sheet yet */
+	FRAME_ERROR_STORE = 9,     /* the journal cannot be read now */
+	FRAME_ERROR_RATE = 10,     /* frames ahead of schedule */
+	FRAME_ERROR_COMPLETE = 11, /* day or epoch blocks: everything was sent (not a failure) */
 };
 struct frame_down {
 	enum frame_down_type type;
 	enum frame_error error;
-	uint16_t fill;	       /* bytes of stream in this frame */
+	uint16_t fill;         /* bytes of stream in this frame */
 	const uint8_t *stream; /* inside the frame */
 };
 void frame_down_encode(uint8_t *out, const struct params *p, const struct frame_down *f);

@@ -37,8 +37,8 @@ struct link {
 	struct timer *timer;
 	struct link_events events;
 	void *arg;
-	struct noise *noise;	/* until up */
-	struct link_any *any;	/* until the first message */
+	struct noise *noise;    /* until up */
+	struct link_any *any;   /* until the first message */
 	struct link_keys *keys; /* secret memory, while up */
 	size_t send_wire, receive_wire, out_frames_max;
 	int64_t handshake_ms, idle_ms;
@@ -346,10 +346,10 @@ on_timer(void *arg)
 /* ---- making one ---- */
 
 static const struct conn_events conn_events = {
-	.opened = on_opened,
-	.data = on_data,
-	.drained = on_drained,
-	.closed = on_closed,
+    .opened = on_opened,
+    .data = on_data,
+    .drained = on_drained,
+    .closed = on_closed,
 };
 
 static bool
@@ -392,14 +392,14 @@ static enum err
 make_noise(struct link *k, const struct link_config *cfg)
 {
 	const struct noise_config config = {
-		.pattern = cfg->pattern,
-		.initiator = cfg->initiator,
-		.prologue = cfg->network_id,
-		.prologue_len = sizeof(cfg->network_id),
-		.own_sk = cfg->own_sk,
-		.own_pk = cfg->own_pk,
-		.peer_pk = cfg->peer_pk,
-		.keys = cfg->keys,
+	    .pattern = cfg->pattern,
+	    .initiator = cfg->initiator,
+	    .prologue = cfg->network_id,
+	    .prologue_len = sizeof(cfg->network_id),
+	    .own_sk = cfg->own_sk,
+	    .own_pk = cfg->own_pk,
+	    .peer_pk = cfg->peer_pk,
+	    .keys = cfg->keys,
 	};
 
 	return noise_new(&k->noise, &config);
@@ -410,8 +410,8 @@ limits_of(const struct link *k)
 {
 	/* One frame more out: the last handshake message may still be there. */
 	return (struct conn_limits){
-		.in_max = READ_AHEAD_BYTES + k->receive_wire,
-		.out_max = (k->out_frames_max + 1) * k->send_wire,
+	    .in_max = READ_AHEAD_BYTES + k->receive_wire,
+	    .out_max = (k->out_frames_max + 1) * k->send_wire,
 	};
 }
 
@@ -489,12 +489,12 @@ copy_candidates(struct link *k, const struct link_config *cfg,
 	memcpy(any->candidates, candidates, n * sizeof(candidates[0]));
 	any->count = n;
 	any->noise = (struct noise_config){
-		.pattern = cfg->pattern,
-		.prologue = any->network_id,
-		.prologue_len = sizeof(any->network_id),
-		.own_sk = any->own_sk,
-		.own_pk = any->own_pk,
-		.keys = cfg->keys,
+	    .pattern = cfg->pattern,
+	    .prologue = any->network_id,
+	    .prologue_len = sizeof(any->network_id),
+	    .own_sk = any->own_sk,
+	    .own_pk = any->own_pk,
+	    .keys = cfg->keys,
 	};
 	return ERR_OK;
 }

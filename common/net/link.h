@@ -44,13 +44,13 @@ struct link_events {
 struct link_config {
 	enum noise_pattern pattern;
 	bool initiator;
-	uint8_t network_id[32]; /* prologue */
+	uint8_t network_id[32];                   /* prologue */
 	const uint8_t *own_sk, *own_pk, *peer_pk; /* as in noise.h; copied */
 	/* Plain frame sizes, LINK_FRAME_MIN to LINK_FRAME_MAX; + 16 on the wire. */
 	size_t send_bytes, receive_bytes;
-	size_t out_frames_max;	/* frames queued at most */
-	int64_t handshake_ms;	/* give up after, connecting included */
-	int64_t idle_ms;	/* give up when no frame came for so long; 0: never */
+	size_t out_frames_max; /* frames queued at most */
+	int64_t handshake_ms;  /* give up after, connecting included */
+	int64_t idle_ms;       /* give up when no frame came for so long; 0: never */
 	const struct rng *keys;
 };
 

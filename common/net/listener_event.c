@@ -124,7 +124,8 @@ remove_stale(const struct address *a, const char *text, struct diag *d)
 	if (lstat(path, &st) != 0)
 		return errno == ENOENT ? ERR_OK : refuse(d, ERR_IO, text, strerror(errno));
 	if (!S_ISSOCK(st.st_mode))
-		return refuse(d, ERR_BUSY, text, "a file that is not a socket is in the way; move it");
+		return refuse(d, ERR_BUSY, text,
+		    "a file that is not a socket is in the way; move it");
 	if (somebody_answers(a))
 		return refuse(d, ERR_BUSY, text,
 		    "another process listens there; stop it or choose another address");

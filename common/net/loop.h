@@ -188,7 +188,7 @@ struct loop {
 	struct loop_watch *watches;
 	size_t watch_count;
 	LIST_HEAD(, conn) finishing; /* nobody else knows these any more */
-	uint8_t *spare;		     /* a buffer for the next burst, wiped; or NULL */
+	uint8_t *spare;              /* a buffer for the next burst, wiped; or NULL */
 	size_t spare_room;
 };
 

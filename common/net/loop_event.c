@@ -267,17 +267,17 @@ free_signals(struct loop_event *l)
 /* ---- life ---- */
 
 static const struct loop_ops ops = {
-	.timers_changed = timers_changed,
-	.conn_open = conn_event_open,
-	.conn_kick = conn_event_kick,
-	.conn_detach = conn_event_detach,
-	.conn_release = conn_event_release,
-	.listener_open = listener_event_open,
-	.listener_free = listener_event_free,
-	.workq_new = workq_event_new,
-	.workq_add = workq_event_add,
-	.workq_backlog = workq_event_backlog,
-	.workq_free = workq_event_free,
+    .timers_changed = timers_changed,
+    .conn_open = conn_event_open,
+    .conn_kick = conn_event_kick,
+    .conn_detach = conn_event_detach,
+    .conn_release = conn_event_release,
+    .listener_open = listener_event_open,
+    .listener_free = listener_event_free,
+    .workq_new = workq_event_new,
+    .workq_add = workq_event_add,
+    .workq_backlog = workq_event_backlog,
+    .workq_free = workq_event_free,
 };
 
 /* A base that looks at the timers at least every 5 ms while streams are busy. */
@@ -291,7 +291,8 @@ make_events(void)
 	if (config == NULL)
 		return NULL;
 	if (event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK) == 0 &&
-	    event_config_set_max_dispatch_interval(config, &dispatch_max, 64, PRIORITY_STREAMS) == 0)
+	    event_config_set_max_dispatch_interval(config, &dispatch_max, 64, PRIORITY_STREAMS) ==
+		0)
 		events = event_base_new_with_config(config);
 	event_config_free(config);
 	if (events != NULL && event_base_priority_init(events, PRIORITIES) != 0) {
@@ -313,9 +314,9 @@ set_time(struct loop_event *l, const struct loop_event_time *time)
 	if (l->monotonic == NULL || evutil_configure_monotonic_time(l->monotonic, 0) != 0)
 		return ERR_MEMORY;
 	l->time = (struct loop_event_time){
-		.clock = clock_system(),
-		.awake_ms = monotonic_ms,
-		.ctx = l->monotonic,
+	    .clock = clock_system(),
+	    .awake_ms = monotonic_ms,
+	    .ctx = l->monotonic,
 	};
 	return ERR_OK;
 }

@@ -24,12 +24,12 @@ struct conn_event {
 	int fd; /* -1: none; then `failed` says why */
 	struct event *read_event, *write_event;
 	bool reading, writing; /* the events are added */
-	bool eof;	       /* the peer ended while we still send what is left */
-	bool shut;	       /* everything is sent, and we ended our direction */
+	bool eof;              /* the peer ended while we still send what is left */
+	bool shut;             /* everything is sent, and we ended our direction */
 	enum err failed;       /* to be told at the next turn, or ERR_OK */
 	TAILQ_ENTRY(conn_event) kicks;
-	bool kicked;	 /* in loop_event.kicked */
-	uint64_t turn;	 /* in which it was kicked */
+	bool kicked;   /* in loop_event.kicked */
+	uint64_t turn; /* in which it was kicked */
 };
 
 struct loop_signal;

@@ -22,11 +22,11 @@ STAILQ_HEAD(jobs, job);
 struct workq_event {
 	struct workq base;
 	pthread_mutex_t lock;
-	pthread_cond_t work;	/* waiting is not empty, or ending */
-	pthread_cond_t results; /* finished is not empty */
+	pthread_cond_t work;           /* waiting is not empty, or ending */
+	pthread_cond_t results;        /* finished is not empty */
 	struct jobs waiting, finished; /* under the lock */
-	bool ending;		       /* under the lock */
-	size_t backlog;		       /* the loop's thread only, as all below */
+	bool ending;                   /* under the lock */
+	size_t backlog;                /* the loop's thread only, as all below */
 	bool running_done;
 	int fd;
 	struct event *event;

@@ -186,10 +186,10 @@ end_closed(void *arg, enum err why)
 }
 
 const struct conn_events net_end_events = {
-	.opened = end_opened,
-	.data = end_data,
-	.drained = end_drained,
-	.closed = end_closed,
+    .opened = end_opened,
+    .data = end_data,
+    .drained = end_drained,
+    .closed = end_closed,
 };
 
 void

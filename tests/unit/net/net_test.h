@@ -34,7 +34,7 @@ enum net_act { NET_NOTHING, NET_STOP, NET_FREE, NET_FINISH };
 struct net_end {
 	struct loop *loop;
 	enum net_act on_opened, on_data, on_drained, on_closed;
-	size_t want;	/* act on data once so many bytes were consumed; 0: at once */
+	size_t want;    /* act on data once so many bytes were consumed; 0: at once */
 	size_t consume; /* at most so many per call; 0: all */
 	bool echo;
 

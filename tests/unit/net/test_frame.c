@@ -82,7 +82,8 @@ test_node_layout(void **state)
 	frame_node_encode(frame, &params, 1, &f);
 	assert_memory_equal(frame, packet_header, HEADER_BYTES);
 	assert_memory_equal(frame + HEADER_BYTES, content, node_bytes - HEADER_BYTES);
-	f = (struct frame_node){.type = FRAME_NODE_BATCH, .batch_kind = FRAME_BATCH_ENDS,
+	f = (struct frame_node){.type = FRAME_NODE_BATCH,
+	    .batch_kind = FRAME_BATCH_ENDS,
 	    .batch = UINT64_C(0x0102030405060708)};
 	frame_node_encode(frame, &params, 1, &f);
 	assert_memory_equal(frame, batch, sizeof(batch));
@@ -101,9 +102,12 @@ test_open_layout(void **state)
 	static const uint8_t head[] = {1, 0, 0x34, 0x12, 0, 0, 0, 0, 1, 0, 0, 0, 4, 3, 2, 1};
 	static const uint8_t tail[] = {1, 0xdd, 0xcc, 0xbb, 0xaa};
 	struct frame_up f = {
-		.type = FRAME_UP_OPEN,
-		.open = {.version = 1, .mailbox = 0x1234, .hour = 0x01020304,
-		    .read = FRAME_READ_DAY, .day = 0xaabbccdd},
+	    .type = FRAME_UP_OPEN,
+	    .open = {.version = 1,
+		.mailbox = 0x1234,
+		.hour = 0x01020304,
+		.read = FRAME_READ_DAY,
+		.day = 0xaabbccdd},
 	};
 
 	(void)state;
@@ -122,8 +126,8 @@ test_down_layout(void **state)
 {
 	static const uint8_t stream[] = {0, 0, 3, 0, 0, 0, 0, 0, 'a', 'b', 'c'};
 	static const uint8_t error[] = {1, 0, 2, 0, 0, 0, 0, 0, 7, 0};
-	struct frame_down f = {.type = FRAME_DOWN_STREAM, .fill = 3,
-	    .stream = (const uint8_t *)"abc"};
+	struct frame_down f = {
+	    .type = FRAME_DOWN_STREAM, .fill = 3, .stream = (const uint8_t *)"abc"};
 
 	(void)state;
 	frame_down_encode(frame, &params, &f);
@@ -176,7 +180,8 @@ test_node_round_trip(void **state)
 		assert_int_equal(got.batch_kind, f.batch_kind);
 		assert_true(got.batch == f.batch);
 		assert_ptr_equal(got.packet, f.packet != NULL ? frame + HEADER_BYTES : NULL);
-		assert_ptr_equal(got.announcement, f.announcement != NULL ? frame + HEADER_BYTES : NULL);
+		assert_ptr_equal(
+		    got.announcement, f.announcement != NULL ? frame + HEADER_BYTES : NULL);
 		frame_node_encode(again, &params, layer, &got);
 		assert_memory_equal(again, frame, n);
 	}
@@ -429,19 +434,19 @@ test_error_texts(void **state)
 #define FRAME_TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
-	FRAME_TEST(test_sizes),
-	FRAME_TEST(test_node_layout),
-	FRAME_TEST(test_open_layout),
-	FRAME_TEST(test_down_layout),
-	FRAME_TEST(test_node_round_trip),
-	FRAME_TEST(test_up_round_trip),
-	FRAME_TEST(test_down_round_trip),
-	FRAME_TEST(test_node_flips),
-	FRAME_TEST(test_up_flips),
-	FRAME_TEST(test_down_flips),
-	FRAME_TEST(test_refused),
-	FRAME_TEST(test_encode_in_place),
-	FRAME_TEST(test_error_texts),
+    FRAME_TEST(test_sizes),
+    FRAME_TEST(test_node_layout),
+    FRAME_TEST(test_open_layout),
+    FRAME_TEST(test_down_layout),
+    FRAME_TEST(test_node_round_trip),
+    FRAME_TEST(test_up_round_trip),
+    FRAME_TEST(test_down_round_trip),
+    FRAME_TEST(test_node_flips),
+    FRAME_TEST(test_up_flips),
+    FRAME_TEST(test_down_flips),
+    FRAME_TEST(test_refused),
+    FRAME_TEST(test_encode_in_place),
+    FRAME_TEST(test_error_texts),
 };
 
 TEST_MAIN(tests)

@@ -2,252 +2,15 @@
 
 #include "common/net/link.h"
 
-#include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "tests/lib/test.h"
+#include "tests/unit/net/link_bench.h"
 #include "tests/unit/net/net_test.h"
 
-/* Small frames, so that a test can afford to touch every byte. */
-#define DOWN_BYTES 96
-#define UP_BYTES LINK_FRAME_MIN
-#define FRAMES 3 /* sent by each side once it is up */
-#define FRAMES_MAX 64
 #define NODES 5
-
-struct key_pair {
-	uint8_t sk[32], pk[32];
-};
-
-static struct key_pair server_key, client_key, other_key;
-static uint8_t network_id[32];
-
-/* ---- one end ---- */
-
-enum end_act { END_NOTHING, END_FREE, END_FINISH, END_STOP };
-
-struct end {
-	struct bench *bench;
-	struct link *link;
-	size_t send_bytes;
-	uint8_t tint; /* frames of each side differ */
-	unsigned to_send;
-	enum end_act on_up, on_frame, on_drained, on_down;
-	unsigned up, frames, bad_frames, drained, down;
-	unsigned gone; /* freed or finished by END_FREE or END_FINISH */
-	enum err why;
-	unsigned want; /* frames after which the loop may stop */
-};
-
-struct bench {
-	struct loop *loop;
-	struct listener *listener;
-	const char *address;
-	struct end server, client;
-	struct link_config server_config, client_config;
-	const struct link_candidate *candidates; /* server: any of these */
-	size_t candidate_count;
-};
-
-static void
-fill(uint8_t *out, size_t n, uint8_t tint, unsigned number)
-{
-	for (size_t i = 0; i < n; i++)
-		out[i] = (uint8_t)(tint + number * 7 + i);
-}
-
-static void
-stop_if_done(struct bench *b)
-{
-	const struct end *s = &b->server, *c = &b->client;
-
-	if ((s->down > 0 || s->frames >= s->want) && (c->down > 0 || c->frames >= c->want) &&
-	    (s->down > 0) == (c->down > 0))
-		loop_event_stop(b->loop);
-}
-
-static void
-act(struct end *e, enum end_act what)
-{
-	switch (what) {
-	case END_NOTHING:
-		break;
-	case END_FREE:
-		link_free(e->link);
-		e->link = NULL;
-		e->gone++;
-		break;
-	case END_FINISH:
-		link_finish(e->link, 5000);
-		e->link = NULL;
-		e->gone++;
-		break;
-	case END_STOP:
-		loop_event_stop(e->bench->loop);
-		break;
-	}
-}
-
-static void
-send_frames(struct end *e)
-{
-	uint8_t plain[LINK_FRAME_MAX];
-
-	for (unsigned i = 0; i < e->to_send; i++) {
-		fill(plain, e->send_bytes, e->tint, i);
-		if (link_send(e->link, plain) != ERR_OK)
-			abort();
-	}
-}
-
-static void
-end_up(void *arg)
-{
-	struct end *e = arg;
-
-	e->up++;
-	send_frames(e);
-	act(e, e->on_up);
-	stop_if_done(e->bench);
-}
-
-static void
-end_frame(void *arg, uint8_t *plain, size_t n)
-{
-	struct end *e = arg;
-	struct end *peer = e == &e->bench->server ? &e->bench->client : &e->bench->server;
-	uint8_t wanted[LINK_FRAME_MAX];
-
-	fill(wanted, peer->send_bytes, peer->tint, e->frames);
-	if (n != peer->send_bytes || memcmp(plain, wanted, n) != 0)
-		e->bad_frames++;
-	e->frames++;
-	act(e, e->on_frame);
-	stop_if_done(e->bench);
-}
-
-static void
-end_drained(void *arg)
-{
-	struct end *e = arg;
-
-	e->drained++;
-	act(e, e->on_drained);
-}
-
-static void
-end_down(void *arg, enum err why)
-{
-	struct end *e = arg;
-
-	e->down++;
-	e->why = why;
-	act(e, e->on_down);
-	stop_if_done(e->bench);
-}
-
-static const struct link_events end_events = {
-	.up = end_up, .frame = end_frame, .drained = end_drained, .down = end_down};
-
-static void
-on_accept(void *arg, struct conn *c)
-{
-	struct bench *b = arg;
-	enum err e;
-
-	if (b->candidates != NULL)
-		e = link_accept_any(&b->server.link, b->loop, c, &b->server_config, b->candidates,
-		    b->candidate_count, &end_events, &b->server);
-	else
-		e = link_accept(&b->server.link, b->loop, c, &b->server_config, &end_events,
-		    &b->server);
-	if (e != ERR_OK)
-		abort();
-}
-
-/* ---- both ends ---- */
-
-static void
-bench_init(struct bench *b, enum noise_pattern pattern)
-{
-	memset(b, 0, sizeof(*b));
-	b->loop = net_loop_new();
-	b->address = net_unix_address();
-	b->server = (struct end){.bench = b, .send_bytes = DOWN_BYTES, .tint = 1, .to_send = FRAMES,
-	    .want = FRAMES};
-	b->client = (struct end){.bench = b, .send_bytes = UP_BYTES, .tint = 99, .to_send = FRAMES,
-	    .want = FRAMES};
-	b->client_config = (struct link_config){
-		.pattern = pattern,
-		.initiator = true,
-		.own_sk = pattern == NOISE_KK ? client_key.sk : NULL,
-		.own_pk = pattern == NOISE_KK ? client_key.pk : NULL,
-		.peer_pk = server_key.pk,
-		.send_bytes = UP_BYTES,
-		.receive_bytes = DOWN_BYTES,
-		.out_frames_max = FRAMES_MAX,
-		.handshake_ms = 10000,
-		.keys = rng_system(),
-	};
-	b->server_config = b->client_config;
-	b->server_config.initiator = false;
-	b->server_config.own_sk = server_key.sk;
-	b->server_config.own_pk = server_key.pk;
-	b->server_config.peer_pk = pattern == NOISE_KK ? client_key.pk : NULL;
-	b->server_config.send_bytes = DOWN_BYTES;
-	b->server_config.receive_bytes = UP_BYTES;
-	memcpy(b->client_config.network_id, network_id, 32);
-	memcpy(b->server_config.network_id, network_id, 32);
-}
-
-static void
-bench_listen(struct bench *b)
-{
-	b->listener = net_listen(b->loop, b->address, on_accept, b);
-}
-
-static void
-bench_dial(struct bench *b, const char *address)
-{
-	assert_err_ok(link_dial(&b->client.link, b->loop, address, &b->client_config, &end_events,
-	    &b->client));
-	assert_int_equal(b->client.down, 0);
-}
-
-static void
-bench_run(struct bench *b)
-{
-	bench_listen(b);
-	bench_dial(b, b->address);
-	net_run(b->loop);
-}
-
-static void
-bench_free(struct bench *b)
-{
-	assert_int_equal(b->server.bad_frames, 0);
-	assert_int_equal(b->client.bad_frames, 0);
-	assert_true(b->server.down <= 1 && b->client.down <= 1);
-	assert_true(b->server.up <= 1 && b->client.up <= 1);
-	link_free(b->server.link);
-	link_free(b->client.link);
-	listener_free(b->listener);
-	net_loop_free(b->loop);
-}
-
-static void
-assert_works(const struct bench *b)
-{
-	assert_int_equal(b->server.down, 0);
-	assert_int_equal(b->client.down, 0);
-	assert_int_equal(b->server.frames, FRAMES);
-	assert_int_equal(b->client.frames, FRAMES);
-	assert_true(link_is_up(b->server.link));
-	assert_true(link_is_up(b->client.link));
-	assert_memory_equal(link_hash(b->server.link), link_hash(b->client.link), LINK_HASH_BYTES);
-}
 
 static void
 test_nk(void **state)
@@ -257,7 +20,7 @@ test_nk(void **state)
 	(void)state;
 	bench_init(&b, NOISE_NK);
 	bench_run(&b);
-	assert_works(&b);
+	assert_link_works(&b);
 	net_wait(b.loop, &b.client.drained, 1);
 	assert_int_equal(link_unsent_frames(b.client.link), 0);
 	bench_free(&b);
@@ -271,7 +34,7 @@ test_kk(void **state)
 	(void)state;
 	bench_init(&b, NOISE_KK);
 	bench_run(&b);
-	assert_works(&b);
+	assert_link_works(&b);
 	bench_free(&b);
 }
 
@@ -286,7 +49,7 @@ test_largest_frames(void **state)
 	b.server_config.send_bytes = b.server_config.receive_bytes = LINK_FRAME_MAX;
 	b.client_config.send_bytes = b.client_config.receive_bytes = LINK_FRAME_MAX;
 	bench_run(&b);
-	assert_works(&b);
+	assert_link_works(&b);
 	bench_free(&b);
 }
 
@@ -297,7 +60,8 @@ make_candidates(struct link_candidate *out, size_t client_at)
 {
 	for (size_t i = 0; i < NODES; i++) {
 		out[i] = (struct link_candidate){.node = (uint16_t)(100 + i),
-		    .send_bytes = DOWN_BYTES - i, .receive_bytes = UP_BYTES};
+		    .send_bytes = DOWN_BYTES - i,
+		    .receive_bytes = UP_BYTES};
 		rng_bytes(test_rng(), out[i].peer_pk, 32);
 	}
 	if (client_at < NODES)
@@ -320,7 +84,7 @@ test_any(void **state)
 		b.server.send_bytes = DOWN_BYTES - at;
 		b.client_config.receive_bytes = DOWN_BYTES - at;
 		bench_run(&b);
-		assert_works(&b);
+		assert_link_works(&b);
 		assert_int_equal(link_peer(b.server.link), 100 + at);
 		bench_free(&b);
 	}
@@ -441,8 +205,11 @@ static void
 test_payload_must_be_zero(void **state)
 {
 	uint8_t message[UP_BYTES + 16], payload[UP_BYTES + 16 - 48] = {0};
-	struct noise_config config = {.pattern = NOISE_NK, .initiator = true,
-	    .prologue = network_id, .prologue_len = 32, .peer_pk = server_key.pk,
+	struct noise_config config = {.pattern = NOISE_NK,
+	    .initiator = true,
+	    .prologue = network_id,
+	    .prologue_len = 32,
+	    .peer_pk = server_key.pk,
 	    .keys = rng_system()};
 	struct noise *n;
 	struct bench b;
@@ -462,251 +229,6 @@ test_payload_must_be_zero(void **state)
 	net_run(b.loop);
 	assert_err(b.server.why, ERR_MALFORMED);
 	close(fd);
-	bench_free(&b);
-}
-
-/* ---- somebody on the wire ---- */
-
-enum tamper { FLIP, DOUBLE, SWAP, DROP, CUT };
-
-/* What is done, once, to one frame (0: the handshake) of one direction. */
-struct plan {
-	enum tamper what;
-	bool up;
-	unsigned frame;
-	size_t byte;
-	uint8_t bits;
-};
-
-struct relay_side {
-	struct relay *relay;
-	struct conn *conn;
-	struct relay_side *peer;
-	bool up; /* takes what goes up */
-	size_t wire;
-	unsigned frames;
-	uint8_t held[DOWN_BYTES + 16];
-	bool holding;
-};
-
-struct relay {
-	struct loop *loop;
-	struct listener *listener;
-	const char *server;
-	struct plan plan;
-	bool done; /* the plan was carried out */
-	struct relay_side client, server_side;
-};
-
-static void
-pass(struct relay_side *s, const uint8_t *frame, size_t n)
-{
-	if (s->peer->conn != NULL && conn_write(s->peer->conn, frame, n) != ERR_OK)
-		abort();
-}
-
-static void
-tamper(struct relay_side *s, uint8_t *frame)
-{
-	const struct plan *p = &s->relay->plan;
-
-	s->relay->done = true;
-	switch (p->what) {
-	case FLIP:
-		frame[p->byte] ^= p->bits;
-		pass(s, frame, s->wire);
-		break;
-	case DOUBLE:
-		pass(s, frame, s->wire);
-		pass(s, frame, s->wire);
-		break;
-	case SWAP:
-		memcpy(s->held, frame, s->wire);
-		s->holding = true;
-		break;
-	case DROP:
-		break;
-	case CUT:
-		pass(s, frame, p->byte);
-		conn_finish(s->peer->conn, 1000);
-		conn_finish(s->conn, 1000);
-		s->peer->conn = NULL;
-		s->conn = NULL;
-		break;
-	}
-}
-
-static size_t
-relay_data(void *arg, const uint8_t *p, size_t n)
-{
-	struct relay_side *s = arg;
-	uint8_t frame[DOWN_BYTES + 16];
-	size_t used = 0;
-
-	while (n - used >= s->wire) {
-		memcpy(frame, p + used, s->wire);
-		used += s->wire;
-		if (s->up == s->relay->plan.up && s->frames == s->relay->plan.frame) {
-			tamper(s, frame);
-		} else {
-			pass(s, frame, s->wire);
-			if (s->holding)
-				pass(s, s->held, s->wire);
-			s->holding = false;
-		}
-		s->frames++;
-	}
-	return used;
-}
-
-static void
-relay_closed(void *arg, enum err why)
-{
-	struct relay_side *s = arg;
-
-	(void)why;
-	if (s->peer->conn != NULL)
-		conn_finish(s->peer->conn, 1000);
-	s->peer->conn = NULL;
-	conn_free(s->conn);
-	s->conn = NULL;
-}
-
-static const struct conn_events relay_events = {.data = relay_data, .closed = relay_closed};
-
-static void
-relay_accept(void *arg, struct conn *c)
-{
-	struct relay *r = arg;
-
-	r->client.conn = c;
-	conn_set_events(c, &relay_events, &r->client, &net_limits);
-	if (conn_open(&r->server_side.conn, r->loop, r->server, &net_limits, &relay_events,
-		&r->server_side) != ERR_OK)
-		abort();
-}
-
-/* Run a whole link through a relay that carries out the plan. */
-static void
-run_tampered(struct bench *b, struct relay *r, enum noise_pattern pattern, const struct plan *plan)
-{
-	const char *front;
-
-	bench_init(b, pattern);
-	bench_listen(b);
-	memset(r, 0, sizeof(*r));
-	r->loop = b->loop;
-	r->server = b->address;
-	r->plan = *plan;
-	r->client = (struct relay_side){.relay = r, .peer = &r->server_side, .up = true,
-	    .wire = UP_BYTES + 16};
-	r->server_side = (struct relay_side){.relay = r, .peer = &r->client,
-	    .wire = DOWN_BYTES + 16};
-	front = net_unix_address();
-	r->listener = net_listen(b->loop, front, relay_accept, r);
-	bench_dial(b, front);
-	net_run(b->loop);
-	assert_true(r->done);
-}
-
-static void
-relay_free(struct relay *r)
-{
-	conn_free(r->client.conn);
-	conn_free(r->server_side.conn);
-	listener_free(r->listener);
-}
-
-/* The end that must notice, with what it took before (all of it good: bench_free). */
-static void
-noticed(struct bench *b, const struct plan *p, unsigned frames_before, enum err why)
-{
-	const struct end *victim = p->up ? &b->server : &b->client;
-	const struct end *other = p->up ? &b->client : &b->server;
-
-	assert_int_equal(victim->down, 1);
-	assert_err(victim->why, why);
-	assert_int_equal(victim->frames, frames_before);
-	assert_int_equal(victim->up, p->frame > 0);
-	assert_err(other->why, ERR_CLOSED);
-}
-
-static void
-test_every_byte(void **state)
-{
-	(void)state;
-	for (unsigned frame = 0; frame <= 2; frame++) {
-		for (int up = 0; up <= 1; up++) {
-			size_t wire = (up ? UP_BYTES : DOWN_BYTES) + 16;
-
-			for (size_t byte = 0; byte < wire; byte++) {
-				struct plan p = {.what = FLIP, .up = up, .frame = frame, .byte = byte,
-				    .bits = (uint8_t)(1U << rng_below(test_rng(), 8))};
-				struct relay r;
-				struct bench b;
-
-				run_tampered(&b, &r, byte % 2 ? NOISE_NK : NOISE_KK, &p);
-				noticed(&b, &p, frame > 0 ? frame - 1 : 0, ERR_CRYPTO);
-				relay_free(&r);
-				bench_free(&b);
-			}
-		}
-	}
-}
-
-static void
-test_order_on_the_wire(void **state)
-{
-	static const enum tamper kinds[] = {DOUBLE, SWAP, DROP};
-
-	(void)state;
-	for (size_t i = 0; i < 3; i++) {
-		for (int up = 0; up <= 1; up++) {
-			struct plan p = {.what = kinds[i], .up = up, .frame = 2};
-			struct relay r;
-			struct bench b;
-
-			run_tampered(&b, &r, NOISE_KK, &p);
-			noticed(&b, &p, kinds[i] == DOUBLE ? 2 : 1, ERR_CRYPTO);
-			relay_free(&r);
-			bench_free(&b);
-		}
-	}
-}
-
-/* The stream ends inside a frame: nothing of that frame is seen. */
-static void
-test_cut(void **state)
-{
-	(void)state;
-	for (size_t byte = 0; byte < UP_BYTES + 16; byte += 19) {
-		for (unsigned frame = 0; frame <= 2; frame++) {
-			struct plan p = {.what = CUT, .up = true, .frame = frame, .byte = byte};
-			struct relay r;
-			struct bench b;
-
-			run_tampered(&b, &r, NOISE_NK, &p);
-			noticed(&b, &p, frame > 0 ? frame - 1 : 0, ERR_CLOSED);
-			relay_free(&r);
-			bench_free(&b);
-		}
-	}
-}
-
-/* All that goes over the wire are whole frames, the handshake included. */
-static void
-test_wire_has_one_size(void **state)
-{
-	struct plan p = {.what = FLIP, .up = true, .frame = FRAMES, .bits = 0};
-	struct relay r;
-	struct bench b;
-
-	(void)state;
-	run_tampered(&b, &r, NOISE_NK, &p);
-	assert_works(&b);
-	assert_int_equal(r.client.frames, FRAMES + 1);
-	assert_int_equal(r.server_side.frames, FRAMES + 1);
-	relay_free(&r);
 	bench_free(&b);
 }
 
@@ -789,7 +311,7 @@ test_idle(void **state)
 	for (unsigned i = 0; i < 5; i++) {
 		test_clock_advance(&idle_clock, b.server_config.idle_ms - 1);
 		b.server.frames = 0; /* number 0 again */
-		send_frames(&b.client);
+		end_send(&b.client);
 		net_wait(b.loop, &b.server.frames, FRAMES);
 	}
 	assert_int_equal(b.server.down, 0); /* five times almost too long */
@@ -854,7 +376,7 @@ test_queue_is_bounded(void **state)
 	b.server.want = 0;
 	bench_run(&b);
 	for (unsigned i = 0; i < 10; i++) {
-		fill(plain, UP_BYTES, b.client.tint, i);
+		link_fill(plain, UP_BYTES, b.client.tint, i);
 		assert_err_ok(link_send(b.client.link, plain));
 		assert_int_equal(link_unsent_frames(b.client.link), i + 1);
 	}
@@ -862,7 +384,7 @@ test_queue_is_bounded(void **state)
 	b.server.want = 10;
 	net_run(b.loop);
 	/* What was refused has not used up a number. */
-	fill(plain, UP_BYTES, b.client.tint, 10);
+	link_fill(plain, UP_BYTES, b.client.tint, 10);
 	assert_err_ok(link_send(b.client.link, plain));
 	b.server.want = 11;
 	net_run(b.loop);
@@ -890,12 +412,12 @@ test_usage(void **state)
 	bad[6].idle_ms = -1;
 	bad[7].initiator = false;
 	for (size_t i = 0; i < 8; i++)
-		assert_err(link_dial(&k, b.loop, b.address, &bad[i], &end_events, &b.client),
+		assert_err(link_dial(&k, b.loop, b.address, &bad[i], &link_end_events, &b.client),
 		    ERR_USAGE);
-	assert_err(link_dial(&k, b.loop, "nowhere", &b.client_config, &end_events, &b.client),
+	assert_err(link_dial(&k, b.loop, "nowhere", &b.client_config, &link_end_events, &b.client),
 	    ERR_USAGE);
 	b.client_config.peer_pk = NULL;
-	assert_err(link_dial(&k, b.loop, b.address, &b.client_config, &end_events, &b.client),
+	assert_err(link_dial(&k, b.loop, b.address, &b.client_config, &link_end_events, &b.client),
 	    ERR_USAGE);
 	assert_null(k);
 	bench_free(&b);
@@ -925,10 +447,10 @@ on_accept_bad(void *arg, struct conn *c)
 
 	if (a->count > 0)
 		a->got = link_accept_any(&k, a->bench->loop, c, &a->bench->server_config,
-		    a->candidates, a->count - 1, &end_events, &a->bench->server);
+		    a->candidates, a->count - 1, &link_end_events, &a->bench->server);
 	else
-		a->got = link_accept(&k, a->bench->loop, c, &a->bench->client_config, &end_events,
-		    &a->bench->server);
+		a->got = link_accept(&k, a->bench->loop, c, &a->bench->client_config,
+		    &link_end_events, &a->bench->server);
 	loop_event_stop(a->bench->loop);
 }
 
@@ -1019,7 +541,7 @@ pump_more(struct pump *p)
 	struct end *e = &p->bench->client;
 
 	while (p->next < p->total) {
-		fill(plain, UP_BYTES, e->tint, p->next);
+		link_fill(plain, UP_BYTES, e->tint, p->next);
 		if (link_send(e->link, plain) != ERR_OK)
 			return;
 		p->next++;
@@ -1066,57 +588,37 @@ test_many_frames(void **state)
 	b.server.want = p.total;
 	b.client.want = 0;
 	bench_listen(&b);
-	assert_err_ok(
-	    link_dial(&b.client.link, b.loop, b.address, &b.client_config, &events, &p));
+	assert_err_ok(link_dial(&b.client.link, b.loop, b.address, &b.client_config, &events, &p));
 	net_run(b.loop);
 	assert_int_equal(b.server.frames, p.total);
 	assert_int_equal(b.client.down, 0);
 	bench_free(&b);
 }
 
-static int
-make_keys(void **state)
-{
-	struct key_pair *all[] = {&server_key, &client_key, &other_key};
-
-	(void)state;
-	for (size_t i = 0; i < 3; i++) {
-		rng_bytes(test_rng(), all[i]->sk, 32);
-		if (crypto_scalarmult_base(all[i]->pk, all[i]->sk) != 0)
-			return 1;
-	}
-	rng_bytes(test_rng(), network_id, 32);
-	return 0;
-}
-
-#define LINK_TEST(f) cmocka_unit_test_setup(f, make_keys)
+#define LINK_TEST(f) cmocka_unit_test_setup(f, link_keys_make)
 
 static const struct CMUnitTest tests[] = {
-	LINK_TEST(test_nk),
-	LINK_TEST(test_kk),
-	LINK_TEST(test_largest_frames),
-	LINK_TEST(test_any),
-	LINK_TEST(test_any_but_nobody_fits),
-	LINK_TEST(test_wrong_keys),
-	LINK_TEST(test_wrong_prologue),
-	LINK_TEST(test_wrong_sizes),
-	LINK_TEST(test_nonsense_from_a_socket),
-	LINK_TEST(test_payload_must_be_zero),
-	LINK_TEST(test_every_byte),
-	LINK_TEST(test_order_on_the_wire),
-	LINK_TEST(test_cut),
-	LINK_TEST(test_wire_has_one_size),
-	LINK_TEST(test_silent_peer),
-	LINK_TEST(test_nobody_there),
-	LINK_TEST(test_idle),
-	LINK_TEST(test_paused_is_not_idle),
-	LINK_TEST(test_send_states),
-	LINK_TEST(test_queue_is_bounded),
-	LINK_TEST(test_usage),
-	LINK_TEST(test_accept_usage),
-	LINK_TEST(test_free_in_callbacks),
-	LINK_TEST(test_finish_delivers),
-	LINK_TEST(test_many_frames),
+    LINK_TEST(test_nk),
+    LINK_TEST(test_kk),
+    LINK_TEST(test_largest_frames),
+    LINK_TEST(test_any),
+    LINK_TEST(test_any_but_nobody_fits),
+    LINK_TEST(test_wrong_keys),
+    LINK_TEST(test_wrong_prologue),
+    LINK_TEST(test_wrong_sizes),
+    LINK_TEST(test_nonsense_from_a_socket),
+    LINK_TEST(test_payload_must_be_zero),
+    LINK_TEST(test_silent_peer),
+    LINK_TEST(test_nobody_there),
+    LINK_TEST(test_idle),
+    LINK_TEST(test_paused_is_not_idle),
+    LINK_TEST(test_send_states),
+    LINK_TEST(test_queue_is_bounded),
+    LINK_TEST(test_usage),
+    LINK_TEST(test_accept_usage),
+    LINK_TEST(test_free_in_callbacks),
+    LINK_TEST(test_finish_delivers),
+    LINK_TEST(test_many_frames),
 };
 
 TEST_MAIN(tests)

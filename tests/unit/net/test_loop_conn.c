@@ -164,7 +164,8 @@ ignore_closed(void *arg, enum err why)
 static void
 test_own_bytes(void **state)
 {
-	static const struct conn_events events = {.data = decrypt_in_place, .closed = ignore_closed};
+	static const struct conn_events events = {
+	    .data = decrypt_in_place, .closed = ignore_closed};
 	struct pair p;
 
 	(void)state;
@@ -509,7 +510,8 @@ test_malformed_address(void **state)
 	struct net_end e = {0};
 
 	(void)state;
-	assert_err(conn_open(&e.conn, l, "localhost:1", &net_limits, &net_end_events, &e), ERR_USAGE);
+	assert_err(
+	    conn_open(&e.conn, l, "localhost:1", &net_limits, &net_end_events, &e), ERR_USAGE);
 	assert_err(conn_open(&e.conn, l, "127.0.0.1:1", &none, &net_end_events, &e), ERR_USAGE);
 	assert_null(e.conn);
 	net_loop_free(l);
@@ -729,29 +731,29 @@ test_linger_is_bounded(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(test_echo_unix),
-	cmocka_unit_test(test_echo_ipv4),
-	cmocka_unit_test(test_echo_ipv6),
-	cmocka_unit_test(test_rest_is_given_again),
-	cmocka_unit_test(test_own_bytes),
-	cmocka_unit_test(test_space_and_commit),
-	cmocka_unit_test(test_slow_peer),
-	cmocka_unit_test(test_out_limit),
-	cmocka_unit_test(test_full_buffer_ends),
-	cmocka_unit_test(test_pause),
-	cmocka_unit_test(test_resume_gives_kept_bytes),
-	cmocka_unit_test(test_random_walk),
-	cmocka_unit_test(test_refused),
-	cmocka_unit_test(test_malformed_address),
-	cmocka_unit_test(test_peer_closes),
-	cmocka_unit_test(test_peer_resets),
-	cmocka_unit_test(test_last_words),
-	cmocka_unit_test(test_free_in_callbacks),
-	cmocka_unit_test(test_finish_in_callbacks),
-	cmocka_unit_test(test_free_outside),
-	cmocka_unit_test(test_finish_delivers),
-	cmocka_unit_test(test_finish_after_half_close),
-	cmocka_unit_test(test_linger_is_bounded),
+    cmocka_unit_test(test_echo_unix),
+    cmocka_unit_test(test_echo_ipv4),
+    cmocka_unit_test(test_echo_ipv6),
+    cmocka_unit_test(test_rest_is_given_again),
+    cmocka_unit_test(test_own_bytes),
+    cmocka_unit_test(test_space_and_commit),
+    cmocka_unit_test(test_slow_peer),
+    cmocka_unit_test(test_out_limit),
+    cmocka_unit_test(test_full_buffer_ends),
+    cmocka_unit_test(test_pause),
+    cmocka_unit_test(test_resume_gives_kept_bytes),
+    cmocka_unit_test(test_random_walk),
+    cmocka_unit_test(test_refused),
+    cmocka_unit_test(test_malformed_address),
+    cmocka_unit_test(test_peer_closes),
+    cmocka_unit_test(test_peer_resets),
+    cmocka_unit_test(test_last_words),
+    cmocka_unit_test(test_free_in_callbacks),
+    cmocka_unit_test(test_finish_in_callbacks),
+    cmocka_unit_test(test_free_outside),
+    cmocka_unit_test(test_finish_delivers),
+    cmocka_unit_test(test_finish_after_half_close),
+    cmocka_unit_test(test_linger_is_bounded),
 };
 
 TEST_MAIN(tests)

@@ -314,17 +314,17 @@ test_no_descriptors(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(test_unix_mode),
-	cmocka_unit_test(test_stale_is_replaced),
-	cmocka_unit_test(test_live_one_is_not_replaced),
-	cmocka_unit_test(test_other_files_are_not_replaced),
-	cmocka_unit_test(test_only_our_own_is_removed),
-	cmocka_unit_test(test_bad_addresses),
-	cmocka_unit_test(test_tcp_in_use),
-	cmocka_unit_test(test_not_adopted),
-	cmocka_unit_test(test_many_at_once),
-	cmocka_unit_test(test_free_in_callback),
-	cmocka_unit_test(test_no_descriptors),
+    cmocka_unit_test(test_unix_mode),
+    cmocka_unit_test(test_stale_is_replaced),
+    cmocka_unit_test(test_live_one_is_not_replaced),
+    cmocka_unit_test(test_other_files_are_not_replaced),
+    cmocka_unit_test(test_only_our_own_is_removed),
+    cmocka_unit_test(test_bad_addresses),
+    cmocka_unit_test(test_tcp_in_use),
+    cmocka_unit_test(test_not_adopted),
+    cmocka_unit_test(test_many_at_once),
+    cmocka_unit_test(test_free_in_callback),
+    cmocka_unit_test(test_no_descriptors),
 };
 
 TEST_MAIN(tests)

@@ -95,11 +95,11 @@ note(int what)
 		log_of.notes[log_of.count++] = what;
 }
 
-#define assert_notes(...) \
-	do { \
-		static const int wanted[] = {__VA_ARGS__}; \
-		assert_int_equal(log_of.count, sizeof(wanted) / sizeof(wanted[0])); \
-		assert_memory_equal(log_of.notes, wanted, sizeof(wanted)); \
+#define assert_notes(...)                                                                          \
+	do {                                                                                       \
+		static const int wanted[] = {__VA_ARGS__};                                         \
+		assert_int_equal(log_of.count, sizeof(wanted) / sizeof(wanted[0]));                \
+		assert_memory_equal(log_of.notes, wanted, sizeof(wanted));                         \
 	} while (0)
 
 struct noted {
@@ -481,25 +481,24 @@ test_over_a_callers_base(void **state)
 	event_base_dispatch(base);
 	assert_notes(1, 7, 7);
 	event_free(own);
-	assert_int_equal(event_base_get_num_events(base,
-			     EVENT_BASE_COUNT_ADDED | EVENT_BASE_COUNT_ACTIVE),
-	    0);
+	assert_int_equal(
+	    event_base_get_num_events(base, EVENT_BASE_COUNT_ADDED | EVENT_BASE_COUNT_ACTIVE), 0);
 	event_base_free(base);
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(test_heap_against_search),
-	cmocka_unit_test(test_order),
-	cmocka_unit_test(test_zero_delay_waits_for_the_next_turn),
-	cmocka_unit_test(test_cancel_and_free_in_callbacks),
-	cmocka_unit_test(test_at_wall),
-	cmocka_unit_test(test_clock_was_set),
-	cmocka_unit_test(test_small_steps),
-	cmocka_unit_test(test_sleep),
-	cmocka_unit_test(test_unwatch_in_callback),
-	cmocka_unit_test(test_signals),
-	cmocka_unit_test(test_stop_before_run),
-	cmocka_unit_test(test_over_a_callers_base),
+    cmocka_unit_test(test_heap_against_search),
+    cmocka_unit_test(test_order),
+    cmocka_unit_test(test_zero_delay_waits_for_the_next_turn),
+    cmocka_unit_test(test_cancel_and_free_in_callbacks),
+    cmocka_unit_test(test_at_wall),
+    cmocka_unit_test(test_clock_was_set),
+    cmocka_unit_test(test_small_steps),
+    cmocka_unit_test(test_sleep),
+    cmocka_unit_test(test_unwatch_in_callback),
+    cmocka_unit_test(test_signals),
+    cmocka_unit_test(test_stop_before_run),
+    cmocka_unit_test(test_over_a_callers_base),
 };
 
 TEST_MAIN(tests)

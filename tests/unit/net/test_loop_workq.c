@@ -13,7 +13,7 @@
 struct job {
 	struct bench *bench;
 	int number;
-	bool stop;	/* the loop, when done */
+	bool stop;      /* the loop, when done */
 	bool add_again; /* once, when done */
 };
 
@@ -222,11 +222,11 @@ test_backlog_is_bounded(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(test_serial_order),
-	cmocka_unit_test(test_many_threads),
-	cmocka_unit_test(test_order_of_completion),
-	cmocka_unit_test(test_free_finishes_everything),
-	cmocka_unit_test(test_backlog_is_bounded),
+    cmocka_unit_test(test_serial_order),
+    cmocka_unit_test(test_many_threads),
+    cmocka_unit_test(test_order_of_completion),
+    cmocka_unit_test(test_free_finishes_everything),
+    cmocka_unit_test(test_backlog_is_bounded),
 };
 
 TEST_MAIN(tests)
