@@ -285,6 +285,7 @@ int
 main(int argc, char **argv)
 {
 	bench_begin();
+	/* first: its threads must not inherit that the others are tied to one CPU */
 	if (bench_wanted(argc, argv, "unwrap_two_workers") && bench_cpus() >= WORKERS)
 		bench_unwrap_two_workers();
 	if (bench_wanted(argc, argv, "unwrap"))
