@@ -1,0 +1,202 @@
+#include "config.h"
+
+#include "gateway/announcements.h"
+
+#include <stdlib.h>
+
+#include "common/charter/timing.h"
+
+#define AHEAD_MS ((int64_t)60 * 60 * 1000) /* announcements for an epoch are taken from here */
+#define LEAD_MS ((int64_t)30 * 60 * 1000)  /* then a sheet is made of what there is */
+#define STRAGGLERS_MS 10000
+#define STRAGGLERS_MIN_MS 1000
+#define EPOCHS 2
+
+/* One epoch's announcements, by position of the node in the charter. */
+struct epoch_list {
+	uint32_t epoch;
+	size_t count;
+	bool *there;
+	struct announcement *list;
+	int64_t complete_ms; /* since when no layer is empty; 0: some layer is */
+};
+
+struct announcements {
+	const struct charter *charter;
+	struct epoch_list epochs[EPOCHS];
+};
+
+struct announcements *
+announcements_new(const struct charter *c)
+{
+	struct announcements *a = calloc(1, sizeof(*a));
+
+	if (a == NULL)
+		return NULL;
+	a->charter = c;
+	for (size_t i = 0; i < EPOCHS; i++) {
+		a->epochs[i].there = calloc(c->node_count, sizeof(bool));
+		a->epochs[i].list = calloc(c->node_count, sizeof(struct announcement));
+		if (a->epochs[i].there == NULL || a->epochs[i].list == NULL) {
+			announcements_free(a);
+			return NULL;
+		}
+	}
+	return a;
+}
+
+void
+announcements_free(struct announcements *a)
+{
+	if (a == NULL)
+		return;
+	for (size_t i = 0; i < EPOCHS; i++) {
+		free(a->epochs[i].there);
+		free(a->epochs[i].list);
+	}
+	free(a);
+}
+
+/* The list of an epoch, emptied if it was another's. */
+static struct epoch_list *
+list_for(struct announcements *a, uint32_t epoch)
+{
+	struct epoch_list *l = &a->epochs[epoch % EPOCHS];
+
+	if (l->epoch == epoch)
+		return l;
+	for (size_t i = 0; i < a->charter->node_count; i++)
+		l->there[i] = false;
+	l->epoch = epoch;
+	l->count = 0;
+	l->complete_ms = 0;
+	return l;
+}
+
+static const struct epoch_list *
+list_of(const struct announcements *a, uint32_t epoch)
+{
+	const struct epoch_list *l = &a->epochs[epoch % EPOCHS];
+
+	return l->epoch == epoch ? l : NULL;
+}
+
+static bool
+epoch_open(const struct announcements *a, uint32_t epoch, int64_t wall_ms)
+{
+	const struct params *p = &a->charter->params;
+	uint32_t now = timing_epoch(p, wall_ms);
+
+	if (epoch == now)
+		return true;
+	return epoch == now + 1 &&
+	    wall_ms >= timing_epoch_start(p, epoch) - params_scaled(p, AHEAD_MS);
+}
+
+static bool
+no_layer_empty(const struct announcements *a, const struct epoch_list *l)
+{
+	bool layer[PARAMS_LAYERS_MAX + 1] = { false };
+
+	for (size_t i = 0; i < a->charter->node_count; i++)
+		if (l->there[i])
+			layer[a->charter->nodes[i].layer] = true;
+	for (unsigned i = 0; i <= a->charter->params.layers; i++)
+		if (!layer[i])
+			return false;
+	return true;
+}
+
+enum err
+announcements_take(struct announcements *a, uint16_t from,
+    const uint8_t bytes[static ANNOUNCEMENT_BYTES], int64_t wall_ms)
+{
+	struct announcement x;
+	struct epoch_list *l;
+	size_t i = 0;
+	enum err e = announcement_decode(&x, bytes, a->charter);
+
+	if (e != ERR_OK)
+		return e;
+	if (x.node != from)
+		return ERR_SIGNATURE;
+	if (!epoch_open(a, x.epoch, wall_ms))
+		return ERR_EPOCH;
+	while (a->charter->nodes[i].number != from)
+		i++;
+	l = list_for(a, x.epoch);
+	l->list[i] = x;
+	l->count += !l->there[i];
+	l->there[i] = true;
+	if (l->complete_ms == 0 && no_layer_empty(a, l))
+		l->complete_ms = wall_ms;
+	return ERR_OK;
+}
+
+static bool
+stragglers_had_time(const struct announcements *a, const struct epoch_list *l, int64_t wall_ms)
+{
+	int64_t wait = params_scaled(&a->charter->params, STRAGGLERS_MS);
+
+	if (wait < STRAGGLERS_MIN_MS)
+		wait = STRAGGLERS_MIN_MS;
+	return wall_ms - l->complete_ms >= wait || wall_ms < l->complete_ms;
+}
+
+bool
+announcements_ready(struct announcements *a, uint32_t epoch, int64_t wall_ms)
+{
+	const struct params *p = &a->charter->params;
+	const struct epoch_list *l = list_of(a, epoch);
+	int64_t start = timing_epoch_start(p, epoch);
+
+	if (l == NULL || l->complete_ms == 0)
+		return false;
+	if (l->count == a->charter->node_count)
+		return true;
+	if (wall_ms >= start)
+		return stragglers_had_time(a, l, wall_ms);
+	return wall_ms >= start - params_scaled(p, LEAD_MS);
+}
+
+size_t
+announcements_count(const struct announcements *a, uint32_t epoch)
+{
+	const struct epoch_list *l = list_of(a, epoch);
+
+	return l != NULL ? l->count : 0;
+}
+
+/* Ticket keys: one for each hour of the epoch; zero until tickets exist. */
+static size_t
+hours(const struct params *p, uint32_t epoch)
+{
+	uint32_t first = timing_hour(p, timing_epoch_start(p, epoch));
+	uint32_t end = timing_hour(p, timing_epoch_start(p, epoch + 1));
+
+	return end > first ? end - first : 1;
+}
+
+enum err
+announcements_sheet(const struct announcements *a, struct buf *out, uint32_t epoch)
+{
+	const struct epoch_list *l = list_of(a, epoch);
+	struct sheet *s;
+	enum err e;
+
+	if (l == NULL || l->complete_ms == 0)
+		return ERR_NOT_FOUND;
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return ERR_MEMORY;
+	s->epoch = epoch;
+	for (size_t i = 0; i < 32; i++)
+		s->charter_hash[i] = a->charter->hash[i];
+	for (size_t i = 0; i < a->charter->node_count; i++)
+		if (l->there[i])
+			s->nodes[s->count++] = l->list[i];
+	s->ticket_key_count = hours(&a->charter->params, epoch);
+	e = sheet_encode(out, s);
+	sheet_free(s);
+	return e;
+}

@@ -1,0 +1,654 @@
+#include "config.h"
+
+#include "gateway/gateway.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/charter/timing.h"
+#include "gateway/announcements.h"
+#include "gateway/journal.h"
+#include "mix/epochkeys.h"
+#include "mix/links.h"
+#include "mix/replay.h"
+
+#define RETRY_MIN_MS 500
+#define RETRY_MAX_MS 60000
+#define STOP_LOOK_MS 20
+#define TAGS_MARGIN 8 /* replay sets hold so many times the expected packets */
+#define TAGS_MIN 65536
+#define TAGS_MAX (1u << 26)
+#define EPOCHS 2
+
+/* The sheet that the entry was given last for each parity of the epoch. */
+struct given_sheet {
+	bool given;
+	uint32_t epoch;
+};
+
+struct gateway {
+	struct gateway_config cfg;
+	const struct params *params;
+	const struct charter_node *own;
+	struct workq *queue; /* the disk's */
+	struct epochkeys *keys;
+	struct replay *replay;
+	struct links *links;
+	struct announcements *announcements;
+	struct journal *journal;
+	struct exit *exit;
+	struct entry *entry;
+	struct timer *round; /* the end of the running round */
+	struct timer *retry, *stop_look;
+	struct journal_round *putting; /* the block under way */
+	int64_t retry_ms;	       /* 0: the last write succeeded */
+	struct given_sheet given[EPOCHS];
+	bool expiring, watching, closing;
+	uint32_t missing_logged, epoch_logged;
+	struct unwrap_counts drops_logged;
+	uint64_t blocks, forwarded, dropped_in;
+	int64_t stop_by_ms;
+	void (*stopped)(void *arg);
+	void *stopped_arg;
+};
+
+static int64_t
+wall_ms(const struct gateway *g)
+{
+	return loop_wall_ms(g->cfg.loop);
+}
+
+static uint32_t
+epoch_now(const struct gateway *g)
+{
+	return timing_epoch(g->params, wall_ms(g));
+}
+
+/* ---- sheets ---- */
+
+/* Our own announcement stands beside the mixes'. */
+static void
+announce_own(struct gateway *g, uint32_t epoch)
+{
+	const struct epochkey *key = epochkeys_find(g->keys, epoch);
+	struct announcement a = { .node = g->own->number, .epoch = epoch,
+		.suite = g->params->suite };
+	uint8_t bytes[ANNOUNCEMENT_BYTES];
+
+	if (key == NULL)
+		return;
+	memcpy(a.pk, key->pk, sizeof(a.pk));
+	announcement_sign(&a, g->cfg.charter->network_id, g->cfg.identity_sk);
+	announcement_encode(bytes, &a);
+	/* too early for it, or out of memory: the next turn announces again */
+	if (announcements_take(g->announcements, a.node, bytes, wall_ms(g)) != ERR_OK)
+		return;
+}
+
+static enum err
+make_sheet(struct gateway *g, uint32_t epoch)
+{
+	struct sheet *s = NULL;
+	struct buf bytes;
+	enum err e;
+
+	buf_init(&bytes);
+	e = announcements_sheet(g->announcements, &bytes, epoch);
+	if (e == ERR_OK)
+		e = sheet_decode(&s, bytes.data, bytes.len, g->cfg.charter, NULL);
+	buf_release(&bytes);
+	if (e != ERR_OK)
+		return e;
+	log_event(g->cfg.log, LOG_SHEET_WRITTEN, epoch, s->count, 0);
+	return journal_sheet(g->journal, s);
+}
+
+/* Once per epoch: the operator should know that nothing can be sent. */
+static void
+log_missing(struct gateway *g, uint32_t epoch)
+{
+	if (epoch != epoch_now(g) || g->missing_logged == epoch)
+		return;
+	g->missing_logged = epoch;
+	log_event(g->cfg.log, LOG_SHEET_MISSING, epoch,
+	    announcements_count(g->announcements, epoch), 0);
+}
+
+static void
+look_for_sheet(struct gateway *g, uint32_t epoch)
+{
+	if (journal_has_sheet(g->journal, epoch))
+		return;
+	announce_own(g, epoch);
+	if (!announcements_ready(g->announcements, epoch, wall_ms(g)) ||
+	    make_sheet(g, epoch) != ERR_OK)
+		log_missing(g, epoch);
+}
+
+/* A sheet goes to the sessions once its block is durable. */
+static void
+give_sheet(struct gateway *g, uint32_t epoch)
+{
+	const struct sheet *written = journal_sheet_of(g->journal, epoch);
+	struct given_sheet *given = &g->given[epoch % EPOCHS];
+	struct sheet *copy;
+	struct buf bytes;
+
+	if (written == NULL || (given->given && given->epoch == epoch))
+		return;
+	copy = malloc(sizeof(*copy));
+	if (copy == NULL)
+		return; /* the next round tries again */
+	*copy = *written;
+	buf_init(&bytes);
+	if (sheet_encode(&bytes, copy) == ERR_OK &&
+	    entry_sheet(g->entry, epoch, bytes.data, bytes.len) == ERR_OK)
+		*given = (struct given_sheet){ true, epoch };
+	buf_release(&bytes);
+	sheet_free(copy);
+}
+
+static void
+give_sheets(struct gateway *g)
+{
+	uint32_t epoch = epoch_now(g);
+
+	give_sheet(g, epoch);
+	give_sheet(g, epoch + 1);
+}
+
+static const uint8_t *
+sheet_hash(void *arg, uint32_t epoch)
+{
+	struct gateway *g = arg;
+	const struct sheet *s = journal_sheet_of(g->journal, epoch);
+
+	return s != NULL ? s->hash : NULL;
+}
+
+/* ---- packets ---- */
+
+/* From a session to the first mix, at once. */
+static void
+packet_in(void *arg, uint16_t first_mix, uint32_t epoch, const uint8_t *packet)
+{
+	struct gateway *g = arg;
+	const struct charter_node *mix = charter_node(g->cfg.charter, first_mix);
+	uint32_t now = epoch_now(g);
+
+	if (mix == NULL || mix->layer != 0 || (epoch != now && epoch + 1 != now) ||
+	    links_send_packet(g->links, first_mix, epoch, packet) != ERR_OK)
+		g->dropped_in++;
+	else
+		g->forwarded++;
+}
+
+/* From a mix of the last layer. */
+static void
+packet_out(void *arg, uint16_t from, uint32_t epoch, uint8_t *packet)
+{
+	struct gateway *g = arg;
+	const struct charter_node *mix = charter_node(g->cfg.charter, from);
+
+	if (mix != NULL && mix->layer + 1 == g->params->layers)
+		exit_take(g->exit, epoch, packet);
+}
+
+static void
+announcement_came(void *arg, uint16_t from, const uint8_t *announcement)
+{
+	struct gateway *g = arg;
+
+	/* a bad one is a mix's fault or a clock's; its absence shows in the sheet */
+	if (announcements_take(g->announcements, from, announcement, wall_ms(g)) != ERR_OK)
+		return;
+	look_for_sheet(g, epoch_now(g));
+}
+
+static void
+rolled_back(void *arg, uint16_t peer)
+{
+	struct gateway *g = arg;
+
+	log_event(g->cfg.log, LOG_ROLLED_BACK, peer, epoch_now(g), 0);
+}
+
+static void
+command(void *arg, const struct onion_command *c)
+{
+	struct gateway *g = arg;
+	enum err e = ERR_OK;
+
+	switch (c->kind) {
+	case ONION_DROP:
+		break;
+	case ONION_DEPOSIT:
+		e = journal_deposit(g->journal, c->mailbox, c->body);
+		break;
+	case ONION_NOTE:
+		e = journal_note(g->journal, c->body);
+		break;
+	}
+	if (e != ERR_OK)
+		g->dropped_in++;
+}
+
+/* ---- rounds ---- */
+
+static void put(struct gateway *g);
+
+static void
+published(struct gateway *g)
+{
+	const struct store_round *r = &g->putting->put;
+
+	entry_published(g->entry, r->day, store_count(g->cfg.store, r->day) - 1, r->round, r->block,
+	    r->block_len, r->mailboxes, r->mailbox_count);
+	journal_advance(g->journal, g->putting);
+	journal_round_free(g->putting);
+	g->putting = NULL;
+	g->blocks++;
+	give_sheets(g);
+}
+
+static void
+on_put(void *arg, enum err e)
+{
+	struct gateway *g = arg;
+
+	if (e == ERR_OK) {
+		if (g->retry_ms > 0)
+			log_event(g->cfg.log, LOG_DISK_RECOVERED, 0, 0, 0);
+		g->retry_ms = 0;
+		if (!g->closing)
+			published(g);
+		return;
+	}
+	if (g->retry_ms == 0)
+		log_event(g->cfg.log, LOG_STORE_FAILED, (uint64_t)-e, 0, 0);
+	g->retry_ms = g->retry_ms == 0 ? RETRY_MIN_MS : 2 * g->retry_ms;
+	if (g->retry_ms > RETRY_MAX_MS)
+		g->retry_ms = RETRY_MAX_MS;
+	if (!g->closing)
+		timer_after(g->retry, g->retry_ms);
+}
+
+static void
+put(struct gateway *g)
+{
+	enum err e = store_put(g->cfg.store, &g->putting->put, on_put, g);
+
+	if (e != ERR_OK)
+		on_put(g, e);
+}
+
+static void
+on_retry(void *arg)
+{
+	put(arg);
+}
+
+/* The round that has ended becomes a block, if there is anything to tell. */
+static void
+on_exit_done(void *arg, enum err e)
+{
+	struct gateway *g = arg;
+	uint64_t ended = timing_round(g->params, wall_ms(g)) - 1;
+
+	if (e != ERR_OK)
+		log_event(g->cfg.log, LOG_DISK_FAILED, (uint64_t)-e, 0, 0);
+	if (g->closing || g->putting != NULL || !journal_due(g->journal, ended))
+		return;
+	/* without memory what waits goes on waiting */
+	if (journal_build(&g->putting, g->journal, ended, g->cfg.rng) == ERR_OK)
+		put(g);
+}
+
+/* ---- the turn of time ---- */
+
+static bool
+key_exists(void *arg, uint32_t epoch)
+{
+	struct gateway *g = arg;
+
+	return epochkeys_exists(g->keys, epoch);
+}
+
+static void
+on_expired(void *arg, enum err e)
+{
+	struct gateway *g = arg;
+
+	g->expiring = false;
+	if (e != ERR_OK)
+		log_event(g->cfg.log, LOG_STORE_FAILED, (uint64_t)-e, 0, 0);
+}
+
+/* The oldest day, if all of it is older than the retention. */
+static void
+expire(struct gateway *g)
+{
+	uint32_t day;
+
+	if (g->expiring || store_days(g->cfg.store, &day, 1) == 0 ||
+	    timing_day_start(g->params, day + 1) > wall_ms(g) - g->params->retention_ms)
+		return;
+	g->expiring = store_expire(g->cfg.store, day, on_expired, g) == ERR_OK;
+	if (g->expiring)
+		log_event(g->cfg.log, LOG_DAY_EXPIRED, day, 0, 0);
+}
+
+/* Once per epoch: how many packets were dropped in it, by cause. */
+static void
+log_drops(struct gateway *g)
+{
+	const struct unwrap_counts *now = exit_unwrapped(g->exit);
+	uint32_t epoch = epoch_now(g);
+
+	if (epoch == g->epoch_logged)
+		return;
+	for (unsigned cause = UNWRAP_PASSED + 1; cause < UNWRAP_CAUSES; cause++) {
+		uint64_t n = now->by[cause] - g->drops_logged.by[cause];
+		if (n > 0)
+			log_event(g->cfg.log, LOG_DROPS, n, cause, g->epoch_logged);
+	}
+	g->drops_logged = *now;
+	g->epoch_logged = epoch;
+}
+
+static void
+on_numbered(void *arg, enum err e)
+{
+	struct gateway *g = arg;
+
+	if (e != ERR_OK)
+		log_event(g->cfg.log, LOG_DISK_FAILED, (uint64_t)-e, 0, 0);
+}
+
+static void
+arm_round(struct gateway *g)
+{
+	timer_at_wall(g->round,
+	    timing_round_start(g->params, timing_round(g->params, wall_ms(g)) + 1));
+}
+
+static void
+on_round(void *arg)
+{
+	struct gateway *g = arg;
+	uint32_t epoch = epoch_now(g);
+
+	arm_round(g);
+	epochkeys_turn(g->keys, wall_ms(g));
+	if (!exit_busy(g->exit))
+		replay_prune(g->replay, key_exists, g);
+	look_for_sheet(g, epoch);
+	look_for_sheet(g, epoch + 1);
+	give_sheets(g);
+	expire(g);
+	log_drops(g);
+	links_end_batch(g->links);
+	/* busy: the disk is slow, and the batch goes on */
+	enum err e = links_commit(g->links, on_numbered, g);
+	if (e != ERR_OK && e != ERR_BUSY)
+		on_numbered(g, e);
+	/* busy: the last round is still being dealt with; this one joins the next */
+	e = exit_round(g->exit, on_exit_done, g);
+	if (e != ERR_OK && e != ERR_BUSY)
+		log_event(g->cfg.log, LOG_DISK_FAILED, (uint64_t)-e, 0, 0);
+}
+
+static void
+clock_jumped(void *arg, int64_t delta_ms)
+{
+	struct gateway *g = arg;
+	uint64_t seconds = (uint64_t)(delta_ms < 0 ? -delta_ms : delta_ms) / 1000;
+
+	log_event(g->cfg.log, LOG_CLOCK_JUMP, seconds, 0, 0);
+	arm_round(g);
+}
+
+/* ---- life ---- */
+
+static size_t
+tags_max(const struct params *p)
+{
+	uint64_t n = TAGS_MARGIN * (uint64_t)p->people * (uint64_t)(p->epoch_ms / p->slot_ms);
+
+	if (n < TAGS_MIN)
+		return TAGS_MIN;
+	return n < TAGS_MAX ? (size_t)n : TAGS_MAX;
+}
+
+static enum err
+open_journal(struct gateway *g, struct diag *d)
+{
+	const uint8_t *state;
+	size_t n;
+	enum err e = journal_new(&g->journal, g->cfg.charter, g->cfg.identity_sk);
+
+	if (e != ERR_OK)
+		return e;
+	store_state(g->cfg.store, &state, &n);
+	e = journal_load(g->journal, state, n, d);
+	if (e != ERR_OK)
+		return e;
+	g->announcements = announcements_new(g->cfg.charter);
+	return g->announcements != NULL ? ERR_OK : ERR_MEMORY;
+}
+
+static enum err
+open_disk(struct gateway *g, struct diag *d)
+{
+	const struct epochkeys_config keys = { .disk = g->cfg.disk,
+		.queue = g->queue,
+		.params = g->params,
+		.keys = g->cfg.keys,
+		.log = g->cfg.log };
+	const struct epochkeys_events events = { NULL, NULL };
+	enum err e = epochkeys_open(&g->keys, &keys, &events, g, d);
+
+	if (e != ERR_OK)
+		return e;
+	return replay_open(&g->replay, g->cfg.disk, g->queue, g->cfg.rng, tags_max(g->params), d);
+}
+
+static enum err
+open_links(struct gateway *g, struct diag *d)
+{
+	const struct links_config cfg = { .loop = g->cfg.loop,
+		.charter = g->cfg.charter,
+		.own = g->own->number,
+		.link_sk = g->cfg.link_sk,
+		.listen = g->cfg.listen,
+		.disk = g->cfg.disk,
+		.queue = g->queue,
+		.rng = g->cfg.rng,
+		.keys = g->cfg.keys,
+		.log = g->cfg.log,
+		.queue_max = g->params->pool_max };
+	const struct links_events events = { .packet = packet_out,
+		.announcement = announcement_came,
+		.rolled_back = rolled_back };
+
+	return links_open(&g->links, &cfg, &events, g, d);
+}
+
+static enum err
+open_exit(struct gateway *g)
+{
+	const struct exit_config cfg = { .loop = g->cfg.loop,
+		.charter = g->cfg.charter,
+		.keys = g->keys,
+		.replay = g->replay,
+		.threads = g->cfg.threads > 0 ? g->cfg.threads : 1,
+		.sheet_hash = sheet_hash,
+		.command = command,
+		.arg = g };
+
+	return exit_new(&g->exit, &cfg);
+}
+
+static enum err
+open_entry(struct gateway *g, struct diag *d)
+{
+	static const struct entry_events events = { packet_in };
+	const struct entry_config cfg = { .loop = g->cfg.loop,
+		.charter = g->cfg.charter,
+		.link_sk = g->cfg.link_sk,
+		.listen = g->cfg.entrance != NULL ? g->cfg.entrance : g->own->entrance,
+		.store = g->cfg.store,
+		.rng = g->cfg.rng,
+		.keys = g->cfg.keys,
+		.log = g->cfg.log,
+		.sessions_max = g->cfg.sessions_max };
+
+	return entry_open(&g->entry, &cfg, &events, g, d);
+}
+
+static enum err
+open_timers(struct gateway *g)
+{
+	enum err e;
+
+	g->round = timer_new(g->cfg.loop, on_round, g);
+	g->retry = timer_new(g->cfg.loop, on_retry, g);
+	if (g->round == NULL || g->retry == NULL)
+		return ERR_MEMORY;
+	e = loop_watch_jumps(g->cfg.loop, clock_jumped, g);
+	g->watching = e == ERR_OK;
+	return e;
+}
+
+static enum err
+open_all(struct gateway *g, struct diag *d)
+{
+	enum err e = open_journal(g, d);
+
+	if (e == ERR_OK)
+		e = open_disk(g, d);
+	if (e == ERR_OK)
+		e = open_links(g, d);
+	if (e == ERR_OK)
+		e = open_exit(g);
+	if (e == ERR_OK)
+		e = open_timers(g);
+	if (e == ERR_OK)
+		e = open_entry(g, d);
+	return e == ERR_OK ? links_start(g->links, d) : e;
+}
+
+static enum err
+check_own(struct gateway *g, struct diag *d)
+{
+	g->own = charter_gateway(g->cfg.charter);
+	/* libsodium keeps the public key behind the seed */
+	if (sodium_memcmp(g->cfg.identity_sk + 32, g->own->identity, 32) != 0)
+		return diag_set(d, ERR_NOT_FOUND,
+		    "the charter has another identity key for its gateway; see that this is the "
+		    "gateway's own key directory");
+	return ERR_OK;
+}
+
+enum err
+gateway_new(struct gateway **out, const struct gateway_config *cfg, struct diag *d)
+{
+	struct gateway *g = calloc(1, sizeof(*g));
+	enum err e;
+
+	if (g == NULL) {
+		store_free(cfg->store);
+		return ERR_MEMORY;
+	}
+	g->cfg = *cfg;
+	g->params = &cfg->charter->params;
+	g->epoch_logged = epoch_now(g);
+	g->queue = workq_new(cfg->loop, 1);
+	e = g->queue != NULL ? check_own(g, d) : ERR_MEMORY;
+	if (e == ERR_OK)
+		e = open_all(g, d);
+	if (e != ERR_OK) {
+		gateway_free(g);
+		return e;
+	}
+	log_event(cfg->log, LOG_STARTED, g->own->number, epoch_now(g), 0);
+	epochkeys_turn(g->keys, wall_ms(g));
+	give_sheets(g);
+	arm_round(g);
+	*out = g;
+	return ERR_OK;
+}
+
+void
+gateway_free(struct gateway *g)
+{
+	if (g == NULL)
+		return;
+	g->closing = true;
+	if (g->watching)
+		loop_unwatch_jumps(g->cfg.loop, g);
+	timer_free(g->round);
+	timer_free(g->retry);
+	timer_free(g->stop_look);
+	entry_free(g->entry);
+	/* store and queue bring their last callbacks from here */
+	store_free(g->cfg.store);
+	if (g->queue != NULL)
+		workq_free(g->queue);
+	exit_free(g->exit);
+	if (g->links != NULL)
+		links_free(g->links);
+	replay_free(g->replay);
+	epochkeys_free(g->keys);
+	journal_round_free(g->putting);
+	journal_free(g->journal);
+	announcements_free(g->announcements);
+	free(g);
+}
+
+/* ---- stopping ---- */
+
+static void
+on_stop_look(void *arg)
+{
+	struct gateway *g = arg;
+	bool waiting = g->putting != NULL || links_unsent(g->links) > 0;
+
+	if (waiting && loop_boot_ms(g->cfg.loop) < g->stop_by_ms) {
+		timer_after(g->stop_look, STOP_LOOK_MS);
+		return;
+	}
+	log_event(g->cfg.log, LOG_STOPPED, g->own->number, 0, 0);
+	g->stopped(g->stopped_arg);
+}
+
+void
+gateway_stop(struct gateway *g, int64_t linger_ms, void (*stopped)(void *arg), void *arg)
+{
+	entry_stop_accepting(g->entry);
+	links_stop_accepting(g->links);
+	g->stopped = stopped;
+	g->stopped_arg = arg;
+	g->stop_by_ms = loop_boot_ms(g->cfg.loop) + linger_ms;
+	if (g->stop_look == NULL)
+		g->stop_look = timer_new(g->cfg.loop, on_stop_look, g);
+	if (g->stop_look != NULL)
+		timer_after(g->stop_look, 0);
+}
+
+void
+gateway_get_status(const struct gateway *g, struct gateway_status *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->epoch = epoch_now(g);
+	out->has_sheet = journal_sheet_of(g->journal, out->epoch) != NULL;
+	out->founded = journal_head(g->journal, &out->round);
+	out->storing_failed = g->retry_ms > 0;
+	out->blocks = g->blocks;
+	out->forwarded = g->forwarded;
+	out->dropped_in = g->dropped_in;
+	entry_get_status(g->entry, &out->entry);
+	exit_get_status(g->exit, &out->exit);
+	out->unwrapped = *exit_unwrapped(g->exit);
+}

@@ -1,0 +1,68 @@
+/*
+ * The gateway: entry, links, exit, journal and store wired together on a loop. No
+ * global state; runs on the real loop and in the virtual world.
+ *
+ *   sessions -> entry -> links -> (mixes) -> links -> exit -> journal -> store -> entry
+ *
+ * docs/architecture.md, "The way of one packet".
+ */
+#ifndef GATEWAY_GATEWAY_H
+#define GATEWAY_GATEWAY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/disk.h"
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "common/base/rng.h"
+#include "common/charter/charter.h"
+#include "common/net/loop.h"
+#include "gateway/entry.h"
+#include "gateway/exit.h"
+#include "gateway/store.h"
+
+struct gateway;
+
+struct gateway_config {
+	struct loop *loop;
+	struct disk *disk;	       /* the node's own directory; borrowed */
+	struct store *store;	       /* owned by the gateway from gateway_new on, also on failure */
+	const struct charter *charter; /* borrowed */
+	const uint8_t *identity_sk;    /* Ed25519, 64 bytes in secret memory, borrowed */
+	const uint8_t *link_sk;	       /* X25519, 32 bytes in secret memory, borrowed */
+	const char *listen;	       /* for mixes; NULL: our address in the charter */
+	const char *entrance;	       /* for clients; NULL: our entrance in the charter */
+	const struct rng *rng, *keys;
+	struct log *log;
+	unsigned threads;	       /* for unwrapping, at least 1 */
+	size_t sessions_max;
+};
+
+struct gateway_status {
+	uint32_t epoch;
+	bool has_sheet;	     /* of the running epoch, in the journal */
+	bool founded;	     /* there is a journal */
+	uint64_t round;	     /* of the last block */
+	bool storing_failed; /* the last write failed and is being tried again */
+	uint64_t blocks, forwarded, dropped_in;
+	struct entry_status entry;
+	struct exit_status exit;
+	struct unwrap_counts unwrapped;
+};
+
+/* Load the state (blocks), listen, dial. Errors with a sentence. */
+RST_MUST_USE enum err gateway_new(struct gateway **out, const struct gateway_config *cfg,
+    struct diag *d);
+/*
+ * Accept nothing any more; stopped comes on the loop, never from inside the call,
+ * when the round under way is stored, or after linger_ms.
+ */
+void gateway_stop(struct gateway *g, int64_t linger_ms, void (*stopped)(void *arg), void *arg);
+/* Finish what is being written, wipe, free. NULL is a no-op. */
+void gateway_free(struct gateway *g);
+
+void gateway_get_status(const struct gateway *g, struct gateway_status *out);
+
+#endif

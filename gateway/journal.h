@@ -1,0 +1,87 @@
+/*
+ * The gateway's journal: what the exit delivers and the sheets that were decided go
+ * in, rounds come out. docs/protocol.md, "Journal". Pure: randomness is an argument,
+ * the store is the caller's.
+ *
+ * A round is built once and put into the store as it is, until that succeeds; then
+ * journal_advance() makes it the head. State to go on from travels with every round.
+ */
+#ifndef GATEWAY_JOURNAL_H
+#define GATEWAY_JOURNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/base/err.h"
+#include "common/base/rng.h"
+#include "common/charter/charter.h"
+#include "common/charter/sheet.h"
+#include "gateway/store.h"
+
+#define JOURNAL_SILENCE_MS ((int64_t)30 * 1000) /* blocks are at most so far apart */
+
+struct journal;
+
+/* The charter and the key (Ed25519, 64 bytes) are borrowed. ERR_MEMORY. */
+RST_MUST_USE enum err journal_new(struct journal **out, const struct charter *c,
+    const uint8_t *identity_sk);
+void journal_free(struct journal *j);
+/*
+ * Go on from a state of the store (empty: there is no journal yet). Sheets of
+ * another charter are left out. ERR_MALFORMED, ERR_VERSION, with a sentence.
+ */
+RST_MUST_USE enum err journal_load(struct journal *j, const uint8_t *state, size_t n,
+    struct diag *d);
+
+/* A record for a mailbox (copied), for the next round. ERR_FULL, ERR_NOT_FOUND, ERR_MEMORY. */
+RST_MUST_USE enum err journal_deposit(struct journal *j, uint16_t mailbox,
+    const uint8_t *record);
+RST_MUST_USE enum err journal_note(struct journal *j,
+    const uint8_t note[static BLOCK_DIGEST_BYTES]);
+/*
+ * The sheet of its epoch from now on; it is written with the next block. Takes s
+ * over, also on failure. ERR_EXISTS if the epoch has one, ERR_MEMORY.
+ */
+RST_MUST_USE enum err journal_sheet(struct journal *j, struct sheet *s);
+/* The sheet of an epoch that was written, or NULL. Borrowed until its epoch is two back. */
+const struct sheet *journal_sheet_of(const struct journal *j, uint32_t epoch);
+/* Whether the epoch has a sheet, written or not. */
+bool journal_has_sheet(const struct journal *j, uint32_t epoch);
+
+/*
+ * Whether a block is to be written at the end of this round: there is something to
+ * write, an epoch begins, or the silence would last too long. Never for a round that
+ * is not later than the head's.
+ */
+bool journal_due(const struct journal *j, uint64_t round);
+
+/* A round ready for the store. */
+struct journal_round {
+	struct store_round put;
+	uint8_t hash[32];
+	uint32_t new_sheets; /* bit i: sheet i of the journal is written by it */
+	/* what put points to */
+	struct buf block, lines, digests, state;
+	struct store_records *records;
+	struct buf *bytes; /* of each mailbox */
+	size_t deposits, notes;
+};
+
+/*
+ * Build the block of a round out of what waits. Deposits are shuffled, an exact
+ * duplicate is dropped. ERR_STATE if the round is not later than the head or if the
+ * one before was not advanced over, ERR_MEMORY; what waits then still waits.
+ */
+RST_MUST_USE enum err journal_build(struct journal_round **out, struct journal *j,
+    uint64_t round, const struct rng *rng);
+/* The round is durable: it becomes the head. */
+void journal_advance(struct journal *j, const struct journal_round *r);
+void journal_round_free(struct journal_round *r);
+
+/* The head; false if there is no journal yet. */
+bool journal_head(const struct journal *j, uint64_t *round);
+/* Deposits and notes that wait. */
+size_t journal_waiting(const struct journal *j);
+
+#endif
