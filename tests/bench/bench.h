@@ -42,8 +42,9 @@ void bench_begin(void);
 bool bench_wanted(int argc, char **argv, const char *name);
 
 /*
- * Processes that do the same work at the same time, each on a CPU of its own.
- * bench_team_run: all do run(arg, member), and the wall time until the last is done.
+ * Processes that do the same work at the same time; where they run is left to the
+ * system, as it is for the threads that they are compared with. bench_team_run: all
+ * do run(arg, member), and the wall time until the last is done.
  */
 #define BENCH_TEAM_MAX 8
 struct bench_team {
