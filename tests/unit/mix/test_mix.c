@@ -83,7 +83,7 @@ guest_answer(struct guest *g)
 	static uint8_t frame[65536];
 
 	down.fill = (uint16_t)(left < room ? left : room);
-	down.stream = g->town->stream.data + g->read;
+	down.stream = left > 0 ? g->town->stream.data + g->read : frame;
 	frame_down_encode(frame, p, &down);
 	if (link_send(g->link, frame) == ERR_OK)
 		g->read += down.fill;
