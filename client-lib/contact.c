@@ -54,6 +54,7 @@ contact_establish(struct contact *c)
 {
 	sodium_memzero(&c->invite, sizeof(c->invite));
 	sodium_memzero(c->one_time_sk, sizeof(c->one_time_sk));
+	sodium_memzero(&c->tags, sizeof(c->tags));
 	sodium_memzero(c->f, sizeof(c->f));
 	sodium_memzero(&c->answering, sizeof(c->answering));
 	c->state = POST_ESTABLISHED;
@@ -107,23 +108,51 @@ second_fits(unsigned char first, unsigned char second)
 	}
 }
 
+/* The length of the whole character at p, of which n bytes are there; 0 if there is none. */
+static size_t
+character(const unsigned char *p, size_t n)
+{
+	size_t len = sequence_length(p[0]);
+
+	if (p[0] == 0 || len == 0 || len > n)
+		return 0;
+	if (len > 1 && !second_fits(p[0], p[1]))
+		return 0;
+	for (size_t k = 2; k < len; k++)
+		if ((p[k] & 0xc0) != 0x80)
+			return 0;
+	return len;
+}
+
 bool
 contact_utf8(const void *text, size_t n)
 {
 	const unsigned char *p = text;
 
-	for (size_t i = 0; i < n;) {
-		size_t len = sequence_length(p[i]);
-		if (p[i] == 0 || len == 0 || len > n - i)
+	for (size_t i = 0, len; i < n; i += len) {
+		len = character(p + i, n - i);
+		if (len == 0)
 			return false;
-		if (len > 1 && !second_fits(p[i], p[i + 1]))
-			return false;
-		for (size_t k = 2; k < len; k++)
-			if ((p[i + k] & 0xc0) != 0x80)
-				return false;
-		i += len;
 	}
 	return true;
+}
+
+void
+contact_utf8_clean(char *text, size_t n)
+{
+	for (size_t i = 0; i < n;) {
+		size_t len = character((const unsigned char *)text + i, n - i);
+		if (len == 0)
+			text[i] = '?';
+		i += len > 0 ? len : 1;
+	}
+}
+
+/* C0, DEL, or C1 (U+0080 to U+009F), at p of a valid text. */
+static bool
+is_control(const unsigned char *p)
+{
+	return p[0] < 0x20 || p[0] == 0x7f || (p[0] == 0xc2 && p[1] < 0xa0);
 }
 
 enum err
@@ -140,7 +169,7 @@ contact_name_check(const char *name, struct diag *d)
 	if (!contact_utf8(name, n))
 		return diag_set(d, ERR_MALFORMED, "a contact's name must be UTF-8");
 	for (size_t i = 0; i < n; i++)
-		if ((unsigned char)name[i] < 0x20 || name[i] == 0x7f)
+		if (is_control((const unsigned char *)name + i))
 			return diag_set(d, ERR_MALFORMED,
 			    "a contact's name must not have control characters");
 	return ERR_OK;
@@ -262,6 +291,8 @@ contact_load(struct contact **out, struct reader *r, const struct rng *rng)
 		reader_fail(r, ERR_MALFORMED);
 	if (c->state != POST_ESTABLISHED)
 		get_answering(r, c);
+	if (c->state == POST_INVITED)
+		invite_tags(&c->tags, c->invite.psk);
 	e = reader_ok(r) ? load_parts(c, r, rng) : r->err;
 	if (e != ERR_OK) {
 		contact_free(c);

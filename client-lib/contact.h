@@ -25,6 +25,7 @@ struct contact {
 	/* INVITED and ANSWERING only; wiped when established */
 	struct invite invite;
 	uint8_t one_time_sk[32];	  /* inviter */
+	struct invite_tags tags;	  /* inviter: what to look for */
 	uint8_t f[32];			  /* acceptor: the same in all attempts */
 	uint32_t attempt;		  /* acceptor: the next one */
 	struct outbox_sealing answering;  /* acceptor: the answer's reseal clock */
@@ -45,10 +46,12 @@ RST_MUST_USE enum err contact_set_streams(struct contact *c, const struct invite
 void contact_establish(struct contact *c);
 /* Whether messages may be sealed for it: established, or our answer is stored. */
 bool contact_writable(const struct contact *c);
-/* 1..63 bytes of UTF-8 without control characters, not beginning with '#'. */
+/* 1..63 bytes of UTF-8 without control characters (C0, DEL, C1), not beginning with '#'. */
 RST_MUST_USE enum err contact_name_check(const char *name, struct diag *d);
 /* Strict UTF-8 (RFC 3629) without NUL. */
 bool contact_utf8(const void *p, size_t n);
+/* Make it so: every byte that does not belong becomes '?'. For what others send. */
+void contact_utf8_clean(char *text, size_t n);
 
 RST_MUST_USE enum err contact_save(const struct contact *c, struct buf *out, size_t max);
 RST_MUST_USE enum err contact_load(struct contact **out, struct reader *r, const struct rng *rng);

@@ -36,6 +36,8 @@ struct restante {
 int handle_code(enum err e);
 /* Keep a sentence for restante_explain if d has none, and return the public code. */
 int handle_fail(struct restante *r, enum err e);
+/* The sentence for what a callback brings: it replaces that of an earlier call. */
+void handle_explain(struct restante *r, enum err e);
 /* A call that needs a started handle: RESTANTE_OK or RESTANTE_E_STATE. */
 int handle_started(struct restante *r);
 /* Commit a change of the post; done (may be NULL) gets the public code. */

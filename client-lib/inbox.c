@@ -6,10 +6,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client-lib/contact.h"
 
 #define HOUR_MS ((int64_t)3600000)
-/* the most fragments of a message at the least content size (a record of 1024 bytes) */
-#define FRAGMENTS_MAX (POST_FILE_MAX / 512 + 1)
+/* of a saved state: the most fragments of a file at the least size of records */
+#define FRAGMENTS_MAX (POST_FILE_MAX / 512 + 2)
 
 void
 inbox_init(struct inbox *in)
@@ -52,6 +53,13 @@ map_shift(struct inbox *in)
 	return lowest;
 }
 
+/* Within the map's reach, or below it. */
+static bool
+number_in_reach(const struct inbox *in, uint64_t number)
+{
+	return number <= in->next_missing || number - in->next_missing <= RECORD_ACK_MAP_BITS;
+}
+
 static bool
 number_known(const struct inbox *in, uint64_t number)
 {
@@ -74,6 +82,19 @@ number_mark(struct inbox *in, uint64_t number)
 	in->map[bit / 8] = (uint8_t)(in->map[bit / 8] | 1u << (bit % 8));
 }
 
+/* All numbers below `floor` are settled. */
+static void
+numbers_settle(struct inbox *in, uint64_t floor)
+{
+	if (!number_in_reach(in, floor)) {
+		memset(in->map, 0, sizeof(in->map));
+		in->next_missing = floor;
+	}
+	while (in->next_missing < floor)
+		if (map_shift(in) && in->next_missing == floor)
+			number_mark(in, floor);
+}
+
 /* ---- partial messages ---- */
 
 struct inbox_partial *
@@ -83,6 +104,31 @@ inbox_find(const struct inbox *in, enum record_type type, uint64_t number)
 		if (in->partials[i].type == type && in->partials[i].number == number)
 			return &in->partials[i];
 	return NULL;
+}
+
+struct inbox_partial *
+inbox_find_id(const struct inbox *in, uint64_t id)
+{
+	for (size_t i = 0; id != 0 && i < in->partial_count; i++)
+		if (in->partials[i].id == id)
+			return &in->partials[i];
+	return NULL;
+}
+
+bool
+inbox_partial_has(const struct inbox_partial *m, uint32_t fragment)
+{
+	return (m->have[fragment / 8] >> (fragment % 8) & 1) != 0;
+}
+
+static size_t
+count_of(const struct inbox *in, enum record_type type)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < in->partial_count; i++)
+		n += in->partials[i].type == type;
+	return n;
 }
 
 static enum err
@@ -120,105 +166,167 @@ partial_add(struct inbox *in, struct inbox_partial **out, enum record_type type,
 	return ERR_OK;
 }
 
-/* Whether a fragment fits what is known of its message and our limits. */
+/* Whether a first fragment begins a message that an honest sender would begin. */
 static bool
-fragment_fits(const struct inbox *in, const struct inbox_partial *m, const struct record_header *h)
+beginning_fits(const struct inbox *in, const struct record_header *h, size_t content_max)
 {
-	if (m != NULL)
-		return m->of == h->of && (m->have[h->fragment / 8] >> (h->fragment % 8) & 1) == 0;
-	if (in->partial_count >= INBOX_PARTIAL_MAX || h->of > FRAGMENTS_MAX)
-		return false;
+	size_t most = h->type == RECORD_TEXT ? POST_TEXT_MAX : POST_FILE_MAX;
+	size_t chunks = (most + content_max - 1) / content_max;
+
 	if (h->type == RECORD_TEXT)
-		return h->message >= in->next_text && h->of <= POST_TEXT_MAX / 512 + 1;
-	return h->of >= 2 || h->fragment == 0;
+		return count_of(in, RECORD_TEXT) < INBOX_TEXTS_MAX && h->of <= chunks;
+	return count_of(in, RECORD_FILE) < INBOX_FILES_MAX && h->of <= chunks + 1;
 }
 
-static enum err
-fragment_store(struct inbox_partial *m, const struct record_header *h, const uint8_t *content)
+/* Whether a fragment fits what is known of its message and our limits. */
+static bool
+fragment_fits(const struct inbox *in, const struct inbox_partial *m, const struct record_header *h,
+    size_t content_max)
+{
+	if (m == NULL)
+		return beginning_fits(in, h, content_max);
+	if (m->of != h->of || inbox_partial_has(m, h->fragment))
+		return false;
+	return m->type != RECORD_TEXT || m->size + h->length <= POST_TEXT_MAX;
+}
+
+static bool
+manifest_store(struct inbox_partial *m, const struct record_header *h, const uint8_t *content)
 {
 	struct inbox_manifest f;
 
-	if (m->type == RECORD_FILE && h->fragment == 0) {
-		enum err e = inbox_manifest_decode(&f, content, h->length);
-		if (e != ERR_OK)
-			return e;
-		m->size = f.size;
-		memcpy(m->hash, f.hash, sizeof(m->hash));
-		memcpy(m->name, f.name, sizeof(m->name));
-	}
+	if (inbox_manifest_decode(&f, content, h->length) != ERR_OK)
+		return false;
+	m->size = f.size;
+	memcpy(m->hash, f.hash, sizeof(m->hash));
+	memcpy(m->name, f.name, sizeof(m->name));
+	return true;
+}
+
+static bool
+fragment_store(struct inbox_partial *m, const struct record_header *h, const uint8_t *content,
+    int64_t now_ms)
+{
+	if (m->type == RECORD_FILE && h->fragment == 0 && !manifest_store(m, h, content))
+		return false;
 	if (m->type == RECORD_TEXT)
 		m->size += h->length;
 	m->have[h->fragment / 8] = (uint8_t)(m->have[h->fragment / 8] | 1u << (h->fragment % 8));
 	m->got++;
+	m->last_ms = now_ms;
+	if (m->lowest == 0 || h->number < m->lowest)
+		m->lowest = h->number;
+	return !m->unwanted;
+}
+
+/* A record whose number is new. */
+static enum err
+take_new(struct inbox *in, enum inbox_verdict *verdict, const struct record_header *h,
+    const uint8_t *content, size_t content_max, int64_t now_ms)
+{
+	struct inbox_partial *m = inbox_find(in, h->type, h->message);
+
+	*verdict = INBOX_REFUSED;
+	if (!fragment_fits(in, m, h, content_max))
+		return ERR_OK;
+	if (m == NULL) {
+		enum err e = partial_add(in, &m, h->type, h->message, h->of);
+		if (e != ERR_OK)
+			return e;
+	}
+	if (fragment_store(m, h, content, now_ms))
+		*verdict = INBOX_NEW;
+	else if (m->got == 0)
+		inbox_drop(in, m);
 	return ERR_OK;
 }
 
 enum err
 inbox_take(struct inbox *in, enum inbox_verdict *verdict, const struct record_header *h,
-    const uint8_t *content, int64_t now_ms)
+    const uint8_t *content, size_t content_max, int64_t now_ms)
 {
-	struct inbox_partial *m;
-	enum err e;
+	enum err e = ERR_OK;
 
+	numbers_settle(in, h->number - h->behind);
+	if (!number_in_reach(in, h->number)) {
+		*verdict = INBOX_BEYOND;
+		return ERR_OK;
+	}
 	if (number_known(in, h->number)) {
 		*verdict = INBOX_KNOWN;
 		return ERR_OK;
 	}
-	if (h->number - in->next_missing > RECORD_ACK_MAP_BITS) {
-		*verdict = INBOX_BEYOND;
-		return ERR_OK;
-	}
-	m = inbox_find(in, h->type, h->message);
-	*verdict = INBOX_REFUSED;
-	if (fragment_fits(in, m, h)) {
-		e = m != NULL ? ERR_OK : partial_add(in, &m, h->type, h->message, h->of);
-		if (e != ERR_OK)
-			return e;
-		if (m->got == 0)
-			m->first_ms = now_ms;
-		if (fragment_store(m, h, content) == ERR_OK)
-			*verdict = INBOX_NEW;
-		else if (m->got == 0)
-			inbox_shown(in, m);
-	}
-	number_mark(in, h->number);
-	return ERR_OK;
+	e = take_new(in, verdict, h, content, content_max, now_ms);
+	if (e == ERR_OK)
+		number_mark(in, h->number);
+	return e;
 }
 
 /* ---- showing ---- */
 
+/*
+ * A text's turn has come if it is the next one, or if every record number below
+ * its own is settled: a sender numbers the records of a text before those of
+ * the next, so no earlier text is still on its way.
+ */
+static bool
+turn_has_come(const struct inbox *in, const struct inbox_partial *m)
+{
+	return m->type != RECORD_TEXT || m->number <= in->next_text ||
+	    m->lowest < in->next_missing;
+}
+
 bool
-inbox_ready(const struct inbox *in, const struct inbox_partial **out, int64_t now_ms,
-    int64_t retention_ms)
+inbox_ready(const struct inbox *in, const struct inbox_partial **out)
 {
 	const struct inbox_partial *best = NULL;
 
 	for (size_t i = 0; i < in->partial_count; i++) {
 		const struct inbox_partial *m = &in->partials[i];
-		if (m->got < m->of)
+		if (m->got < m->of || m->unwanted || !turn_has_come(in, m))
 			continue;
-		if (m->type != RECORD_TEXT || m->number <= in->next_text) {
-			*out = m;
-			return true;
-		}
-		/* an earlier text is missing: its sender gave it up, or it still comes */
-		if (now_ms - m->first_ms >= retention_ms &&
-		    (best == NULL || m->number < best->number))
+		if (best == NULL || m->type > best->type ||
+		    (m->type == best->type && m->number < best->number))
 			best = m;
 	}
+	if (best == NULL)
+		return false;
 	*out = best;
-	return best != NULL;
+	return true;
+}
+
+void
+inbox_drop(struct inbox *in, const struct inbox_partial *m)
+{
+	size_t i = (size_t)(m - in->partials);
+
+	free(in->partials[i].have);
+	in->partials[i] = in->partials[--in->partial_count];
 }
 
 void
 inbox_shown(struct inbox *in, const struct inbox_partial *m)
 {
-	size_t i = (size_t)(m - in->partials);
-
-	if (m->got > 0 && m->type == RECORD_TEXT && m->number >= in->next_text)
+	if (m->type == RECORD_TEXT && m->number >= in->next_text)
 		in->next_text = m->number + 1;
-	free(in->partials[i].have);
-	in->partials[i] = in->partials[--in->partial_count];
+	inbox_drop(in, m);
+}
+
+bool
+inbox_dead(const struct inbox *in, const struct inbox_partial **out, int64_t now_ms,
+    int64_t given_up_ms)
+{
+	for (size_t i = 0; i < in->partial_count; i++) {
+		const struct inbox_partial *m = &in->partials[i];
+		bool whole = m->got == m->of;
+		bool passed = m->type == RECORD_TEXT && m->number < in->next_text;
+		bool silent = m->type == RECORD_FILE && now_ms - m->last_ms >= given_up_ms;
+		if (whole ? !m->unwanted : !passed && !silent)
+			continue;
+		*out = m;
+		return true;
+	}
+	return false;
 }
 
 /* ---- acknowledgements ---- */
@@ -231,26 +339,41 @@ inbox_ack(const struct inbox *in, struct record_ack *out)
 }
 
 void
-inbox_owe(struct inbox *in, const struct params *p, const struct rng *r, int64_t now_ms)
+inbox_draw(struct inbox *in, const struct params *p, const struct rng *r, int64_t now_ms)
 {
 	int64_t hour = params_scaled(p, HOUR_MS), from = now_ms;
 
-	in->ack_owed = true;
-	if (in->ack_due_ms != 0)
+	/* a time out of reach was drawn before the clock was set back */
+	if (!in->ack_owed || (in->ack_due_ms != 0 && in->ack_due_ms - now_ms <= 2 * hour))
 		return;
-	/* at most one alone per hour */
+	/* at most one alone per hour; a clock that was set back does not count */
 	if (in->last_ack_ms != 0 && from < in->last_ack_ms + hour && from >= in->last_ack_ms)
 		from = in->last_ack_ms + hour;
 	in->ack_due_ms = rng_between(r, from, from + hour);
 }
 
 void
-inbox_acked(struct inbox *in, bool alone, int64_t now_ms)
+inbox_owe(struct inbox *in, const struct params *p, const struct rng *r, int64_t now_ms)
 {
+	in->ack_owed = true;
+	in->ack_serial++;
+	inbox_draw(in, p, r, now_ms);
+}
+
+void
+inbox_ack_alone(struct inbox *in, int64_t now_ms)
+{
+	in->last_ack_ms = now_ms;
+	in->ack_due_ms = 0;
+}
+
+void
+inbox_acked(struct inbox *in, uint32_t serial)
+{
+	if (in->ack_serial != serial)
+		return;
 	in->ack_owed = false;
 	in->ack_due_ms = 0;
-	if (alone)
-		in->last_ack_ms = now_ms;
 }
 
 bool
@@ -286,10 +409,13 @@ inbox_manifest_encode(uint8_t out[static INBOX_MANIFEST_MAX], size_t *len,
 static void
 name_clean(char *name, size_t n)
 {
+	contact_utf8_clean(name, n);
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)name[i];
 		if (c < 0x20 || c == 0x7f || c == '/' || c == '\\' || (i == 0 && c == '.'))
 			name[i] = '_';
+		if (c == 0xc2 && (unsigned char)name[i + 1] < 0xa0) /* C1 */
+			name[i] = name[i + 1] = '_';
 	}
 	name[n] = '\0';
 }
@@ -321,30 +447,35 @@ inbox_manifest_decode(struct inbox_manifest *out, const uint8_t *p, size_t n)
 static enum err
 save_partial(const struct inbox_partial *m, struct buf *out, size_t max)
 {
-	uint8_t head[1 + 8 + 8 + 4 + 4 + 8 + 8 + 32 + POST_FILE_NAME_MAX];
+	uint8_t head[1 + 5 * 8 + 2 * 4 + 8 + 1 + 32 + 1 + POST_FILE_NAME_MAX];
+	size_t n = strnlen(m->name, sizeof(m->name) - 1);
 	struct writer w;
 	enum err e;
 
 	writer_init(&w, head, sizeof(head));
 	writer_u8(&w, (uint8_t)m->type);
 	writer_u64(&w, m->number);
+	writer_u64(&w, m->lowest);
+	writer_u64(&w, m->store);
 	writer_u64(&w, m->id);
 	writer_u32(&w, m->of);
 	writer_u32(&w, m->got);
 	writer_u64(&w, m->size);
-	writer_u64(&w, (uint64_t)m->first_ms);
+	writer_u64(&w, (uint64_t)m->last_ms);
+	writer_u8(&w, m->unwanted);
 	writer_copy(&w, m->hash, sizeof(m->hash));
-	writer_copy(&w, m->name, sizeof(m->name));
+	writer_u8(&w, (uint8_t)n);
+	writer_copy(&w, m->name, n);
 	e = writer_end(&w);
 	if (e == ERR_OK)
-		e = buf_append(out, head, sizeof(head), max);
+		e = buf_append(out, head, w.used, max);
 	return e == ERR_OK ? buf_append(out, m->have, m->of / 8 + 1, max) : e;
 }
 
 enum err
 inbox_save(const struct inbox *in, struct buf *out, size_t max)
 {
-	uint8_t head[8 + RECORD_ACK_MAP_BYTES + 8 + 8 + 8 + 4];
+	uint8_t head[8 + RECORD_ACK_MAP_BYTES + 8 + 1 + 8 + 8 + 4];
 	struct writer w;
 	enum err e;
 
@@ -352,6 +483,7 @@ inbox_save(const struct inbox *in, struct buf *out, size_t max)
 	writer_u64(&w, in->next_missing);
 	writer_copy(&w, in->map, sizeof(in->map));
 	writer_u64(&w, in->next_text);
+	writer_u8(&w, in->ack_owed);
 	writer_u64(&w, (uint64_t)in->ack_due_ms);
 	writer_u64(&w, (uint64_t)in->last_ack_ms);
 	writer_u32(&w, (uint32_t)in->partial_count);
@@ -366,17 +498,33 @@ inbox_save(const struct inbox *in, struct buf *out, size_t max)
 static void
 load_head(struct inbox_partial *m, struct reader *r)
 {
+	size_t n;
+
 	memset(m, 0, sizeof(*m));
 	m->type = reader_u8(r);
 	m->number = reader_u64(r);
+	m->lowest = reader_u64(r);
+	m->store = reader_u64(r);
 	m->id = reader_u64(r);
 	m->of = reader_u32(r);
 	m->got = reader_u32(r);
 	m->size = reader_u64(r);
-	m->first_ms = (int64_t)reader_u64(r);
+	m->last_ms = (int64_t)reader_u64(r);
+	m->unwanted = reader_u8(r) != 0;
 	reader_copy(r, m->hash, sizeof(m->hash));
-	reader_copy(r, m->name, sizeof(m->name));
-	m->name[sizeof(m->name) - 1] = '\0';
+	n = reader_u8(r);
+	if (n >= sizeof(m->name))
+		reader_fail(r, ERR_MALFORMED);
+	else
+		reader_copy(r, m->name, n);
+}
+
+static bool
+head_fits(const struct inbox *in, const struct inbox_partial *m)
+{
+	return (m->type == RECORD_TEXT || m->type == RECORD_FILE) && m->of > 0 &&
+	    m->of <= FRAGMENTS_MAX && m->got > 0 && m->got <= m->of &&
+	    inbox_find(in, m->type, m->number) == NULL;
 }
 
 static enum err
@@ -387,7 +535,9 @@ load_partial(struct inbox *in, struct reader *r)
 	enum err e;
 
 	load_head(&head, r);
-	if (reader_ok(r) && (head.of == 0 || head.of > FRAGMENTS_MAX || head.got > head.of))
+	if (!reader_ok(r))
+		return r->err;
+	if (!head_fits(in, &head))
 		return ERR_MALFORMED;
 	have = reader_view(r, head.of / 8 + 1);
 	if (have == NULL)
@@ -411,14 +561,15 @@ inbox_load(struct inbox *in, struct reader *r)
 	in->next_missing = reader_u64(r);
 	reader_copy(r, in->map, sizeof(in->map));
 	in->next_text = reader_u64(r);
-	/* nobody knows whether the last acknowledgement left: owe one again */
-	in->ack_owed = in->next_missing > 1 || sodium_is_zero(in->map, sizeof(in->map)) == 0;
+	in->ack_owed = reader_u8(r) != 0;
 	in->ack_due_ms = (int64_t)reader_u64(r);
 	in->last_ack_ms = (int64_t)reader_u64(r);
 	count = reader_u32(r);
 	if (!reader_ok(r))
-		return ERR_TRUNCATED;
-	e = count > INBOX_PARTIAL_MAX || in->next_missing == 0 ? ERR_RANGE : ERR_OK;
+		return r->err;
+	e = count > INBOX_TEXTS_MAX + INBOX_FILES_MAX || in->next_missing == 0 ||
+		in->next_missing > RECORD_NUMBER_MAX + 1
+	    ? ERR_RANGE : ERR_OK;
 	for (uint32_t i = 0; i < count && e == ERR_OK; i++)
 		e = load_partial(in, r);
 	if (e != ERR_OK)

@@ -17,16 +17,24 @@
 #include "common/charter/params.h"
 #include "common/crypto/record.h"
 
-#define INBOX_PARTIAL_MAX 64 /* messages begun and not whole, per contact */
+/*
+ * Messages that are not shown yet, per contact. An honest sender has at most as
+ * many texts under way as the map of its acknowledgements has bits.
+ */
+#define INBOX_TEXTS_MAX (RECORD_ACK_MAP_BITS + 1)
+#define INBOX_FILES_MAX 64
 
 /* A message of which fragments have come. */
 struct inbox_partial {
 	enum record_type type;
 	uint64_t number;  /* the sender's message number */
+	uint64_t lowest;  /* the least record number of its fragments that came */
+	uint64_t store;	  /* local number of its fragments in the archive; 0: none yet */
 	uint64_t id;	  /* local id; 0 until a text is shown */
 	uint32_t of, got;
 	uint64_t size;	  /* texts: bytes so far; files: from the manifest */
-	int64_t first_ms;
+	int64_t last_ms;  /* when its last fragment came */
+	bool unwanted;	  /* deleted here: what still comes is thrown away */
 	uint8_t *have;	  /* bitmap of `of` bits */
 	uint8_t hash[32];
 	char name[POST_FILE_NAME_MAX];
@@ -39,8 +47,9 @@ struct inbox {
 	struct inbox_partial *partials;
 	size_t partial_count, partial_room;
 	bool ack_owed;		/* something came since an acknowledgement left */
+	uint32_t ack_serial;	/* rises with everything that is owed; not saved */
 	int64_t ack_due_ms;	/* when one may go alone; 0: not drawn */
-	int64_t last_ack_ms;	/* when one last went alone */
+	int64_t last_ack_ms;	/* when one was last sealed to go alone */
 };
 
 void inbox_init(struct inbox *in);
@@ -50,29 +59,45 @@ void inbox_release(struct inbox *in);
 enum inbox_verdict {
 	INBOX_KNOWN,   /* had it; acknowledge again */
 	INBOX_BEYOND,  /* its number cannot be tracked: as if it had not come */
-	INBOX_REFUSED, /* too many partial messages, or it contradicts earlier fragments:
-			  acknowledged and thrown away */
-	INBOX_NEW,     /* store the fragment under its key */
+	INBOX_REFUSED, /* unwanted, or what no honest sender sends (too many messages at
+			  once, contradicting fragments): acknowledged and thrown away */
+	INBOX_NEW,     /* store the fragment; inbox_find has its message */
 };
+/* content_max: the most content of a record. Nothing changes on ERR_MEMORY. */
 RST_MUST_USE enum err inbox_take(struct inbox *in, enum inbox_verdict *verdict,
-    const struct record_header *h, const uint8_t *content, int64_t now_ms);
+    const struct record_header *h, const uint8_t *content, size_t content_max, int64_t now_ms);
 
 /*
  * The next message that is whole and whose turn it is: texts in the sender's
- * order (a gap in it is waited out for `retention_ms`), files when whole.
- * Returns false if there is none. inbox_shown removes it afterwards.
+ * order, files when whole. Returns false if there is none. A gap in the order
+ * of texts is closed when all lower record numbers are settled: what is missing
+ * then was given up by its sender. inbox_shown removes the message afterwards.
  */
-bool inbox_ready(const struct inbox *in, const struct inbox_partial **out, int64_t now_ms,
-    int64_t retention_ms);
+bool inbox_ready(const struct inbox *in, const struct inbox_partial **out);
 void inbox_shown(struct inbox *in, const struct inbox_partial *m);
+/*
+ * A message that will never be whole: a text that a later one has passed, a
+ * file of which nothing came for so long that its sender has given it up, or
+ * one that is unwanted and complete. inbox_drop removes it afterwards.
+ */
+bool inbox_dead(const struct inbox *in, const struct inbox_partial **out, int64_t now_ms,
+    int64_t given_up_ms);
+void inbox_drop(struct inbox *in, const struct inbox_partial *m);
 struct inbox_partial *inbox_find(const struct inbox *in, enum record_type type, uint64_t number);
+/* By its local id (not 0). */
+struct inbox_partial *inbox_find_id(const struct inbox *in, uint64_t id);
+bool inbox_partial_has(const struct inbox_partial *m, uint32_t fragment);
 
 /* Fill the acknowledgement except highest_index, which the stream knows. */
 void inbox_ack(const struct inbox *in, struct record_ack *out);
 /* Something came: draw the time at which an acknowledgement may go alone. */
 void inbox_owe(struct inbox *in, const struct params *p, const struct rng *r, int64_t now_ms);
-/* An acknowledgement left, in a message or alone. */
-void inbox_acked(struct inbox *in, bool alone, int64_t now_ms);
+/* Draw it if it is owed and was not drawn. */
+void inbox_draw(struct inbox *in, const struct params *p, const struct rng *r, int64_t now_ms);
+/* An acknowledgement was sealed to go alone: the next one not within the hour. */
+void inbox_ack_alone(struct inbox *in, int64_t now_ms);
+/* One that was filled when ack_serial was `serial` has left. */
+void inbox_acked(struct inbox *in, uint32_t serial);
 bool inbox_ack_due(const struct inbox *in, int64_t now_ms);
 
 RST_MUST_USE enum err inbox_save(const struct inbox *in, struct buf *out, size_t max);

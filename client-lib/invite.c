@@ -5,6 +5,7 @@
 #include <sodium.h>
 #include <string.h>
 
+#include "common/base/encode.h"
 #include "common/base/secret.h"
 #include "common/crypto/hash.h"
 
@@ -15,9 +16,9 @@
 #define BODY_BYTES (1 + 32 + 8 + 32 + 2 + 2 + 32 + 32 + 32 + 8)
 #define ANSWER_BYTES (32 + 2 + 32) /* identity, mailbox, F */
 
-_Static_assert(sizeof(PREFIX) + sodium_base64_ENCODED_LEN(BODY_BYTES + CHECK_BYTES,
-	sodium_base64_VARIANT_URLSAFE_NO_PADDING) <= INVITE_TEXT_MAX,
-    "an invitation fits its text");
+#define TEXT_CHARS (ENCODE_BASE64_SIZE(BODY_BYTES + CHECK_BYTES) - 1)
+
+_Static_assert(sizeof(PREFIX) + TEXT_CHARS <= INVITE_TEXT_MAX, "an invitation fits its text");
 
 /* ---- the text ---- */
 
@@ -52,9 +53,7 @@ invite_encode(char out[static INVITE_TEXT_MAX], const struct invite *i)
 	if (e == ERR_OK) {
 		check_sum(body + BODY_BYTES, body);
 		memcpy(out, PREFIX, sizeof(PREFIX) - 1);
-		(void)sodium_bin2base64(out + sizeof(PREFIX) - 1,
-		    INVITE_TEXT_MAX - sizeof(PREFIX) + 1, body, sizeof(body),
-		    sodium_base64_VARIANT_URLSAFE_NO_PADDING);
+		encode_base64(out + sizeof(PREFIX) - 1, body, sizeof(body));
 	}
 	sodium_memzero(body, sizeof(body));
 	return e;
@@ -64,14 +63,10 @@ static enum err
 parse_body(struct invite *out, const uint8_t *body, struct diag *d)
 {
 	struct reader r;
-	uint8_t format;
 
 	reader_init(&r, body, BODY_BYTES);
-	format = reader_u8(&r);
-	if (format > FORMAT)
-		return diag_set(d, ERR_VERSION,
-		    "invitation: made by a newer version (format %u, this program knows %u); "
-		    "upgrade this program", format, FORMAT);
+	if (reader_u8(&r) != FORMAT)
+		return diag_set(d, ERR_MALFORMED, "invitation: damaged; ask for a new one");
 	reader_copy(&r, out->network_id, 32);
 	out->epoch_block.round = reader_u64(&r);
 	reader_copy(&r, out->epoch_block.hash, 32);
@@ -81,36 +76,78 @@ parse_body(struct invite *out, const uint8_t *body, struct diag *d)
 	reader_copy(&r, out->one_time, 32);
 	reader_copy(&r, out->psk, 32);
 	out->expires_ms = (int64_t)reader_u64(&r);
-	if (format == 0 || reader_end(&r) != ERR_OK)
-		return diag_set(d, ERR_MALFORMED, "invitation: damaged; ask for a new one");
-	return ERR_OK;
+	return reader_end(&r);
+}
+
+static enum err
+parse_checked(struct invite *out, const uint8_t *body, struct diag *d)
+{
+	uint8_t sum[CHECK_BYTES];
+	struct invite i;
+	enum err e;
+
+	check_sum(sum, body);
+	if (sodium_memcmp(sum, body + BODY_BYTES, CHECK_BYTES) != 0)
+		return diag_set(d, ERR_MALFORMED,
+		    "invitation: mistyped (its check sum does not match); copy it again");
+	e = parse_body(&i, body, d);
+	if (e == ERR_OK)
+		*out = i;
+	sodium_memzero(&i, sizeof(i));
+	return e;
+}
+
+/* Not as long as format 1: cut off, or of a format that this program does not know. */
+static enum err
+other_length(const char *text, size_t n, struct diag *d)
+{
+	uint8_t first[3];
+
+	if (n >= 4 && encode_from_base64(first, sizeof(first), text, 4) == ERR_OK &&
+	    first[0] > FORMAT)
+		return diag_set(d, ERR_VERSION,
+		    "invitation: made by a newer version (format %u, this program knows %u); "
+		    "upgrade this program", first[0], FORMAT);
+	if (n < TEXT_CHARS)
+		return diag_set(d, ERR_TRUNCATED,
+		    "invitation: incomplete; copy it again as a whole");
+	return diag_set(d, ERR_TRAILING,
+	    "invitation: something follows it; copy it again by itself");
+}
+
+static enum err
+parse_text(struct invite *out, const char *text, size_t n, struct diag *d)
+{
+	uint8_t body[BODY_BYTES + CHECK_BYTES];
+	enum err e;
+
+	if (n < sizeof(PREFIX) - 1 || strncmp(text, PREFIX, sizeof(PREFIX) - 1) != 0)
+		return diag_set(d, ERR_MALFORMED,
+		    "this is not an invitation: it must begin with \"" PREFIX "\"");
+	text += sizeof(PREFIX) - 1;
+	n -= sizeof(PREFIX) - 1;
+	if (n != TEXT_CHARS)
+		return other_length(text, n, d);
+	if (encode_from_base64(body, sizeof(body), text, n) != ERR_OK)
+		return diag_set(d, ERR_MALFORMED,
+		    "invitation: a character does not belong there; copy it again as a whole");
+	e = parse_checked(out, body, d);
+	sodium_memzero(body, sizeof(body));
+	return e;
 }
 
 enum err
 invite_decode(struct invite *out, const char *text, struct diag *d)
 {
-	uint8_t body[BODY_BYTES + CHECK_BYTES], sum[CHECK_BYTES];
-	size_t n = strnlen(text, INVITE_TEXT_MAX), got = 0;
-	const char *end = NULL;
+	char plain[INVITE_TEXT_MAX];
+	size_t n = 0;
 	enum err e;
 
-	if (n < sizeof(PREFIX) || strncmp(text, PREFIX, sizeof(PREFIX) - 1) != 0)
-		return diag_set(d, ERR_MALFORMED,
-		    "this is not an invitation: it must begin with \"" PREFIX "\"");
-	if (sodium_base642bin(body, sizeof(body), text + sizeof(PREFIX) - 1,
-		n - sizeof(PREFIX) + 1, " \n\r", &got, &end,
-		sodium_base64_VARIANT_URLSAFE_NO_PADDING) != 0 || end != text + n)
-		return diag_set(d, ERR_MALFORMED,
-		    "invitation: a character does not belong there; copy it again as a whole");
-	if (got != sizeof(body))
-		return diag_set(d, ERR_TRUNCATED, "invitation: incomplete; copy it again as a whole");
-	check_sum(sum, body);
-	if (sodium_memcmp(sum, body + BODY_BYTES, CHECK_BYTES) != 0)
-		e = diag_set(d, ERR_MALFORMED,
-		    "invitation: mistyped (its check sum does not match); copy it again");
-	else
-		e = parse_body(out, body, d);
-	sodium_memzero(body, sizeof(body));
+	for (; *text != '\0' && n < sizeof(plain); text++)
+		if (strchr(" \t\r\n", *text) == NULL)
+			plain[n++] = *text;
+	e = parse_text(out, plain, n, d);
+	sodium_memzero(plain, sizeof(plain));
 	return e;
 }
 
@@ -249,17 +286,29 @@ invite_answer_secrets(struct invite_secrets *out, const struct invite *i,
 
 /* ---- the inviter ---- */
 
+void
+invite_tags(struct invite_tags *out, const uint8_t psk[static 32])
+{
+	for (unsigned n = 0; n < INVITE_ATTEMPTS; n++)
+		invite_tag(out->tag[n], psk, n);
+}
+
+bool
+invite_tags_have(const struct invite_tags *t, const uint8_t *record)
+{
+	for (unsigned n = 0; n < INVITE_ATTEMPTS; n++)
+		if (sodium_memcmp(t->tag[n], record_tag(record), RECORD_TAG_BYTES) == 0)
+			return true;
+	return false;
+}
+
 static bool
 is_tag_of(const uint8_t *record, const struct invite *i)
 {
-	uint8_t tag[RECORD_TAG_BYTES];
+	struct invite_tags t;
 
-	for (unsigned n = 0; n < INVITE_ATTEMPTS; n++) {
-		invite_tag(tag, i->psk, n);
-		if (sodium_memcmp(tag, record_tag(record), sizeof(tag)) == 0)
-			return true;
-	}
-	return false;
+	invite_tags(&t, i->psk);
+	return invite_tags_have(&t, record);
 }
 
 static enum err

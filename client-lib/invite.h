@@ -9,6 +9,7 @@
 #ifndef CLIENT_LIB_INVITE_H
 #define CLIENT_LIB_INVITE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/bytes.h"
@@ -32,7 +33,10 @@ struct invite {
 
 /* "restante:..." in one line; ERR_FULL. */
 RST_MUST_USE enum err invite_encode(char out[static INVITE_TEXT_MAX], const struct invite *i);
-/* Strict: prefix, alphabet, checksum (a mistyped letter is told), version, length. */
+/*
+ * Strict but for blanks and line ends, which mail programs insert and readers
+ * skip: prefix, alphabet, length, check sum (a mistyped letter is told), version.
+ */
 RST_MUST_USE enum err invite_decode(struct invite *out, const char *text, struct diag *d);
 
 struct invite_secrets { /* both directions' stream secrets */
@@ -57,7 +61,13 @@ RST_MUST_USE enum err invite_answer_record(uint8_t *record, size_t record_size,
 RST_MUST_USE enum err invite_answer_secrets(struct invite_secrets *out, const struct invite *i,
     const struct invite_answer *a);
 
-/* The inviter's side. */
+/* The inviter's side. Tags of all attempts are looked for in every record: make them once. */
+struct invite_tags {
+	uint8_t tag[INVITE_ATTEMPTS][RECORD_TAG_BYTES];
+};
+void invite_tags(struct invite_tags *out, const uint8_t psk[static 32]);
+/* Whether a record bears one of the tags. */
+bool invite_tags_have(const struct invite_tags *t, const uint8_t *record);
 void invite_tag(uint8_t out[static RECORD_TAG_BYTES], const uint8_t psk[static 32],
     unsigned attempt);
 struct invite_acceptor {

@@ -16,7 +16,6 @@ outbox_init(struct outbox *o)
 	o->next_number = 1;
 	o->next_text = 1;
 	o->next_file = 1;
-	o->acked.next_missing = 1;
 }
 
 void
@@ -114,7 +113,7 @@ outbox_cancel(struct outbox *o, uint64_t id)
 static uint64_t
 index_lead(const struct outbox *o, uint64_t index)
 {
-	return index > o->acked.highest_index ? index - o->acked.highest_index : 0;
+	return index > o->seen_index ? index - o->seen_index : 0;
 }
 
 bool
@@ -123,10 +122,24 @@ outbox_window_closed(const struct outbox *o, uint64_t index)
 	return index_lead(o, index) >= STREAM_WINDOW / 2;
 }
 
+/* The least record number that is alive. */
+static uint64_t
+floor_number(const struct outbox *o)
+{
+	return o->record_count > 0 ? o->records[0].number : o->next_number;
+}
+
+uint16_t
+outbox_behind(const struct outbox *o, const struct outbox_record *r)
+{
+	return (uint16_t)(r->number - floor_number(o));
+}
+
+/* The peer's map reaches so far above the oldest record. */
 static bool
 number_free(const struct outbox *o)
 {
-	return o->next_number <= o->acked.next_missing + RECORD_ACK_MAP_BITS;
+	return o->next_number - floor_number(o) <= RECORD_ACK_MAP_BITS;
 }
 
 static bool
@@ -162,18 +175,20 @@ pick_fresh(struct outbox_pick *out, const struct outbox *o, bool bulk)
 	return false;
 }
 
-/* At the limit of the window only the oldest record goes, once per epoch, up to the whole window. */
 static void
-pick_exception(struct outbox_pick *out, const struct outbox *o, uint64_t lead, uint32_t epoch)
+pick_exception(struct outbox_pick *out, const struct outbox *o, bool bulk, uint32_t epoch)
 {
-	if (o->record_count == 0 || o->exception_epoch == epoch + 1 || lead >= STREAM_WINDOW)
+	if (o->exception_epoch == epoch + 1)
 		return;
-	*out = (struct outbox_pick){ .choice = OUTBOX_AGAIN,
-		.message = o->records[0].message,
-		.fragment = o->records[0].fragment,
-		.record = 0,
-		.bulk = o->records[0].bulk,
-		.exception = true };
+	if (o->record_count == 0 && !pick_fresh(out, o, false) && bulk)
+		(void)pick_fresh(out, o, true);
+	if (o->record_count > 0 && (bulk || !o->records[0].bulk))
+		*out = (struct outbox_pick){ .choice = OUTBOX_AGAIN,
+			.message = o->records[0].message,
+			.fragment = o->records[0].fragment,
+			.record = 0,
+			.bulk = o->records[0].bulk };
+	out->exception = out->choice != OUTBOX_NOTHING;
 }
 
 void
@@ -184,7 +199,8 @@ outbox_choose(struct outbox_pick *out, const struct outbox *o, uint64_t index, b
 
 	*out = (struct outbox_pick){ .choice = OUTBOX_NOTHING };
 	if (outbox_window_closed(o, index)) {
-		pick_exception(out, o, lead, epoch);
+		if (lead < STREAM_WINDOW)
+			pick_exception(out, o, bulk, epoch);
 		return;
 	}
 	if (pick_again(out, o, false) || pick_fresh(out, o, false))
@@ -230,43 +246,60 @@ begin_fresh(struct outbox *o, struct outbox_message *m, struct outbox_record **o
 	return ERR_OK;
 }
 
+static enum err
+begin_again(struct outbox *o, const struct outbox_pick *p, struct outbox_record **out)
+{
+	if (p->record >= o->record_count || o->records[p->record].message != p->message ||
+	    o->records[p->record].fragment != p->fragment)
+		return ERR_STATE;
+	*out = &o->records[p->record];
+	return ERR_OK;
+}
+
 enum err
 outbox_begin(struct outbox *o, const struct outbox_pick *p, struct outbox_record **record,
     struct outbox_message **message, uint32_t epoch)
 {
 	struct outbox_message *m = outbox_find(o, p->message);
+	enum err e = ERR_STATE;
 
 	if (m == NULL)
 		return ERR_STATE;
-	*message = m;
-	if (p->choice == OUTBOX_FRESH)
-		return m->next_fragment == p->fragment ? begin_fresh(o, m, record) : ERR_STATE;
-	if (p->record >= o->record_count || o->records[p->record].message != p->message ||
-	    o->records[p->record].fragment != p->fragment)
-		return ERR_STATE;
+	if (p->choice == OUTBOX_AGAIN)
+		e = begin_again(o, p, record);
+	else if (p->choice == OUTBOX_FRESH && m->next_fragment == p->fragment)
+		e = begin_fresh(o, m, record);
+	if (e != ERR_OK)
+		return e;
 	if (p->exception)
 		o->exception_epoch = epoch + 1;
-	*record = &o->records[p->record];
+	*message = m;
 	return ERR_OK;
 }
 
 /* ---- sealings ---- */
 
+/* Uniform in [least, 4 least], neither beyond an epoch; the next one is twice as long. */
+static void
+draw_wait(struct outbox_sealing *s, const struct outbox_times *t, const struct rng *r)
+{
+	int64_t least = s->backoff_ms > 0 ? s->backoff_ms : 2 * t->forecast_ms;
+
+	if (least > t->epoch_ms)
+		least = t->epoch_ms;
+	s->wait_ms = rng_between(r, least, 4 * least < t->epoch_ms ? 4 * least : t->epoch_ms);
+	s->backoff_ms = 2 * least;
+}
+
 void
 outbox_sealing_made(struct outbox_sealing *s, const uint8_t digest[static BLOCK_DIGEST_BYTES],
-    const struct params *p, const struct rng *r)
+    const struct outbox_times *t, const struct rng *r)
 {
-	int64_t forecast = params_forecast_ms(p);
-	int64_t least = s->backoff_ms > 0 ? s->backoff_ms : 2 * forecast;
-
 	memcpy(s->digests[s->count % OUTBOX_DIGESTS], digest, BLOCK_DIGEST_BYTES);
 	s->count++;
 	s->sent = false;
 	s->stored = false;
-	if (least > p->epoch_ms)
-		least = p->epoch_ms;
-	s->wait_ms = rng_between(r, least, 4 * least < p->epoch_ms ? 4 * least : p->epoch_ms);
-	s->backoff_ms = 2 * least;
+	draw_wait(s, t, r);
 }
 
 bool
@@ -292,7 +325,7 @@ outbox_sealing_block(struct outbox_sealing *s, const struct block *b, int64_t pa
 bool
 outbox_sealing_due(const struct outbox_sealing *s)
 {
-	return !s->stored && s->count > 0 && s->sent && s->wait_ms <= 0;
+	return !s->stored && (s->count == 0 || (s->sent && s->wait_ms <= 0));
 }
 
 /* ---- what the network tells ---- */
@@ -350,12 +383,10 @@ outbox_sent(struct outbox *o, uint64_t number, int64_t now_ms, outbox_changed *e
 		return;
 	r->sealing.sent = true;
 	r->sealing.left = true;
+	if (r->sealing.left_ms == 0)
+		r->sealing.left_ms = now_ms;
 	m = outbox_find(o, r->message);
-	if (m == NULL)
-		return;
-	if (m->first_ms == 0)
-		m->first_ms = now_ms;
-	if (message_update(o, m))
+	if (m != NULL && message_update(o, m))
 		each(arg, m);
 }
 
@@ -415,16 +446,14 @@ records_done(struct outbox *o, const struct record_ack *a)
 }
 
 void
-outbox_acknowledge(struct outbox *o, const struct record_ack *a, outbox_changed *each, void *arg)
+outbox_acknowledge(struct outbox *o, const struct record_ack *a, uint64_t index,
+    outbox_changed *each, void *arg)
 {
-	/* a peer cannot have seen numbers that we never gave */
-	if (a->next_missing > o->next_number)
+	if (a->next_missing > o->next_number || a->highest_index > index)
 		return;
 	records_done(o, a);
-	if (a->next_missing > o->acked.next_missing)
-		o->acked.next_missing = a->next_missing;
-	if (a->highest_index > o->acked.highest_index)
-		o->acked.highest_index = a->highest_index;
+	if (a->highest_index > o->seen_index)
+		o->seen_index = a->highest_index;
 	for (size_t i = 0; i < o->message_count;) {
 		struct outbox_message *m = o->messages[i];
 		bool moved = m->acknowledged != m->info.done;
@@ -438,19 +467,40 @@ outbox_acknowledge(struct outbox *o, const struct record_ack *a, outbox_changed 
 	}
 }
 
-/* Seal anew when nine tenths of the retention are over; give up after four of them. */
-static bool
-renew_life(struct outbox_record *r, const struct params *p, int64_t now_ms)
+void
+outbox_doubt(struct outbox *o, const struct outbox_times *t, const struct rng *r)
 {
-	if (!r->sealing.stored || now_ms - r->sealing.stored_ms < p->retention_ms / 10 * 9)
-		return true;
-	if (r->sealing.lives + 1 >= OUTBOX_LIVES)
+	for (size_t i = 0; i < o->record_count; i++) {
+		struct outbox_sealing *s = &o->records[i].sealing;
+		if (!s->stored)
+			continue;
+		s->stored = false;
+		s->sent = true;
+		s->backoff_ms = 0;
+		draw_wait(s, t, r);
+	}
+}
+
+/*
+ * Seal anew when nine tenths of the retention are over. Given up after so many
+ * lives, or so long after it first left if the journal never showed it.
+ */
+static bool
+renew_life(struct outbox_sealing *s, const struct outbox_times *t, int64_t now_ms)
+{
+	if (s->left && s->left_ms == 0)
+		s->left_ms = now_ms; /* it was so before a restart */
+	if (s->left && now_ms - s->left_ms >= OUTBOX_LIVES * t->retention_ms)
 		return false;
-	r->sealing.lives++;
-	r->sealing.stored = false;
-	r->sealing.sent = true;
-	r->sealing.wait_ms = 0;
-	r->sealing.backoff_ms = 0;
+	if (!s->stored || now_ms - s->stored_ms < t->retention_ms / 10 * 9)
+		return true;
+	if (s->lives + 1 >= OUTBOX_LIVES)
+		return false;
+	s->lives++;
+	s->stored = false;
+	s->sent = true;
+	s->wait_ms = 0;
+	s->backoff_ms = 0;
 	return true;
 }
 
@@ -468,16 +518,32 @@ message_fail(struct outbox *o, struct outbox_message *m, outbox_changed *each, v
 	message_remove(o, message_position(o, m->info.id));
 }
 
-static void
-messages_late(struct outbox *o, const struct params *p, int64_t now_ms, outbox_changed *each,
-    void *arg)
+void
+outbox_fail(struct outbox *o, uint64_t id, outbox_changed *each, void *arg)
 {
-	int64_t limit = 3 * params_forecast_ms(p);
+	struct outbox_message *m = outbox_find(o, id);
 
+	if (m != NULL)
+		message_fail(o, m, each, arg);
+}
+
+/* A message is late while a record of it is not in the journal so long after it left. */
+static void
+messages_late(struct outbox *o, const struct outbox_times *t, int64_t now_ms,
+    outbox_changed *each, void *arg)
+{
+	for (size_t i = 0; i < o->record_count; i++) {
+		const struct outbox_sealing *s = &o->records[i].sealing;
+		if (!s->left || s->stored || now_ms - s->left_ms <= 3 * t->forecast_ms)
+			continue;
+		struct outbox_message *m = outbox_find(o, o->records[i].message);
+		if (m != NULL)
+			m->overdue = m->info.state < POST_STORED;
+	}
 	for (size_t i = 0; i < o->message_count; i++) {
 		struct outbox_message *m = o->messages[i];
-		bool late = m->first_ms > 0 && m->info.state < POST_STORED &&
-		    m->next_fragment == m->info.of && now_ms - m->first_ms > limit;
+		bool late = m->overdue;
+		m->overdue = false;
 		if (late == m->info.late)
 			continue;
 		m->info.late = late;
@@ -486,25 +552,25 @@ messages_late(struct outbox *o, const struct params *p, int64_t now_ms, outbox_c
 }
 
 void
-outbox_tick(struct outbox *o, const struct params *p, int64_t now_ms, outbox_changed *each,
-    void *arg)
+outbox_tick(struct outbox *o, const struct outbox_times *t, int64_t now_ms,
+    outbox_changed *each, void *arg)
 {
 	for (size_t i = 0; i < o->record_count;) {
 		struct outbox_message *m = outbox_find(o, o->records[i].message);
-		if (m == NULL || renew_life(&o->records[i], p, now_ms)) {
+		if (m == NULL || renew_life(&o->records[i].sealing, t, now_ms)) {
 			i++;
 			continue;
 		}
 		message_fail(o, m, each, arg);
 		i = 0;
 	}
-	messages_late(o, p, now_ms, each, arg);
+	messages_late(o, t, now_ms, each, arg);
 }
 
 /* ---- save and load ---- */
 
 #define SEALING_BYTES \
-	(OUTBOX_DIGESTS * BLOCK_DIGEST_BYTES + 4 + 1 + 1 + 2 * ONION_HOPS_MAX + 3 * 8 + 4)
+	(OUTBOX_DIGESTS * BLOCK_DIGEST_BYTES + 4 + 1 + 1 + 2 * ONION_HOPS_MAX + 4 * 8 + 4)
 
 void
 outbox_sealing_put(struct writer *w, const struct outbox_sealing *s)
@@ -517,6 +583,7 @@ outbox_sealing_put(struct writer *w, const struct outbox_sealing *s)
 		writer_u16(w, s->path.node[i]);
 	writer_u64(w, (uint64_t)s->wait_ms);
 	writer_u64(w, (uint64_t)s->backoff_ms);
+	writer_u64(w, (uint64_t)s->left_ms);
 	writer_u64(w, (uint64_t)s->stored_ms);
 	writer_u32(w, s->lives);
 }
@@ -535,6 +602,7 @@ outbox_sealing_get(struct reader *r, struct outbox_sealing *s)
 		s->path.node[i] = reader_u16(r);
 	s->wait_ms = (int64_t)reader_u64(r);
 	s->backoff_ms = (int64_t)reader_u64(r);
+	s->left_ms = (int64_t)reader_u64(r);
 	s->stored_ms = (int64_t)reader_u64(r);
 	s->lives = reader_u32(r);
 	if (s->path.hops > ONION_HOPS_MAX)
@@ -544,7 +612,7 @@ outbox_sealing_get(struct reader *r, struct outbox_sealing *s)
 static enum err
 save_message(const struct outbox_message *m, struct buf *out, size_t max)
 {
-	uint8_t head[4 + 8 + 4 + 8 + 1];
+	uint8_t head[4 + 8 + 4 + 1];
 	struct buf info;
 	struct writer w;
 	enum err e;
@@ -555,7 +623,6 @@ save_message(const struct outbox_message *m, struct buf *out, size_t max)
 	writer_u32(&w, (uint32_t)info.len);
 	writer_u64(&w, m->number);
 	writer_u32(&w, m->next_fragment);
-	writer_u64(&w, (uint64_t)m->first_ms);
 	writer_u8(&w, m->ready);
 	if (e == ERR_OK)
 		e = writer_end(&w);
@@ -587,7 +654,7 @@ save_record(const struct outbox_record *r, struct buf *out, size_t max)
 static enum err
 save_head(const struct outbox *o, struct buf *out, size_t max)
 {
-	uint8_t head[3 * 8 + 8 + 8 + RECORD_ACK_MAP_BYTES + 4 + 4 + 4];
+	uint8_t head[3 * 8 + 8 + 4 + 4 + 4];
 	struct writer w;
 	enum err e;
 
@@ -595,9 +662,7 @@ save_head(const struct outbox *o, struct buf *out, size_t max)
 	writer_u64(&w, o->next_number);
 	writer_u64(&w, o->next_text);
 	writer_u64(&w, o->next_file);
-	writer_u64(&w, o->acked.next_missing);
-	writer_u64(&w, o->acked.highest_index);
-	writer_copy(&w, o->acked.map, sizeof(o->acked.map));
+	writer_u64(&w, o->seen_index);
 	writer_u32(&w, o->exception_epoch);
 	writer_u32(&w, (uint32_t)o->message_count);
 	writer_u32(&w, (uint32_t)o->record_count);
@@ -627,12 +692,13 @@ load_message(struct outbox *o, struct reader *r)
 	enum err e;
 
 	fixed.next_fragment = reader_u32(r);
-	fixed.first_ms = (int64_t)reader_u64(r);
 	fixed.ready = reader_u8(r) != 0;
 	bytes = reader_view(r, n);
 	if (bytes == NULL)
 		return ERR_TRUNCATED;
 	e = post_message_decode(&info, bytes, n);
+	if (e == ERR_OK && (info.of == 0 || fixed.next_fragment > info.of))
+		e = ERR_MALFORMED;
 	if (e == ERR_OK)
 		e = outbox_add(o, &m, &info, fixed.ready);
 	if (e != ERR_OK)
@@ -641,6 +707,17 @@ load_message(struct outbox *o, struct reader *r)
 	fixed.acknowledged = info.done;
 	*m = fixed;
 	return ERR_OK;
+}
+
+/* Of a message that is there, and in order. */
+static bool
+record_fits(const struct outbox *o, const struct outbox_record *x)
+{
+	const struct outbox_message *m = outbox_find(o, x->message);
+	uint64_t last = o->record_count > 0 ? o->records[o->record_count - 1].number : 0;
+
+	return m != NULL && x->fragment < m->next_fragment && x->number > last &&
+	    x->number < o->next_number && o->next_number - floor_number(o) <= RECORD_ACK_MAP_BITS + 1;
 }
 
 static enum err
@@ -659,6 +736,8 @@ load_record(struct outbox *o, struct reader *r)
 	outbox_sealing_get(r, &x->sealing);
 	if (!reader_ok(r))
 		return r->err;
+	if (!record_fits(o, x))
+		return ERR_MALFORMED;
 	o->record_count++;
 	return ERR_OK;
 }
@@ -673,13 +752,13 @@ outbox_load(struct outbox *o, struct reader *r)
 	o->next_number = reader_u64(r);
 	o->next_text = reader_u64(r);
 	o->next_file = reader_u64(r);
-	o->acked.next_missing = reader_u64(r);
-	o->acked.highest_index = reader_u64(r);
-	reader_copy(r, o->acked.map, sizeof(o->acked.map));
+	o->seen_index = reader_u64(r);
 	o->exception_epoch = reader_u32(r);
 	messages = reader_u32(r);
 	records = reader_u32(r);
 	e = reader_ok(r) ? ERR_OK : ERR_TRUNCATED;
+	if (e == ERR_OK && (o->next_number == 0 || o->next_number > RECORD_NUMBER_MAX))
+		e = ERR_RANGE;
 	for (uint32_t i = 0; i < messages && e == ERR_OK; i++)
 		e = load_message(o, r);
 	for (uint32_t i = 0; i < records && e == ERR_OK; i++)

@@ -18,7 +18,6 @@
 #include "common/base/bytes.h"
 #include "common/base/err.h"
 #include "common/base/rng.h"
-#include "common/charter/params.h"
 #include "common/charter/path.h"
 #include "common/crypto/record.h"
 #include "common/journal/block.h"
@@ -26,6 +25,11 @@
 #define OUTBOX_DIGESTS 8	 /* sealings of one record watched for */
 #define OUTBOX_MESSAGES_MAX 4096 /* waiting per contact */
 #define OUTBOX_LIVES 4		 /* retentions before a record is given up */
+
+/* The times of a network that reliability goes by. */
+struct outbox_times {
+	int64_t forecast_ms, epoch_ms, retention_ms;
+};
 
 /* The reseal clock of anything that is sealed until the journal shows it. */
 struct outbox_sealing {
@@ -36,7 +40,8 @@ struct outbox_sealing {
 	struct path path;    /* kept for life; hops 0: none yet */
 	int64_t wait_ms;     /* journal time until the next sealing */
 	int64_t backoff_ms;  /* lower bound of the next wait */
-	int64_t stored_ms;   /* when it was seen */
+	int64_t left_ms;     /* when the first one left; 0: none, or before a restart */
+	int64_t stored_ms;   /* when one was seen */
 	uint32_t lives;	     /* retentions begun */
 };
 
@@ -54,17 +59,17 @@ struct outbox_message {
 	uint32_t next_fragment;	  /* the first that was never sealed */
 	uint32_t sent, stored;	  /* fragments that reached the state, acknowledged ones too */
 	uint32_t acknowledged;	  /* info.done when it was last reported */
-	int64_t first_ms;	  /* when its first record left */
+	bool overdue;		  /* a record of it is late; for outbox_tick */
 	bool ready;		  /* false: a file whose chunks are still being stored */
 };
 
 struct outbox {
 	struct outbox_message **messages; /* in order of queueing */
 	size_t message_count, message_room;
-	struct outbox_record *records; /* in order of number */
+	struct outbox_record *records; /* alive, in order of number */
 	size_t record_count, record_room;
 	uint64_t next_number, next_text, next_file;
-	struct record_ack acked; /* the most that the peer has told */
+	uint64_t seen_index; /* the most that the peer has told: its highest index plus one */
 	uint32_t exception_epoch; /* when the window's limit was last passed, plus one */
 };
 
@@ -86,11 +91,13 @@ struct outbox_pick {
 	uint32_t fragment;
 	size_t record;	   /* OUTBOX_AGAIN: index into records */
 	bool bulk;
-	bool exception;	   /* passes the window's limit: its oldest record, once per epoch */
+	bool exception;	   /* passes the window's limit, once per epoch */
 };
 /*
  * Choose by the rules: reseals that are due and texts first, files only if
- * `bulk` is allowed; index is the stream writer's next one.
+ * `bulk` is allowed; index is the stream writer's next one. At the window's
+ * limit only the oldest record goes (or, if none is alive, the first fresh one),
+ * once per epoch, up to the whole window.
  */
 void outbox_choose(struct outbox_pick *out, const struct outbox *o, uint64_t index, bool bulk,
     uint32_t epoch);
@@ -103,11 +110,14 @@ bool outbox_window_closed(const struct outbox *o, uint64_t index);
 RST_MUST_USE enum err outbox_begin(struct outbox *o, const struct outbox_pick *p,
     struct outbox_record **record, struct outbox_message **message, uint32_t epoch);
 
+/* How far r is above the oldest record that is alive: `behind` of its header. */
+uint16_t outbox_behind(const struct outbox *o, const struct outbox_record *r);
+
 /* ---- sealings, also used for the answer to an invitation ---- */
 
 /* A sealing was made: remembers its digest, draws the next wait (2..8 forecasts, doubling to one epoch). */
 void outbox_sealing_made(struct outbox_sealing *s, const uint8_t digest[static BLOCK_DIGEST_BYTES],
-    const struct params *p, const struct rng *r);
+    const struct outbox_times *t, const struct rng *r);
 /* Journal time passed; digests of a block. Returns whether `stored` became true. */
 bool outbox_sealing_block(struct outbox_sealing *s, const struct block *b, int64_t passed_ms,
     int64_t now_ms);
@@ -129,12 +139,22 @@ void outbox_unsent(struct outbox *o, uint64_t number);
 /* A verified block. */
 void outbox_block(struct outbox *o, const struct block *b, int64_t passed_ms, int64_t now_ms,
     outbox_changed *each, void *arg);
-/* The peer's acknowledgement; done messages are reported, then removed. */
-void outbox_acknowledge(struct outbox *o, const struct record_ack *a, outbox_changed *each,
-    void *arg);
+/*
+ * The peer's acknowledgement; done messages are reported, then removed. One
+ * that claims what we never sent (index: our stream's next) is passed over.
+ */
+void outbox_acknowledge(struct outbox *o, const struct record_ack *a, uint64_t index,
+    outbox_changed *each, void *arg);
+/*
+ * The peer may have read the journal's days in another order than they were
+ * written, and not have had our stream when it met what is stored: send it again.
+ */
+void outbox_doubt(struct outbox *o, const struct outbox_times *t, const struct rng *r);
 /* `late` after three forecasts; reseals before the retention ends; failed after four. */
-void outbox_tick(struct outbox *o, const struct params *p, int64_t now_ms, outbox_changed *each,
-    void *arg);
+void outbox_tick(struct outbox *o, const struct outbox_times *t, int64_t now_ms,
+    outbox_changed *each, void *arg);
+/* Give a message up: it is reported as failed and removed. */
+void outbox_fail(struct outbox *o, uint64_t id, outbox_changed *each, void *arg);
 
 /* Versioned by the post's format. On load, what may have left counts as having left. */
 RST_MUST_USE enum err outbox_save(const struct outbox *o, struct buf *out, size_t max);

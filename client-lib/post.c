@@ -26,7 +26,9 @@ post_alloc(const struct post_config *cfg)
 	p->cfg = *cfg;
 	p->next_contact = 1;
 	p->first_message = 1;
-	p->bulk_slot = 0;
+	p->times.forecast_ms = params_forecast_ms(&cfg->params);
+	p->times.epoch_ms = cfg->params.epoch_ms;
+	p->times.retention_ms = cfg->params.retention_ms;
 	return p;
 }
 
@@ -73,6 +75,8 @@ save_head(const struct post *p, struct buf *out)
 	writer_u32(&w, p->next_contact);
 	writer_u64(&w, p->last_message);
 	writer_u64(&w, p->first_message);
+	writer_u64(&w, p->last_store);
+	writer_u64(&w, (uint64_t)p->retention_ms);
 	writer_u64(&w, p->epoch_block.round);
 	writer_copy(&w, p->epoch_block.hash, 32);
 	writer_copy(&w, p->epoch_block.signature, 64);
@@ -109,6 +113,8 @@ load_head(struct post *p, struct reader *r, uint32_t *contacts, struct diag *d)
 	p->next_contact = reader_u32(r);
 	p->last_message = reader_u64(r);
 	p->first_message = reader_u64(r);
+	p->last_store = reader_u64(r);
+	p->retention_ms = (int64_t)reader_u64(r);
 	p->epoch_block.round = reader_u64(r);
 	reader_copy(r, p->epoch_block.hash, 32);
 	reader_copy(r, p->epoch_block.signature, 64);
@@ -120,7 +126,7 @@ load_head(struct post *p, struct reader *r, uint32_t *contacts, struct diag *d)
 		return diag_set(d, ERR_MALFORMED,
 		    "state: belongs to another network or mailbox than the charter here; "
 		    "use the directory's own charter");
-	return *contacts > POST_CONTACTS_MAX ? ERR_RANGE : ERR_OK;
+	return ERR_OK;
 }
 
 /* A file whose chunks were still being stored when the program ended is dropped. */
@@ -155,6 +161,18 @@ load_contact(struct post *p, struct reader *r)
 	return drop_unready(p, c);
 }
 
+static enum err
+load_body(struct post *p, struct reader *r, uint32_t contacts)
+{
+	enum err e = contacts > POST_CONTACTS_MAX ? ERR_RANGE : ERR_OK;
+
+	if (e == ERR_OK && crypto_scalarmult_base(p->identity_pk, p->identity_sk) != 0)
+		e = ERR_CRYPTO;
+	for (uint32_t i = 0; e == ERR_OK && i < contacts; i++)
+		e = load_contact(p, r);
+	return e == ERR_OK ? reader_end(r) : e;
+}
+
 enum err
 post_load(struct post **out, const struct post_config *cfg, const void *in, size_t n,
     struct diag *d)
@@ -168,12 +186,11 @@ post_load(struct post **out, const struct post_config *cfg, const void *in, size
 		return ERR_MEMORY;
 	reader_init(&r, in, n);
 	e = load_head(p, &r, &contacts, d);
-	if (e == ERR_OK && crypto_scalarmult_base(p->identity_pk, p->identity_sk) != 0)
-		e = ERR_CRYPTO;
-	for (uint32_t i = 0; e == ERR_OK && i < contacts; i++)
-		e = load_contact(p, &r);
-	if (e == ERR_OK)
-		e = reader_end(&r);
+	if (e == ERR_OK) {
+		e = load_body(p, &r, contacts);
+		if (e != ERR_OK)
+			(void)diag_set(d, e, "state: damaged (%s); restore a backup", err_text(e));
+	}
 	if (e != ERR_OK) {
 		post_free(p);
 		return e;
@@ -293,6 +310,7 @@ fill_invite(struct post *p, struct contact *c, const struct chain_point *epoch_b
 	rng_bytes(p->cfg.keys, i->psk, sizeof(i->psk));
 	rng_bytes(p->cfg.keys, c->one_time_sk, sizeof(c->one_time_sk));
 	i->expires_ms = expires_ms;
+	invite_tags(&c->tags, i->psk);
 	return crypto_scalarmult_base(i->one_time, c->one_time_sk) == 0 ? ERR_OK : ERR_CRYPTO;
 }
 
@@ -459,21 +477,21 @@ post_set_blocked(struct post *p, uint32_t id, bool blocked)
 	return ERR_OK;
 }
 
-/* Fragments that came of messages which now will never be whole. */
-static enum err
-delete_partials(struct post *p, const struct contact *c)
+enum err
+post_delete_partial(struct post *p, const struct inbox_partial *m)
 {
 	struct post_write key;
 	enum err e = ERR_OK;
 
-	for (size_t i = 0; i < c->inbox.partial_count; i++) {
-		const struct inbox_partial *m = &c->inbox.partials[i];
-		for (uint32_t k = 0; k < m->of && e == ERR_OK; k++) {
-			if ((m->have[k / 8] >> (k % 8) & 1) == 0)
-				continue;
-			post_key_in(&key, c->id, m->type, m->number, k);
-			e = post_put(p, &key, NULL, 0);
-		}
+	for (uint32_t k = 0; k < m->of && e == ERR_OK; k++) {
+		if (!inbox_partial_has(m, k))
+			continue;
+		post_key_in(&key, m->store, k);
+		e = post_put(p, &key, NULL, 0);
+	}
+	if (e == ERR_OK && m->id != 0) {
+		post_key_message(&key, m->id);
+		e = post_put(p, &key, NULL, 0);
 	}
 	return e;
 }
@@ -491,8 +509,8 @@ post_remove(struct post *p, uint32_t id)
 	struct contact *c = p->contacts[i];
 	for (size_t k = 0; k < c->outbox.message_count && e == ERR_OK; k++)
 		e = post_delete(p, &c->outbox.messages[k]->info);
-	if (e == ERR_OK)
-		e = delete_partials(p, c);
+	for (size_t k = 0; k < c->inbox.partial_count && e == ERR_OK; k++)
+		e = post_delete_partial(p, &c->inbox.partials[k]);
 	if (e != ERR_OK)
 		return e;
 	p->contacts[i] = p->contacts[--p->contact_count];
@@ -533,4 +551,16 @@ uint64_t
 post_last_message(const struct post *p)
 {
 	return p->last_message;
+}
+
+int64_t
+post_retention(const struct post *p)
+{
+	return p->retention_ms;
+}
+
+void
+post_set_retention(struct post *p, int64_t retention_ms)
+{
+	p->retention_ms = retention_ms;
 }

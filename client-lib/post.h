@@ -135,12 +135,15 @@ bool post_next(struct post *p, struct post_need *need, int64_t now_ms);
  * Seal what post_next chose (content as fetched, may be NULL for POST_NEED_NONE)
  * at the stream's next index. The record may leave after a save. *path: the
  * record's path; a fresh record takes and keeps `drawn`, a resealed one keeps its own.
+ * ERR_STATE: what was chosen is gone or changed; ERR_MEMORY: it is due again.
  */
 RST_MUST_USE enum err post_seal(struct post *p, uint8_t *record, uint16_t *mailbox,
     struct path *path, const struct path *drawn, const void *content, size_t n, int64_t now_ms);
 /* The record sealed last was handed to the network / will not be sent after all. */
 void post_sent(struct post *p, int64_t now_ms);
 void post_unsent(struct post *p);
+/* The archive has lost the content that post_next asked for: give that message up. */
+void post_content_lost(struct post *p);
 
 /* ---- receiving ---- */
 
@@ -178,8 +181,7 @@ RST_MUST_USE enum err post_take_writes(struct post *p, struct post_write **out, 
 void post_writes_free(struct post_write *w, size_t n);
 /* The archive key of an outgoing fragment, an incoming fragment, a message. */
 void post_key_out(struct post_write *key, uint64_t message, uint32_t fragment);
-void post_key_in(struct post_write *key, uint32_t contact, enum record_type type,
-    uint64_t number, uint32_t fragment);
+void post_key_in(struct post_write *key, uint64_t store, uint32_t fragment);
 void post_key_message(struct post_write *key, uint64_t message);
 
 /* The archive's value of a message (both directions), encoded by post.c. */
@@ -189,7 +191,7 @@ struct post_message {
 	bool incoming, file, late;
 	enum post_state state;
 	int64_t time_ms;     /* queued or delivered, by our clock, rounded to the minute */
-	uint64_t peer_number; /* incoming: the sender's message number */
+	uint64_t store;	     /* incoming: the number of its fragments in the archive */
 	uint64_t size;	     /* of text or file */
 	uint32_t done, of;   /* fragments */
 	uint8_t hash[32];    /* files: BLAKE2b-256 */
@@ -212,13 +214,19 @@ struct post_news {
 };
 bool post_next_news(struct post *p, struct post_news *out);
 
-/* Delete a message with its fragments from the archive (m as read from it, or live). */
+/*
+ * Delete a message with its fragments from the archive (m as read from it). What
+ * still comes of an incoming one is thrown away.
+ */
 RST_MUST_USE enum err post_delete(struct post *p, const struct post_message *m);
 /* The lowest id that may still exist (kept by the caller's retention sweep), and the highest. */
 uint64_t post_first_message(const struct post *p);
 void post_set_first_message(struct post *p, uint64_t id);
 uint64_t post_last_message(const struct post *p);
-/* The state of an outgoing or partly received message that is still alive. */
+/* How long own messages are kept (for the sweep); 0: for ever. */
+int64_t post_retention(const struct post *p);
+void post_set_retention(struct post *p, int64_t retention_ms);
+/* The state of an outgoing message that is still alive. */
 bool post_live_message(const struct post *p, uint64_t id, struct post_message *out);
 
 #endif

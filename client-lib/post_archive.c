@@ -32,15 +32,12 @@ post_key_out(struct post_write *key, uint64_t message, uint32_t fragment)
 }
 
 void
-post_key_in(struct post_write *key, uint32_t contact, enum record_type type, uint64_t number,
-    uint32_t fragment)
+post_key_in(struct post_write *key, uint64_t store, uint32_t fragment)
 {
 	struct writer w;
 
 	key_begin(key, &w, 'i');
-	writer_u32(&w, contact);
-	writer_u8(&w, (uint8_t)type);
-	writer_u64(&w, number);
+	writer_u64(&w, store);
 	writer_u32(&w, fragment);
 	key->key_len = (uint8_t)w.used;
 }
@@ -73,7 +70,7 @@ post_message_encode(struct buf *out, const struct post_message *m)
 	writer_u8(&w, m->late);
 	writer_u8(&w, (uint8_t)m->state);
 	writer_u64(&w, (uint64_t)m->time_ms);
-	writer_u64(&w, m->peer_number);
+	writer_u64(&w, m->store);
 	writer_u64(&w, m->size);
 	writer_u32(&w, m->done);
 	writer_u32(&w, m->of);
@@ -101,7 +98,7 @@ post_message_decode(struct post_message *out, const void *in, size_t n)
 	m.late = reader_u8(&r) != 0;
 	m.state = reader_u8(&r);
 	m.time_ms = (int64_t)reader_u64(&r);
-	m.peer_number = reader_u64(&r);
+	m.store = reader_u64(&r);
 	m.size = reader_u64(&r);
 	m.done = reader_u32(&r);
 	m.of = reader_u32(&r);
@@ -137,24 +134,42 @@ writes_reserve(struct post *p)
 }
 
 enum err
-post_put(struct post *p, const struct post_write *key, const void *data, size_t n)
+post_put_prepare(struct post *p, struct post_write *w, const void *data, size_t n)
 {
-	struct post_write w = *key;
 	enum err e = writes_reserve(p);
 
 	if (e != ERR_OK)
 		return e;
-	w.data = NULL;
-	w.len = n;
-	if (data != NULL || n > 0) {
-		w.data = malloc(n > 0 ? n : 1);
-		if (w.data == NULL)
-			return ERR_MEMORY;
-		if (n > 0)
-			memcpy(w.data, data, n);
-	}
-	p->writes[p->write_count++] = w;
+	w->data = NULL;
+	w->len = n;
+	if (data == NULL)
+		return ERR_OK;
+	w->data = malloc(n > 0 ? n : 1);
+	if (w->data == NULL)
+		return ERR_MEMORY;
+	if (n > 0)
+		memcpy(w->data, data, n);
 	return ERR_OK;
+}
+
+void
+post_put_prepared(struct post *p, const struct post_write *key, struct post_write *w)
+{
+	memcpy(w->key, key->key, sizeof(w->key));
+	w->key_len = key->key_len;
+	p->writes[p->write_count++] = *w;
+	w->data = NULL;
+}
+
+enum err
+post_put(struct post *p, const struct post_write *key, const void *data, size_t n)
+{
+	struct post_write w;
+	enum err e = post_put_prepare(p, &w, data, n);
+
+	if (e == ERR_OK)
+		post_put_prepared(p, key, &w);
+	return e;
 }
 
 enum err
@@ -181,8 +196,7 @@ delete_fragments(struct post *p, const struct post_message *m)
 
 	for (uint32_t i = 0; i < m->of && e == ERR_OK; i++) {
 		if (m->incoming)
-			post_key_in(&key, m->contact, m->file ? RECORD_FILE : RECORD_TEXT,
-			    m->peer_number, i);
+			post_key_in(&key, m->store, i);
 		else
 			post_key_out(&key, m->id, i);
 		e = post_put(p, &key, NULL, 0);
@@ -193,11 +207,17 @@ delete_fragments(struct post *p, const struct post_message *m)
 enum err
 post_delete(struct post *p, const struct post_message *m)
 {
+	struct contact *c = m->incoming ? post_contact(p, m->contact) : NULL;
+	struct inbox_partial *partial = c != NULL ? inbox_find_id(&c->inbox, m->id) : NULL;
 	struct post_write key;
 	enum err e = delete_fragments(p, m);
 
 	post_key_message(&key, m->id);
-	return e == ERR_OK ? post_put(p, &key, NULL, 0) : e;
+	if (e == ERR_OK)
+		e = post_put(p, &key, NULL, 0);
+	if (e == ERR_OK && partial != NULL)
+		partial->unwanted = true;
+	return e;
 }
 
 void

@@ -9,16 +9,6 @@
 
 /* ---- what a record brought ---- */
 
-static enum err
-store_fragment(struct post *p, const struct contact *c, const struct record_header *h,
-    const uint8_t *content)
-{
-	struct post_write key;
-
-	post_key_in(&key, c->id, h->type, h->message, h->fragment);
-	return post_put(p, &key, content, h->length);
-}
-
 static void
 describe_partial(const struct contact *c, const struct inbox_partial *m, int64_t now_ms,
     struct post_message *out)
@@ -29,7 +19,7 @@ describe_partial(const struct contact *c, const struct inbox_partial *m, int64_t
 		.file = m->type == RECORD_FILE,
 		.state = POST_DELIVERED,
 		.time_ms = post_minute(now_ms),
-		.peer_number = m->number,
+		.store = m->store,
 		.size = m->size,
 		.done = m->got,
 		.of = m->of };
@@ -52,7 +42,7 @@ file_progress(struct post *p, const struct contact *c, struct inbox_partial *m, 
 	return post_put_message(p, &news.message);
 }
 
-/* Show every message whose turn has come. */
+/* Show every message whose turn has come, and forget those that will never be whole. */
 static enum err
 show_ready(struct post *p, struct contact *c, int64_t now_ms)
 {
@@ -60,16 +50,49 @@ show_ready(struct post *p, struct contact *c, int64_t now_ms)
 	struct post_news news = { .kind = POST_NEWS_MESSAGE, .contact = c->id };
 	enum err e = ERR_OK;
 
-	while (e == ERR_OK && inbox_ready(&c->inbox, &m, now_ms, p->cfg.params.retention_ms)) {
+	while (e == ERR_OK && inbox_ready(&c->inbox, &m)) {
 		describe_partial(c, m, now_ms, &news.message);
 		if (news.message.id == 0)
-			news.message.id = ++p->last_message;
+			news.message.id = p->last_message + 1;
 		e = post_put_message(p, &news.message);
-		if (e == ERR_OK) {
-			inbox_shown(&c->inbox, m);
-			post_tell(p, &news);
-		}
+		if (e != ERR_OK)
+			break;
+		if (m->id == 0)
+			p->last_message = news.message.id;
+		inbox_shown(&c->inbox, m);
+		post_tell(p, &news);
 	}
+	while (e == ERR_OK &&
+	    inbox_dead(&c->inbox, &m, now_ms, OUTBOX_LIVES * p->times.retention_ms)) {
+		e = post_delete_partial(p, m);
+		if (e == ERR_OK)
+			inbox_drop(&c->inbox, m);
+	}
+	return e;
+}
+
+/* Nothing may fail between marking a record as received and keeping its content. */
+static enum err
+keep_fragment(struct post *p, struct contact *c, enum inbox_verdict *verdict,
+    const struct record_header *h, const uint8_t *content, int64_t now_ms)
+{
+	struct inbox_partial *m;
+	struct post_write w, key;
+	enum err e = post_put_prepare(p, &w, content, h->length);
+
+	if (e != ERR_OK)
+		return e;
+	e = inbox_take(&c->inbox, verdict, h, content, post_chunk_bytes(p), now_ms);
+	if (e == ERR_OK && *verdict == INBOX_NEW) {
+		m = inbox_find(&c->inbox, h->type, h->message);
+		if (m->store == 0)
+			m->store = ++p->last_store;
+		post_key_in(&key, m->store, h->fragment);
+		post_put_prepared(p, &key, &w);
+	}
+	if (w.data != NULL)
+		sodium_memzero(w.data, h->length);
+	free(w.data);
 	return e;
 }
 
@@ -78,37 +101,53 @@ take_content(struct post *p, struct contact *c, const struct record_header *h,
     const uint8_t *content, int64_t now_ms)
 {
 	enum inbox_verdict verdict;
-	enum err e = inbox_take(&c->inbox, &verdict, h, content, now_ms);
+	enum err e = keep_fragment(p, c, &verdict, h, content, now_ms);
 
 	if (e != ERR_OK || verdict == INBOX_BEYOND)
 		return e;
 	inbox_owe(&c->inbox, &p->cfg.params, p->cfg.rng, now_ms);
-	if (verdict != INBOX_NEW)
-		return ERR_OK;
-	e = store_fragment(p, c, h, content);
-	if (e == ERR_OK)
+	if (verdict == INBOX_NEW)
 		e = file_progress(p, c, inbox_find(&c->inbox, h->type, h->message), now_ms);
 	return e == ERR_OK ? show_ready(p, c, now_ms) : e;
+}
+
+/* The inviter is heard for the first time: what we sent before it may not have been for it. */
+static void
+first_heard(struct post *p, struct contact *c)
+{
+	contact_establish(c);
+	outbox_doubt(&c->outbox, &p->times, p->cfg.rng);
+	post_tell_contact(p, c);
+}
+
+static enum err
+take_header(struct post *p, struct contact *c, const struct record_header *h,
+    const uint8_t *content, int64_t now_ms)
+{
+	struct post_changed changed = { p, c };
+
+	outbox_acknowledge(&c->outbox, &h->ack, stream_writer_index(c->writer),
+	    post_message_changed, &changed);
+	if (c->state == POST_ANSWERING)
+		first_heard(p, c);
+	if (h->type == RECORD_ACK || c->blocked)
+		return ERR_OK;
+	return take_content(p, c, h, content, now_ms);
 }
 
 static enum err
 take_plaintext(struct post *p, struct contact *c, const uint8_t *plaintext, int64_t now_ms)
 {
-	struct post_changed changed = { p, c };
 	struct record_header h;
 	const uint8_t *content;
+	enum err e = ERR_OK;
 
 	/* authentic but malformed: the peer's program is broken; nothing to tell it */
-	if (record_decode(&h, &content, plaintext, p->cfg.params.record_size) != ERR_OK)
-		return ERR_OK;
-	if (c->state == POST_ANSWERING) {
-		contact_establish(c);
-		post_tell_contact(p, c);
+	if (record_decode(&h, &content, plaintext, p->cfg.params.record_size) == ERR_OK) {
+		e = take_header(p, c, &h, content, now_ms);
+		sodium_memzero(&h, sizeof(h));
 	}
-	outbox_acknowledge(&c->outbox, &h.ack, post_message_changed, &changed);
-	if (h.type == RECORD_ACK || c->blocked)
-		return ERR_OK;
-	return take_content(p, c, &h, content, now_ms);
+	return e;
 }
 
 /* ---- finding whose record it is ---- */
@@ -133,7 +172,7 @@ try_invite(struct post *p, struct contact *c, const uint8_t *record)
 	struct invite_acceptor a;
 	enum err e;
 
-	if (c->state != POST_INVITED)
+	if (c->state != POST_INVITED || !invite_tags_have(&c->tags, record))
 		return ERR_NOT_FOUND;
 	e = invite_open(&a, &secrets, record, p->cfg.params.record_size, &c->invite, p->identity_sk,
 	    c->one_time_sk);
@@ -220,10 +259,9 @@ post_tick(struct post *p, int64_t now_ms)
 		struct post_changed changed = { p, c };
 		if (c->reader != NULL)
 			stream_reader_expire(c->reader, now_ms);
-		outbox_tick(&c->outbox, &p->cfg.params, now_ms, post_message_changed, &changed);
+		outbox_tick(&c->outbox, &p->times, now_ms, post_message_changed, &changed);
 		post_note_failure(p, show_ready(p, c, now_ms));
-		if (c->inbox.ack_owed && c->inbox.ack_due_ms == 0)
-			inbox_owe(&c->inbox, &p->cfg.params, p->cfg.rng, now_ms);
+		inbox_draw(&c->inbox, &p->cfg.params, p->cfg.rng, now_ms);
 	}
 	/* an invitation that nobody answered is forgotten with its secrets */
 	for (size_t i = 0; i < p->contact_count;) {

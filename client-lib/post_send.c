@@ -269,9 +269,10 @@ post_next(struct post *p, struct post_need *need, int64_t now_ms)
 /* ---- sealing ---- */
 
 static void
-fill_header(const struct post *p, const struct contact *c, struct record_header *h)
+fill_header(struct post *p, const struct contact *c, struct record_header *h)
 {
 	inbox_ack(&c->inbox, &h->ack);
+	p->sealed_serial = c->inbox.ack_serial;
 	h->ack.highest_index = stream_reader_seen(c->reader);
 	h->epoch_block = p->epoch_block;
 }
@@ -304,7 +305,7 @@ made(struct post *p, struct outbox_sealing *s, const uint8_t *record, struct pat
 	if (s->path.hops == 0)
 		s->path = *drawn;
 	*path = s->path;
-	outbox_sealing_made(s, digest, &p->cfg.params, p->cfg.rng);
+	outbox_sealing_made(s, digest, &p->times, p->cfg.rng);
 }
 
 static enum err
@@ -342,6 +343,7 @@ seal_record(struct post *p, struct contact *c, uint8_t *record, struct path *pat
 		return e;
 	h.type = m->info.file ? RECORD_FILE : RECORD_TEXT;
 	h.number = r->number;
+	h.behind = outbox_behind(&c->outbox, r);
 	h.message = m->number;
 	h.fragment = r->fragment;
 	h.of = m->info.of;
@@ -349,7 +351,6 @@ seal_record(struct post *p, struct contact *c, uint8_t *record, struct path *pat
 	if (e != ERR_OK)
 		return e;
 	made(p, &r->sealing, record, path, drawn);
-	inbox_acked(&c->inbox, false, now_ms);
 	p->sealed_number = r->number;
 	p->sealed_bulk = r->bulk;
 	return ERR_OK;
@@ -364,7 +365,7 @@ seal_ack(struct post *p, struct contact *c, uint8_t *record, struct path *path,
 
 	if (e != ERR_OK)
 		return e;
-	inbox_acked(&c->inbox, true, now_ms);
+	inbox_ack_alone(&c->inbox, now_ms);
 	*path = *drawn;
 	return ERR_OK;
 }
@@ -412,6 +413,8 @@ post_sent(struct post *p, int64_t now_ms)
 		c->answering.sent = c->answering.left = true;
 	if (c != NULL && p->sealed == POST_CHOICE_RECORD)
 		outbox_sent(&c->outbox, p->sealed_number, now_ms, post_message_changed, &changed);
+	if (c != NULL && (p->sealed == POST_CHOICE_RECORD || p->sealed == POST_CHOICE_ACK))
+		inbox_acked(&c->inbox, p->sealed_serial);
 	if (p->sealed_bulk)
 		p->bulk_slot = p->slot;
 	p->sealed = POST_CHOICE_NONE;
@@ -428,7 +431,16 @@ post_unsent(struct post *p)
 	}
 	if (c != NULL && p->sealed == POST_CHOICE_RECORD)
 		outbox_unsent(&c->outbox, p->sealed_number);
-	if (c != NULL)
-		c->inbox.ack_owed = true; /* what it would have acknowledged */
 	p->sealed = POST_CHOICE_NONE;
+}
+
+void
+post_content_lost(struct post *p)
+{
+	struct contact *c = post_contact(p, p->choice_contact);
+	struct post_changed changed = { p, c };
+
+	if (c != NULL && p->choice == POST_CHOICE_RECORD)
+		outbox_fail(&c->outbox, p->pick.message, post_message_changed, &changed);
+	p->choice = POST_CHOICE_NONE;
 }

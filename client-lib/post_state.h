@@ -21,6 +21,9 @@ struct post {
 	size_t contact_count;
 	uint32_t next_contact;
 	uint64_t last_message, first_message;
+	uint64_t last_store; /* numbers of incoming messages' fragments in the archive */
+	int64_t retention_ms; /* of own messages; 0: kept */
+	struct outbox_times times;
 
 	uint64_t slot, bulk_slot; /* slots of this run; the last that carried bulk */
 	size_t turn;		  /* fairness: where the next search begins */
@@ -32,6 +35,7 @@ struct post {
 	uint32_t sealed_contact;
 	uint64_t sealed_number;
 	bool sealed_bulk;
+	uint32_t sealed_serial; /* of the acknowledgement that it carries */
 
 	bool clock_runs; /* last_round_ms is set */
 	int64_t last_round_ms;
@@ -50,6 +54,10 @@ void post_contact_describe(const struct post *p, const struct contact *c, struct
 /* Queue an archive write (data copied) or, with data NULL, a deletion. ERR_MEMORY. */
 RST_MUST_USE enum err post_put(struct post *p, const struct post_write *key, const void *data,
     size_t n);
+/* The same in two steps, of which the second cannot fail: make *w, name it, add it. */
+RST_MUST_USE enum err post_put_prepare(struct post *p, struct post_write *w, const void *data,
+    size_t n);
+void post_put_prepared(struct post *p, const struct post_write *key, struct post_write *w);
 RST_MUST_USE enum err post_put_message(struct post *p, const struct post_message *m);
 /* Where no error can be returned: post_take_writes returns it. */
 void post_note_failure(struct post *p, enum err e);
@@ -62,6 +70,8 @@ struct post_changed {
 	const struct contact *contact;
 };
 void post_message_changed(void *arg, const struct outbox_message *m);
+/* The fragments of an incoming message that never will be shown. */
+RST_MUST_USE enum err post_delete_partial(struct post *p, const struct inbox_partial *m);
 /* Times on disk are coarse: rounded down to the minute. */
 int64_t post_minute(int64_t ms);
 

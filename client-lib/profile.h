@@ -17,7 +17,6 @@
 
 struct profile {
 	int64_t mailbox;
-	int64_t retention_ms; /* of one's own messages; 0: keep */
 	char entrance[CHARTER_ADDRESS_MAX]; /* empty: the charter gateway's */
 };
 

@@ -33,7 +33,6 @@ handle_code(enum err e)
 		return RESTANTE_E_MEMORY;
 	case ERR_IO:
 	case ERR_CLOSED:
-	case ERR_TIMEOUT:
 		return RESTANTE_E_IO;
 	case ERR_FULL:
 		return RESTANTE_E_FULL;
@@ -54,6 +53,7 @@ handle_code(enum err e)
 	case ERR_PASSPHRASE:
 		return RESTANTE_E_PASSPHRASE;
 	case ERR_STATE:
+	case ERR_TIMEOUT:
 		return RESTANTE_E_STATE;
 	case ERR_CRYPTO:
 	case ERR_SIGNATURE:
@@ -85,6 +85,12 @@ handle_fail(struct restante *r, enum err e)
 	if (e != ERR_OK && r->why.text[0] == '\0')
 		(void)diag_set(&r->why, e, "%s", err_text(e));
 	return handle_code(e);
+}
+
+void
+handle_explain(struct restante *r, enum err e)
+{
+	(void)diag_set(&r->why, e, "%s", e == ERR_OK ? "" : err_text(e));
 }
 
 const char *
@@ -341,13 +347,16 @@ restante_start(struct restante *r)
 		.vault = r->vault,
 		.archive = r->archive,
 		.rng = rng_system(),
-		.keys = rng_system(),
-		.retention_ms = r->profile.retention_ms };
+		.keys = rng_system() };
+	enum err e;
 
 	r->why.text[0] = '\0';
 	if (r->client != NULL)
 		return handle_code(diag_set(&r->why, ERR_STATE, "the handle has been started already"));
-	return handle_fail(r, client_new(&r->client, r->loop, &cfg, &events, r, &r->why));
+	e = client_new(&r->client, r->loop, &cfg, &events, r, &r->why);
+	if (e == ERR_OK)
+		client_set_retention(r->client, post_retention(client_post(r->client)));
+	return handle_fail(r, e);
 }
 
 int
@@ -373,12 +382,17 @@ restante_change_unlock(struct restante *r, const struct restante_unlock *unlock)
 		VAULT_COST_NORMAL };
 
 	r->why.text[0] = '\0';
+	/* the client's queue writes to the same directory */
+	if (r->client != NULL)
+		return handle_code(diag_set(&r->why, ERR_STATE,
+		    "the directory's lock cannot be changed while the client runs"));
 	return handle_fail(r, vault_rekey(r->vault, &u, &r->why));
 }
 
 /* ---- durable changes ---- */
 
 struct pending {
+	struct restante *r;
 	restante_done *done;
 	void *arg;
 };
@@ -388,6 +402,7 @@ on_durable(void *arg, enum err e)
 {
 	struct pending *p = arg;
 
+	handle_explain(p->r, e);
 	if (p->done != NULL)
 		p->done(p->arg, handle_code(e));
 	free(p);
@@ -400,6 +415,7 @@ handle_commit(struct restante *r, restante_done *done, void *arg)
 	enum err e = ERR_MEMORY;
 
 	if (p != NULL) {
+		p->r = r;
 		p->done = done;
 		p->arg = arg;
 		e = client_commit(r->client, on_durable, p);
@@ -412,18 +428,13 @@ handle_commit(struct restante *r, restante_done *done, void *arg)
 int
 restante_set_retention(struct restante *r, uint32_t seconds, restante_done *done, void *arg)
 {
-	struct profile changed = r->profile;
-	enum err e;
+	int64_t ms = (int64_t)seconds * 1000;
 	int rc = handle_started(r);
 
 	if (rc != RESTANTE_OK)
 		return rc;
-	changed.retention_ms = (int64_t)seconds * 1000;
-	e = profile_save(&changed, r->disk);
-	if (e != ERR_OK)
-		return handle_fail(r, e);
-	r->profile = changed;
-	client_set_retention(r->client, changed.retention_ms);
+	post_set_retention(client_post(r->client), ms);
+	client_set_retention(r->client, ms);
 	return handle_commit(r, done, arg);
 }
 

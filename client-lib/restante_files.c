@@ -23,8 +23,8 @@ struct handle_transfer {
 	int fd;
 	char *path;	    /* of a file being written */
 	bool created;	    /* by us: to be removed on failure */
-	uint64_t message;
-	struct post_message m; /* out of the archive */
+	uint64_t message;      /* being sent; 0: being saved */
+	struct post_message m; /* as the archive has it */
 	uint32_t fragment;     /* the next one */
 	uint64_t left;	       /* bytes still to come */
 	size_t chunk;	       /* what one record carries */
@@ -78,13 +78,32 @@ transfer_release(struct handle_transfer *t)
 	free(t);
 }
 
+/* What was stored of a file that cannot be sent is taken back, whatever became of its message. */
+static void
+send_undo(struct handle_transfer *t)
+{
+	struct post *post = client_post(t->r->client);
+	enum err e = post_cancel(post, t->message);
+
+	if (e == ERR_NOT_FOUND)
+		e = post_delete(post, &t->m);
+	if (e == ERR_OK)
+		(void)handle_commit(t->r, NULL, NULL);
+}
+
 /* Over: tell, and free. A file that was not written whole is removed. */
 static void
 transfer_end(struct handle_transfer *t, enum err e)
 {
+	struct diag why = t->r->why;
 	restante_done *done = t->done;
 	void *arg = t->arg;
 
+	if (e != ERR_OK && t->message != 0)
+		send_undo(t);
+	t->r->why = why;
+	if (e != ERR_OK && why.text[0] == '\0')
+		handle_explain(t->r, e);
 	transfer_unlink(t);
 	if (e == ERR_OK)
 		t->created = false;
@@ -108,8 +127,10 @@ handle_transfers_free(struct restante *r)
 static bool
 transfer_alive(struct handle_transfer *t)
 {
-	if (t->r != NULL)
+	if (t->r != NULL) {
+		t->r->why.text[0] = '\0'; /* of an earlier call */
 		return true;
+	}
 	transfer_release(t);
 	return false;
 }
@@ -200,12 +221,14 @@ send_commit(struct handle_transfer *t)
 
 	(void)crypto_generichash_final(&t->hash, hash, sizeof(hash));
 	e = post_file_commit(client_post(r->client), t->message, hash, &r->why);
-	t->done = NULL;
-	transfer_end(t, e);
-	if (e == ERR_OK && handle_commit(r, done, arg) == RESTANTE_OK)
+	if (e != ERR_OK) {
+		transfer_end(t, e);
 		return;
-	if (done != NULL)
-		done(arg, handle_code(e != ERR_OK ? e : ERR_IO));
+	}
+	t->done = NULL;
+	transfer_end(t, ERR_OK);
+	if (handle_commit(r, done, arg) != RESTANTE_OK && done != NULL)
+		done(arg, RESTANTE_E_MEMORY);
 }
 
 static void
@@ -254,6 +277,7 @@ send_begin(struct handle_transfer *t, uint32_t contact, const char *path, uint64
 	if (e != ERR_OK)
 		return e;
 	*message = t->message;
+	(void)post_live_message(post, t->message, &t->m);
 	t->fragment = 1;
 	t->chunk = post_chunk_bytes(post);
 	return ERR_OK;
@@ -364,7 +388,7 @@ save_step(struct handle_transfer *t)
 		transfer_end(t, save_check(t));
 		return;
 	}
-	post_key_in(&key, t->m.contact, RECORD_FILE, t->m.peer_number, t->fragment);
+	post_key_in(&key, t->m.store, t->fragment);
 	e = client_read(t->r->client, &key, on_saved_fragment, t);
 	if (e != ERR_OK)
 		transfer_end(t, e);

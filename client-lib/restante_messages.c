@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client-lib/contact.h"
 #include "client-lib/handle.h"
 
 int
@@ -41,6 +42,19 @@ restante_estimate(struct restante *r, uint64_t size, uint64_t *seconds, uint64_t
 	return RESTANTE_OK;
 }
 
+static enum err
+cancel(struct restante *r, uint64_t message)
+{
+	enum err e = post_cancel(client_post(r->client), message);
+
+	if (e == ERR_STATE)
+		return diag_set(&r->why, e,
+		    "part of this message has left already; wait until it is delivered or failed");
+	if (e == ERR_NOT_FOUND)
+		return diag_set(&r->why, e, "no message of that number is waiting");
+	return e;
+}
+
 int
 restante_cancel(struct restante *r, uint64_t message, restante_done *done, void *arg)
 {
@@ -49,11 +63,7 @@ restante_cancel(struct restante *r, uint64_t message, restante_done *done, void 
 
 	if (rc != RESTANTE_OK)
 		return rc;
-	e = post_cancel(client_post(r->client), message);
-	if (e == ERR_STATE)
-		(void)diag_set(&r->why, e, "part of this message has left already");
-	else if (e == ERR_NOT_FOUND)
-		(void)diag_set(&r->why, e, "no message of that number is waiting");
+	e = cancel(r, message);
 	return e == ERR_OK ? handle_commit(r, done, arg) : handle_fail(r, e);
 }
 
@@ -74,11 +84,17 @@ static void
 reading_end(struct reading *x, enum err e)
 {
 	struct restante_message m;
+	char *text = NULL;
 
+	if (e == ERR_OK && x->text.len > 0) {
+		text = (char *)x->text.data;
+		contact_utf8_clean(text, x->text.len - 1);
+	}
 	handle_message(&m, &x->m);
-	x->cb(x->arg, handle_code(e), e == ERR_OK ? &m : NULL,
-	    e == ERR_OK && !x->m.file ? (const char *)x->text.data : NULL);
+	handle_explain(x->r, e);
+	x->cb(x->arg, handle_code(e), e == ERR_OK ? &m : NULL, text);
 	buf_release(&x->text);
+	sodium_memzero(x, sizeof(*x));
 	free(x);
 }
 
@@ -90,9 +106,11 @@ on_fragment(void *arg, enum err e, const uint8_t *p, size_t n)
 	struct reading *x = arg;
 
 	if (e == ERR_OK)
-		e = buf_append(&x->text, p, n, POST_TEXT_MAX + 1);
+		e = buf_append(&x->text, p, n, POST_TEXT_MAX);
 	if (e != ERR_OK) {
-		reading_end(x, e);
+		/* the message is shown all the same, without its text */
+		buf_release(&x->text);
+		reading_end(x, e == ERR_CLOSED || e == ERR_MEMORY ? e : ERR_OK);
 		return;
 	}
 	x->fragment++;
@@ -106,12 +124,16 @@ read_fragment(struct reading *x)
 	struct post_write key;
 	enum err e;
 
-	if (x->m.file || x->fragment == x->m.of) {
+	if (x->m.file) {
+		reading_end(x, ERR_OK);
+		return;
+	}
+	if (x->fragment == x->m.of) {
 		reading_end(x, buf_append(&x->text, "", 1, POST_TEXT_MAX + 1));
 		return;
 	}
 	if (x->m.incoming)
-		post_key_in(&key, x->m.contact, RECORD_TEXT, x->m.peer_number, x->fragment);
+		post_key_in(&key, x->m.store, x->fragment);
 	else
 		post_key_out(&key, x->m.id, x->fragment);
 	e = client_read(x->r->client, &key, on_fragment, x);
@@ -129,8 +151,9 @@ reading_delete(struct reading *x, enum err e)
 	restante_done *done = x->deleted;
 	void *arg = x->arg;
 
+	handle_explain(r, e);
 	if (e == ERR_OK && post_live_message(client_post(r->client), x->m.id, &x->m))
-		e = post_cancel(client_post(r->client), x->m.id);
+		e = cancel(r, x->m.id);
 	else if (e == ERR_OK)
 		e = post_delete(client_post(r->client), &x->m);
 	free(x);

@@ -43,7 +43,7 @@ put_header(struct writer *w, const struct record_header *h)
 {
 	writer_u8(w, RECORD_VERSION);
 	writer_u8(w, (uint8_t)h->type);
-	writer_u16(w, 0);
+	writer_u16(w, h->behind);
 	writer_u64(w, h->number);
 	writer_u64(w, h->message);
 	writer_u32(w, h->fragment);
@@ -78,7 +78,7 @@ static void
 get_header(struct reader *r, struct record_header *h)
 {
 	h->type = reader_u8(r);
-	reader_zeros(r, 2);
+	h->behind = reader_u16(r);
 	h->number = reader_u64(r);
 	h->message = reader_u64(r);
 	h->fragment = reader_u32(r);
@@ -101,13 +101,31 @@ numbers_fit(const struct record_header *h)
 {
 	switch (h->type) {
 	case RECORD_ACK:
-		return h->number == 0 && h->message == 0 && h->fragment == 0 && h->of == 0 &&
-		    h->length == 0;
+		return h->behind == 0 && h->number == 0 && h->message == 0 && h->fragment == 0 &&
+		    h->of == 0 && h->length == 0;
 	case RECORD_TEXT:
 	case RECORD_FILE:
-		return h->number > 0 && h->message > 0 && h->fragment < h->of;
+		return h->number > h->behind && h->number <= RECORD_NUMBER_MAX &&
+		    h->behind <= RECORD_ACK_MAP_BITS && h->message > 0 &&
+		    h->message <= RECORD_NUMBER_MAX && h->fragment < h->of;
 	}
 	return false;
+}
+
+static enum err
+decode(struct record_header *h, const uint8_t **body, const uint8_t *plaintext, size_t record_size)
+{
+	struct reader r;
+
+	reader_init(&r, plaintext, record_plaintext_bytes(record_size));
+	if (reader_u8(&r) != RECORD_VERSION)
+		return ERR_VERSION;
+	get_header(&r, h);
+	if (h->length > record_content_max(record_size) || !numbers_fit(h))
+		return ERR_MALFORMED;
+	*body = reader_view(&r, h->length);
+	reader_zeros(&r, record_content_max(record_size) - h->length);
+	return reader_end(&r);
 }
 
 enum err
@@ -115,24 +133,15 @@ record_decode(struct record_header *out, const uint8_t **content, const uint8_t 
     size_t record_size)
 {
 	struct record_header h;
-	struct reader r;
 	const uint8_t *body;
-	enum err e;
+	enum err e = decode(&h, &body, plaintext, record_size);
 
-	reader_init(&r, plaintext, record_plaintext_bytes(record_size));
-	if (reader_u8(&r) != RECORD_VERSION)
-		return ERR_VERSION;
-	get_header(&r, &h);
-	if (h.length > record_content_max(record_size) || !numbers_fit(&h))
-		return ERR_MALFORMED;
-	body = reader_view(&r, h.length);
-	reader_zeros(&r, record_content_max(record_size) - h.length);
-	e = reader_end(&r);
-	if (e != ERR_OK)
-		return e;
-	*out = h;
-	*content = body;
-	return ERR_OK;
+	if (e == ERR_OK) {
+		*out = h;
+		*content = body;
+	}
+	sodium_memzero(&h, sizeof(h));
+	return e;
 }
 
 enum err

@@ -24,6 +24,7 @@
 #define RECORD_HEADER_BYTES 352
 #define RECORD_ACK_MAP_BYTES 128
 #define RECORD_ACK_MAP_BITS (8 * RECORD_ACK_MAP_BYTES)
+#define RECORD_NUMBER_MAX (UINT64_MAX / 4) /* of records and messages: sums never overflow */
 
 enum record_type {
 	RECORD_ACK = 0,	 /* an acknowledgement alone: record number 0, no content */
@@ -33,7 +34,7 @@ enum record_type {
 
 /* The reader's view of its peer's stream. */
 struct record_ack {
-	uint64_t next_missing;	/* least record number not received (numbers start at 1) */
+	uint64_t next_missing;	/* least record number not settled (numbers start at 1) */
 	uint64_t highest_index; /* highest stream index seen, plus one; 0: none yet */
 	uint8_t map[RECORD_ACK_MAP_BYTES]; /* bit i: next_missing + 1 + i was received */
 };
@@ -45,6 +46,11 @@ struct record_epoch_block { /* the sender's latest epoch block; zero until it ha
 
 struct record_header {
 	enum record_type type;
+	/*
+	 * Numbers below number - behind are settled: acknowledged, or given up by
+	 * the sender. The reader waits for none of them any more.
+	 */
+	uint16_t behind;
 	uint64_t number;   /* record number, for life */
 	uint64_t message;  /* message number within its type, from 1 */
 	uint32_t fragment, of;
@@ -61,7 +67,10 @@ size_t record_plaintext_bytes(size_t record_size);
 /* Write header and content, zero padded, into record_plaintext_bytes(record_size) bytes. */
 RST_MUST_USE enum err record_encode(uint8_t *plaintext, size_t record_size,
     const struct record_header *h, const void *content);
-/* ERR_VERSION, ERR_MALFORMED (type, lengths, fragment >= of, padding not zero). content borrows. */
+/*
+ * ERR_VERSION, ERR_MALFORMED (type, length, a number that its type does not have,
+ * padding not zero). content borrows from plaintext.
+ */
 RST_MUST_USE enum err record_decode(struct record_header *h, const uint8_t **content,
     const uint8_t *plaintext, size_t record_size);
 

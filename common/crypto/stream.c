@@ -11,6 +11,8 @@
 
 _Static_assert(TAG_BYTES == RECORD_TAG_BYTES, "stream tags are kept in a tagmap");
 
+#define INDEX_MAX (UINT64_MAX / 4) /* of a saved state: sums never overflow */
+
 /* Everything that one index yields. */
 struct link_keys {
 	uint8_t tag[RECORD_TAG_BYTES];
@@ -110,6 +112,8 @@ stream_writer_load(struct stream_writer **out, struct reader *r)
 
 	if (chain == NULL)
 		return ERR_TRUNCATED;
+	if (index > INDEX_MAX)
+		return ERR_RANGE;
 	w = stream_writer_new(chain);
 	if (w == NULL)
 		return ERR_MEMORY;
@@ -318,7 +322,8 @@ stream_open(struct stream_reader *s, uint8_t *plaintext, uint64_t *index, const 
 	uint64_t found;
 	enum err e;
 
-	if (!tagmap_find(s->tags, &found, record_tag(record)))
+	/* after a failure for want of memory the table may hold more than the window */
+	if (!tagmap_find(s->tags, &found, record_tag(record)) || found >= s->base + STREAM_WINDOW)
 		return ERR_NOT_FOUND;
 	if (found < s->base)
 		e = open_skipped(s, plaintext, found, record, record_size);
@@ -414,7 +419,7 @@ stream_reader_load(struct stream_reader **out, struct reader *r, const struct rn
 
 	if (!reader_ok(r))
 		return ERR_TRUNCATED;
-	if (count > STREAM_SKIPPED_MAX || base > UINT64_MAX / 2)
+	if (count > STREAM_SKIPPED_MAX || base > INDEX_MAX)
 		return ERR_RANGE;
 	s = reader_at(chain, base, rng);
 	if (s == NULL)

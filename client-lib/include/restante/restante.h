@@ -67,7 +67,9 @@ RESTANTE_API void restante_close(struct restante *r);
 RESTANTE_API int restante_start(struct restante *r);
 RESTANTE_API int restante_run(struct restante *r);
 RESTANTE_API void restante_stop(struct restante *r);
+/* A sentence about the last failure, of a call or in a callback; empty if there is none. */
 RESTANTE_API const char *restante_explain(const struct restante *r);
+/* Lock the directory in another way. Only before restante_start(). */
 RESTANTE_API int restante_change_unlock(struct restante *r, const struct restante_unlock *unlock);
 
 /* ---- contacts ---- */
@@ -140,7 +142,11 @@ RESTANTE_API int restante_estimate(struct restante *r, uint64_t size, uint64_t *
 RESTANTE_API int restante_cancel(struct restante *r, uint64_t message, restante_done *done,
     void *arg);
 
-/* The message with the greatest id <= from (0: the latest); on the loop. */
+/*
+ * The message with the greatest id <= from (0: the latest); on the loop. text:
+ * NULL for files, and for a text whose bytes are damaged. Others wrote it: what
+ * is no UTF-8 was replaced by '?', but control characters may be in it.
+ */
 typedef void restante_message_cb(void *arg, int code, const struct restante_message *m,
     const char *text);
 RESTANTE_API int restante_message(struct restante *r, uint64_t from, restante_message_cb *cb,

@@ -94,7 +94,7 @@ message_text(struct end *e, const struct post_message *m)
 	assert_non_null(text);
 	for (uint32_t i = 0; i < m->of; i++) {
 		struct post_write key;
-		post_key_in(&key, m->contact, RECORD_TEXT, m->peer_number, i);
+		post_key_in(&key, m->store, i);
 		struct entry *x = archive_find(e, &key);
 		assert_non_null(x);
 		memcpy(text + at, x->w.data, x->w.len);
