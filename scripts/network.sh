@@ -1,0 +1,179 @@
+# Shell functions that make and run a whole network on this machine: a charter
+# signed by two of three authorities, a gateway, one mix per layer, members.
+# Sourced by quickstart and by the system tests. Everything lives under one
+# directory; every process is known by the file DIR/NAME.pid.
+#
+# Before: net_dir (absolute, short: unix sockets have 107 characters), net_bin
+# (a build directory).
+
+net_layers=3
+
+# The programs, wherever the build put them.
+net_charter() { "$net_bin/common/charter/tool/restante-charter" "$@"; }
+net_mix() { "$net_bin/mix/restante-mix" "$@"; }
+net_gateway() { "$net_bin/gateway/restante-gateway" "$@"; }
+
+# net_client NAME command...: `restante` for this member.
+net_client()
+{
+	net_who=$1
+	shift
+	XDG_RUNTIME_DIR="$net_dir" "$net_bin/client-lib/restante" --dir "$net_dir/$net_who" "$@"
+}
+
+net_address() { echo "unix:$net_dir/$1.sock"; }
+
+# Keys, nodes and a charter. Arguments: parameters as for `restante-charter set`.
+net_make()
+{
+	net_authorities
+	net_nodes
+	net_charter create --name "$(basename "$net_dir")" "$net_dir/draft" || return 1
+	for net_i in 1 2 3; do
+		net_charter add-authority "$net_dir/draft" "$(cat "$net_dir/authority$net_i.pub")" \
+		    >/dev/null || return 1
+	done
+	net_charter set "$net_dir/draft" layers "$net_layers" "$@" >/dev/null || return 1
+	net_i=0
+	while [ "$net_i" -lt "$net_layers" ]; do
+		net_charter add-node --layer "$net_i" "$net_dir/draft" \
+		    "$(cat "$net_dir/mix$net_i.pub")" >/dev/null || return 1
+		net_i=$((net_i + 1))
+	done
+	net_charter add-node "$net_dir/draft" "$(cat "$net_dir/gateway.pub")" >/dev/null || return 1
+	net_sign
+}
+
+# Three authorities; each keeps its key.
+net_authorities()
+{
+	for net_i in 1 2 3; do
+		net_charter keygen "$net_dir/authority$net_i.key" >"$net_dir/authority$net_i.pub" ||
+		    return 1
+	done
+}
+
+# Each node makes its own keys and prints its public line.
+net_nodes()
+{
+	net_i=0
+	while [ "$net_i" -lt "$net_layers" ]; do
+		net_mix init --dir "$net_dir/mix$net_i" --address "$(net_address "mix$net_i")" \
+		    >"$net_dir/mix$net_i.pub" || return 1
+		net_i=$((net_i + 1))
+	done
+	net_gateway init --dir "$net_dir/gateway" --address "$(net_address gateway)" \
+	    --entrance "$(net_address entrance)" >"$net_dir/gateway.pub" || return 1
+}
+
+# Two of the three sign copies, which are then combined.
+net_sign()
+{
+	for net_i in 1 3; do
+		cp "$net_dir/draft" "$net_dir/draft$net_i" &&
+		    net_charter sign --key "$net_dir/authority$net_i.key" "$net_dir/draft$net_i" \
+			>/dev/null || return 1
+	done
+	net_charter combine -o "$net_dir/charter" "$net_dir/draft1" "$net_dir/draft3" >/dev/null &&
+	    net_charter verify "$net_dir/charter" >/dev/null
+}
+
+# net_spawn NAME command...: in the background, its log beside its pid.
+net_spawn()
+{
+	net_who=$1
+	shift
+	"$@" >>"$net_dir/$net_who.log" 2>&1 </dev/null &
+	echo $! >"$net_dir/$net_who.pid"
+}
+
+# net_start_node NAME: a mix or the gateway, from its configuration.
+net_start_node()
+{
+	case $1 in
+	gateway) net_spawn gateway "$net_bin/gateway/restante-gateway" run --config "$net_dir/gateway.conf" ;;
+	mix*) net_spawn "$1" "$net_bin/mix/restante-mix" run --config "$net_dir/$1.conf" ;;
+	esac
+}
+
+net_configure()
+{
+	net_i=0
+	while [ "$net_i" -lt "$net_layers" ]; do
+		printf 'state = %s\ncharter = %s\n' "$net_dir/mix$net_i" "$net_dir/charter" \
+		    >"$net_dir/mix$net_i.conf"
+		net_i=$((net_i + 1))
+	done
+	printf 'state = %s\ncharter = %s\ntransport = loopback\n' "$net_dir/gateway" \
+	    "$net_dir/charter" >"$net_dir/gateway.conf"
+}
+
+net_start()
+{
+	net_configure
+	net_start_node gateway
+	net_i=0
+	while [ "$net_i" -lt "$net_layers" ]; do
+		net_start_node "mix$net_i"
+		net_i=$((net_i + 1))
+	done
+}
+
+# Whether every mix has accepted the sheet: until then packets die there.
+net_ready()
+{
+	net_i=0
+	while [ "$net_i" -lt "$net_layers" ]; do
+		grep -q ' sheet-accepted ' "$net_dir/mix$net_i.log" || return 1
+		net_i=$((net_i + 1))
+	done
+}
+
+# net_member NAME: a client directory with a key file for a passphrase.
+net_member()
+{
+	(umask 077; head -c 32 /dev/urandom >"$net_dir/$1.key")
+	net_client "$1" init --charter "$net_dir/charter" --key-file "$net_dir/$1.key" >/dev/null
+}
+
+net_start_agent()
+{
+	XDG_RUNTIME_DIR="$net_dir" net_spawn "$1" "$net_bin/client-lib/restante" --dir "$net_dir/$1" \
+	    agent --key-file "$net_dir/$1.key"
+}
+
+net_pid() { cat "$net_dir/$1.pid" 2>/dev/null; }
+
+# net_kill SIGNAL NAME: and wait until it is gone. Only what net_spawn started.
+net_kill()
+{
+	net_victim=$(net_pid "$2") || return 0
+	kill -"$1" "$net_victim" 2>/dev/null || true
+	wait "$net_victim" 2>/dev/null || true
+	rm -f "$net_dir/$2.pid"
+}
+
+net_stop()
+{
+	for net_file in "$net_dir"/*.pid; do
+		[ -f "$net_file" ] || continue
+		net_kill TERM "$(basename "$net_file" .pid)"
+	done
+}
+
+# net_wait SECONDS command...: until it succeeds.
+net_wait()
+{
+	net_until=$(($(date +%s) + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ "$(date +%s)" -lt "$net_until" ] || return 1
+		sleep 0.1
+	done
+}
+
+# net_online NAME: whether this member's chain is verified and its session up.
+net_online()
+{
+	net_client "$1" --json status | grep -q '"online":true,"verified":true'
+}

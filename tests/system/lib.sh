@@ -1,0 +1,69 @@
+# What the system tests share: a network of real processes in a directory of
+# its own, and TAP. Sourced; the test's arguments come from the environment:
+# top_builddir (where the programs are), srcdir.
+
+tests_top=${srcdir:-.}
+. "$tests_top/scripts/network.sh"
+
+net_bin=$(cd "${top_builddir:-.}" && pwd)
+test_number=0
+test_seed=${RESTANTE_TEST_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
+
+test_begin()
+{
+	net_dir=$(mktemp -d "${TMPDIR:-/tmp}/rst.XXXXXX")
+	trap 'net_stop; rm -rf "$net_dir"' EXIT
+	trap 'exit 1' INT TERM
+	echo "1..$1"
+	echo "# seed $test_seed"
+}
+
+# check TEXT command...: one test case.
+check()
+{
+	check_text=$1
+	shift
+	test_number=$((test_number + 1))
+	if "$@" >"$net_dir/check.out" 2>&1; then
+		echo "ok $test_number - $check_text"
+	else
+		echo "not ok $test_number - $check_text"
+		sed 's/^/# /' "$net_dir/check.out" | head -n 20
+	fi
+}
+
+# What the processes said, for a failure that needs it.
+test_logs() { tail -n 5 "$net_dir"/*.log 2>/dev/null | sed 's/^/# /'; }
+
+# pick SEED COUNT BOUND: so many numbers below the bound, one a line, the same for a seed.
+pick() { awk -v s="$1" -v n="$2" -v b="$3" 'BEGIN { srand(s); while (n-- > 0) print int(rand() * b) }'; }
+
+# test_members NAME...: members with running agents, online.
+test_members()
+{
+	net_wait 60 net_ready || return 1
+	for test_who in "$@"; do
+		net_member "$test_who" && net_start_agent "$test_who" || return 1
+	done
+	for test_who in "$@"; do
+		net_wait 90 net_online "$test_who" || return 1
+	done
+}
+
+test_established() { net_client "$1" --json contacts | grep -q '"state":"established"'; }
+
+# test_introduce A B: A invites B.
+test_introduce()
+{
+	test_invitation=$(net_client "$1" --json invite "$2" |
+	    sed -n 's/.*"invitation":"\([^"]*\)".*/\1/p')
+	[ -n "$test_invitation" ] && net_client "$2" accept "$1" "$test_invitation" &&
+	    net_wait 90 test_established "$1"
+}
+
+# The texts that this member received, in the order in which they were shown.
+test_received()
+{
+	net_client "$1" --json inbox --count 100000 | grep '"direction":"in"' |
+	    sed -n 's/.*"text":"\([^"]*\)".*/\1/p'
+}
