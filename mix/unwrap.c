@@ -126,6 +126,13 @@ unwrap_batch(struct onion_job *jobs, size_t n, const struct unwrap_ground *g,
 
 /* ---- on workers ---- */
 
+/*
+ * A step ends when its last slice does, so slices are finer than one per thread: a
+ * thread that the system holds up leaves the rest to the others.
+ */
+#define SLICES_PER_THREAD 8
+#define SLICE_LEAST 32 /* jobs that are worth handing over */
+
 struct slice {
 	struct unwrap *owner;
 	struct onion_job *jobs;
@@ -191,6 +198,17 @@ slice_done(void *arg)
 		step_over(u);
 }
 
+static size_t
+slice_count(const struct unwrap *u)
+{
+	size_t most = (size_t)u->threads * SLICES_PER_THREAD;
+	size_t worth = u->count / SLICE_LEAST;
+
+	if (worth < u->threads)
+		return u->threads;
+	return worth < most ? worth : most;
+}
+
 /*
  * Spread a step over the workers. An error if the first slice cannot be handed
  * over; what cannot be later is done here.
@@ -198,14 +216,14 @@ slice_done(void *arg)
 static enum err
 run_step(struct unwrap *u, enum step step)
 {
-	size_t at = 0;
+	size_t slices = slice_count(u), at = 0;
 	enum err e;
 
 	u->step = step;
 	u->slices_left = 0;
-	for (unsigned i = 0; i < u->threads; i++) {
+	for (size_t i = 0; i < slices; i++) {
 		struct slice *s = &u->slices[i];
-		size_t end = u->count * (i + 1) / u->threads;
+		size_t end = u->count * (i + 1) / slices;
 
 		*s = (struct slice){ .owner = u, .jobs = u->jobs + at, .count = end - at };
 		at = end;
@@ -223,7 +241,7 @@ run_step(struct unwrap *u, enum step step)
 enum err
 unwrap_new(struct unwrap **out, struct loop *l, unsigned threads)
 {
-	struct unwrap *u = calloc(1, sizeof(*u) + threads * sizeof(u->slices[0]));
+	struct unwrap *u = calloc(1, sizeof(*u) + SLICES_PER_THREAD * threads * sizeof(u->slices[0]));
 
 	if (u == NULL)
 		return ERR_MEMORY;
