@@ -7,6 +7,7 @@
 #include "common/base/clock.h"
 #include "common/charter/nodeline.h"
 #include "common/config/options.h"
+#include "common/net/address.h"
 #include "common/net/loop_event.h"
 #include "mix/charterfile.h"
 #include "mix/mix.h"
@@ -86,8 +87,13 @@ run_init(const struct call *c)
 	struct diag d = { "" };
 	struct nodekeys *keys = NULL;
 	struct disk *disk = NULL;
-	enum err e = disk_open(&disk, o->dir, &d);
+	enum err e = ERR_OK;
 
+	if (address_check(o->address) != ERR_OK)
+		e = diag_set(&d, ERR_USAGE, "--address: nodes resolve no names: give numbers, such "
+		    "as 192.0.2.7:7001 or [2001:db8::7]:7001, or unix:/path");
+	if (e == ERR_OK)
+		e = disk_open(&disk, o->dir, &d);
 	if (e == ERR_OK)
 		e = nodekeys_create(&keys, disk, rng_system(), &d);
 	if (e == ERR_OK) {
