@@ -24,7 +24,7 @@ start()
 	net_spawn relay "$python" "$tests_top/tests/system/relay.py" "$net_dir/tap.sock" \
 	    "$net_dir/entrance.sock" "$net_dir/tap"
 	net_wait 10 test -S "$net_dir/tap.sock" || return 1
-	sed -i "s|^entrance =.*|entrance = unix:$net_dir/tap.sock|" "$net_dir/alice/restante.conf"
+	sed -i "/^entrance/d" "$net_dir/alice/restante.conf" && echo "entrance = unix:$net_dir/tap.sock" >>"$net_dir/alice/restante.conf"
 	net_start_agent alice
 	net_start_agent bob
 	net_wait 60 net_ready && net_wait 90 net_online alice && net_wait 90 net_online bob
@@ -68,9 +68,13 @@ nodes_clean()
 members_clean() { leaks find "$net_dir/needles" "$net_dir/alice" "$net_dir/bob" "$net_dir/alice.log" "$net_dir/bob.log"; }
 wire_clean() { leaks find "$net_dir/needles" "$net_dir/tap/capture"; }
 
-# A frame up has 4380 + 8 bytes of packet and header, and 16 of Noise; down two pieces.
+# A frame up has 4380 + 8 bytes of packet and header, and 16 of Noise; down the charter's pieces.
 frames_up() { leaks frames "$net_dir/tap/up.trace" 4404; }
-frames_down() { leaks frames "$net_dir/tap/down.trace" $((2 * 4224 + 8 + 16)); }
+frames_down()
+{
+	pieces=$(sed -n 's/^pieces = //p' "$net_dir/charter")
+	leaks frames "$net_dir/tap/down.trace" $((pieces * 4224 + 8 + 16))
+}
 
 # The slot clock does not show when there is something to send: 20 frames a
 # second, whatever happens (a second that was cut in two may miss some).
