@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -48,12 +49,12 @@ cmd_invite(const struct call *c)
 	return talk_once(c, &q, each_invitation, (void *)(uintptr_t)c);
 }
 
-/* The invitation is an operand, or a line on standard input. */
+/* The invitation is an operand, or all of standard input; it may be cut into lines. */
 int
 cmd_accept(const struct call *c)
 {
 	struct wire q = { .type = WIRE_ACCEPT };
-	char line[INVITE_TEXT_MAX];
+	char text[2 * INVITE_TEXT_MAX];
 	struct diag d;
 	int rc;
 	enum err e = talk_name(&q, c->operands[0], &d);
@@ -62,14 +63,15 @@ cmd_accept(const struct call *c)
 		return options_fail(c, e, &d);
 	q.text = c->operands[1];
 	if (q.text == NULL || strcmp(q.text, "-") == 0) {
-		if (fgets(line, sizeof(line), stdin) == NULL)
+		text[fread(text, 1, sizeof(text) - 1, stdin)] = '\0';
+		if (text[0] == '\0')
 			return options_fail(c,
 			    diag_set(&d, ERR_USAGE, "no invitation was given on standard input"), &d);
-		line[strcspn(line, "\r\n")] = '\0';
-		q.text = line;
+		q.text = text;
 	}
 	q.text_len = strlen(q.text);
 	rc = talk_once(c, &q, NULL, NULL);
+	sodium_memzero(text, sizeof(text));
 	if (rc == OPTIONS_EXIT_OK && !talk_json(c))
 		(void)fputs("accepted; compare safety numbers before you trust this contact "
 			    "(`restante contacts`)\n", c->out);

@@ -416,27 +416,49 @@ follow(const struct call *c, struct printed *p)
 	}
 }
 
+/* The id of the latest message, 0 if there is none. */
+static enum err
+latest_id(uint64_t *id, struct remote *r, const struct call *c, struct diag *d)
+{
+	struct listing l = { .call = c };
+	enum err e = list_messages(r, &l, 1, 0, d);
+
+	*id = l.count > 0 ? l.items[0].m.id : 0;
+	listing_release(&l);
+	return e;
+}
+
+/* Print what was listed, oldest first; what is above p->base and was not is new. */
+static void
+print_history(const struct call *c, struct printed *p, const struct listing *l)
+{
+	for (size_t i = l->count; i-- > 0;) {
+		const struct listed *x = &l->items[i];
+		print_listed(c, x);
+		if (!x->m.incoming || x->m.done == x->m.of)
+			printed_add(p, x->m.id);
+	}
+	if (p->base == 0 && l->count > 0)
+		p->base = l->items[l->count - 1].m.id - 1;
+}
+
 static int
 list(const struct call *c, const struct inbox_options *o)
 {
+	struct printed p = { .base = (uint64_t)o->since };
 	struct listing l = { .call = c };
-	struct printed p = { 0 };
 	struct diag d = { "" };
 	struct remote r;
 	enum err e = talk_open(&r, c, &d);
 
 	if (e != ERR_OK)
 		return options_fail(c, e, &d);
-	e = list_messages(&r, &l, (size_t)o->count, (uint64_t)o->since, &d);
+	if (o->count == 0 && o->since == 0)
+		e = latest_id(&p.base, &r, c, &d);
+	else
+		e = list_messages(&r, &l, (size_t)o->count, p.base, &d);
 	remote_close(&r);
-	p.base = (uint64_t)o->since;
-	for (size_t i = l.count; i-- > 0;) {
-		print_listed(c, &l.items[i]);
-		if (!l.items[i].m.incoming || l.items[i].m.done == l.items[i].m.of)
-			printed_add(&p, l.items[i].m.id);
-		if (p.base == 0)
-			p.base = l.items[i].m.id - 1;
-	}
+	print_history(c, &p, &l);
 	listing_release(&l);
 	if (e != ERR_OK)
 		return options_fail(c, e, &d);

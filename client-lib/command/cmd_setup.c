@@ -131,8 +131,7 @@ cmd_init(const struct call *c)
 	place_unlock_free(&u);
 	if (e != ERR_OK)
 		return options_fail(c, e, &d);
-	if (!talk_json(c))
-		(void)fprintf(c->out, "%s is ready; start `restante agent` next\n", directory);
+	show_directory(c->out, directory, talk_json(c));
 	return OPTIONS_EXIT_OK;
 }
 

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -103,21 +104,45 @@ place_socket(char out[static PLACE_PATH_MAX], const char *directory, struct diag
 
 /* ---- secrets ---- */
 
+/* Up to SECRET_MAX bytes of fd, which may be a pipe; -1 with errno. */
+static ssize_t
+read_all(int fd, uint8_t *p)
+{
+	size_t got = 0;
+
+	while (got < SECRET_MAX) {
+		ssize_t n = read(fd, p + got, SECRET_MAX - got);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			break;
+		got += (size_t)n;
+	}
+	return (ssize_t)got;
+}
+
 /* Read a whole small file into secret memory. */
 static enum err
 read_secret(uint8_t **out, size_t *len, const char *path, struct diag *d)
 {
 	uint8_t *p = secret_new(SECRET_MAX);
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	ssize_t n = -1;
+	int fd;
 
-	if (p != NULL && fd >= 0)
-		n = read(fd, p, SECRET_MAX);
+	if (p == NULL)
+		return ERR_MEMORY;
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0)
+		n = read_all(fd, p);
+	if (n < 0)
+		(void)diag_set(d, ERR_NOT_FOUND, "%s: cannot be read: %m", path);
 	if (fd >= 0)
 		(void)close(fd);
 	if (n < 0) {
 		secret_free(p);
-		return diag_set(d, ERR_NOT_FOUND, "%s: cannot be read: %m", path);
+		return ERR_NOT_FOUND;
 	}
 	*out = p;
 	*len = (size_t)n;
@@ -200,7 +225,7 @@ ask_twice(uint8_t *line, size_t n, struct diag *d)
 		e = diag_set(d, ERR_RANGE, "a passphrase has at least %d characters",
 		    PASSPHRASE_MIN);
 	else if (ask(again, SECRET_MAX, "The same again: ") != (ssize_t)n ||
-	    memcmp(line, again, n) != 0) /* public: both were typed by the user just now */
+	    sodium_memcmp(line, again, n) != 0)
 		e = diag_set(d, ERR_MALFORMED, "the two passphrases differ; nothing was changed");
 	secret_free(again);
 	return e;

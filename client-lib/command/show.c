@@ -59,23 +59,40 @@ contact_state(enum restante_contact_state s)
 	return "unknown";
 }
 
-/* Control characters (C0, DEL, and C1 as UTF-8) must not reach the terminal. */
+/*
+ * The length of what must not reach the terminal at p: control characters (C0,
+ * DEL, C1), and those that turn the direction of writing (U+202A to U+202E,
+ * U+2066 to U+2069), by which a name could be made to look like another.
+ */
+static size_t
+harm_at(const unsigned char *p)
+{
+	if (p[0] < 0x20 || p[0] == 0x7f)
+		return 1;
+	if (p[0] == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
+		return 2;
+	if (p[0] == 0xe2 && p[1] == 0x80 && p[2] >= 0xaa && p[2] <= 0xae)
+		return 3;
+	if (p[0] == 0xe2 && p[1] == 0x81 && p[2] >= 0xa6 && p[2] <= 0xa9)
+		return 3;
+	return 0;
+}
+
 static void
 put_harmless(FILE *out, const char *s, const char *newline)
 {
 	const unsigned char *p = (const unsigned char *)s;
 
-	for (; *p != '\0'; p++) {
+	while (*p != '\0') {
+		size_t harm = harm_at(p);
 		if (*p == '\n')
 			(void)fputs(newline, out);
-		else if (*p == '\t')
-			(void)fputc('\t', out);
-		else if (*p < 0x20 || *p == 0x7f)
-			(void)fprintf(out, "\\x%02x", *p);
-		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] <= 0x9f)
-			(void)fprintf(out, "\\x%02x", *++p);
-		else
+		else if (harm == 0 || *p == '\t')
 			(void)fputc(*p, out);
+		else
+			for (size_t i = 0; i < harm; i++)
+				(void)fprintf(out, "\\x%02x", p[i]);
+		p += harm > 0 ? harm : 1;
 	}
 }
 
@@ -324,7 +341,22 @@ show_queued(FILE *out, const struct wire *m, bool json)
 	json_finish(out, &j, &b);
 }
 
-/* ---- invitations ---- */
+/* ---- the rest ---- */
+
+void
+show_directory(FILE *out, const char *directory, bool json)
+{
+	struct json j;
+	struct buf b;
+
+	if (!json) {
+		(void)fprintf(out, "%s is ready; start `restante agent` next\n", directory);
+		return;
+	}
+	json_start(&j, &b);
+	field_string(&j, "directory", directory);
+	json_finish(out, &j, &b);
+}
 
 /* Two modules to a character: upper and lower half block, light on dark and dark on light alike. */
 static void

@@ -15,6 +15,8 @@ void show_contact(FILE *out, const struct restante_contact *c, bool json);
 /* name: of the contact, empty if it was removed. */
 void show_message(FILE *out, const struct restante_message *m, const char *name,
     const char *text, bool json);
+/* A client directory was made. */
+void show_directory(FILE *out, const char *directory, bool json);
 void show_invitation(FILE *out, const char *text, bool qr, bool json);
 void show_queued(FILE *out, const struct wire *m, bool json);
 /* "18 minutes", "2 hours". */

@@ -50,6 +50,16 @@ get_name(struct reader *r, char *name, size_t size)
 	memcpy(name, s, n + 1);
 }
 
+static int
+get_bool(struct reader *r)
+{
+	uint8_t v = reader_u8(r);
+
+	if (v > 1)
+		reader_fail(r, ERR_MALFORMED);
+	return v;
+}
+
 static void
 put_status(struct writer *w, const struct restante_status *s)
 {
@@ -78,9 +88,9 @@ put_status(struct writer *w, const struct restante_status *s)
 static void
 get_status(struct reader *r, struct restante_status *s)
 {
-	s->online = reader_u8(r);
-	s->verified = reader_u8(r);
-	s->caught_up = reader_u8(r);
+	s->online = get_bool(r);
+	s->verified = get_bool(r);
+	s->caught_up = get_bool(r);
 	s->gaps = reader_u32(r);
 	s->alarms = reader_u32(r);
 	s->epoch = reader_u32(r);
@@ -119,8 +129,8 @@ get_contact(struct reader *r, struct restante_contact *c)
 	c->id = reader_u32(r);
 	get_name(r, c->name, sizeof(c->name));
 	c->state = reader_u8(r);
-	c->verified = reader_u8(r);
-	c->blocked = reader_u8(r);
+	c->verified = get_bool(r);
+	c->blocked = get_bool(r);
 	get_name(r, c->safety_number, sizeof(c->safety_number));
 	c->queued = reader_u32(r);
 	c->unacknowledged = reader_u32(r);
@@ -149,9 +159,9 @@ get_message(struct reader *r, struct restante_message *m)
 {
 	m->id = reader_u64(r);
 	m->contact = reader_u32(r);
-	m->incoming = reader_u8(r);
-	m->is_file = reader_u8(r);
-	m->late = reader_u8(r);
+	m->incoming = get_bool(r);
+	m->is_file = get_bool(r);
+	m->late = get_bool(r);
 	m->state = reader_u8(r);
 	m->time = (int64_t)reader_u64(r);
 	m->size = reader_u64(r);
