@@ -167,16 +167,6 @@ announcements_count(const struct announcements *a, uint32_t epoch)
 	return l != NULL ? l->count : 0;
 }
 
-/* Ticket keys: one for each hour of the epoch; zero until tickets exist. */
-static size_t
-hours(const struct params *p, uint32_t epoch)
-{
-	uint32_t first = timing_hour(p, timing_epoch_start(p, epoch));
-	uint32_t end = timing_hour(p, timing_epoch_start(p, epoch + 1));
-
-	return end > first ? end - first : 1;
-}
-
 enum err
 announcements_sheet(const struct announcements *a, struct buf *out, uint32_t epoch)
 {
@@ -195,7 +185,7 @@ announcements_sheet(const struct announcements *a, struct buf *out, uint32_t epo
 	for (size_t i = 0; i < a->charter->node_count; i++)
 		if (l->there[i])
 			s->nodes[s->count++] = l->list[i];
-	s->ticket_key_count = hours(&a->charter->params, epoch);
+	s->ticket_key_count = sheet_ticket_keys(&a->charter->params); /* zero until tickets exist */
 	e = sheet_encode(out, s);
 	sheet_free(s);
 	return e;

@@ -44,6 +44,7 @@ struct gateway {
 	struct journal_round *putting; /* the block under way */
 	int64_t retry_ms;	       /* 0: the last write succeeded */
 	struct given_sheet given[EPOCHS];
+	bool unnumbered; /* packets went out since the last batch number */
 	bool expiring, watching, closing;
 	uint32_t missing_logged, epoch_logged;
 	struct unwrap_counts drops_logged;
@@ -130,23 +131,14 @@ look_for_sheet(struct gateway *g, uint32_t epoch)
 static void
 give_sheet(struct gateway *g, uint32_t epoch)
 {
-	const struct sheet *written = journal_sheet_of(g->journal, epoch);
+	const struct buf *bytes = journal_sheet_bytes(g->journal, epoch);
 	struct given_sheet *given = &g->given[epoch % EPOCHS];
-	struct sheet *copy;
-	struct buf bytes;
 
-	if (written == NULL || (given->given && given->epoch == epoch))
+	if (bytes == NULL || (given->given && given->epoch == epoch))
 		return;
-	copy = malloc(sizeof(*copy));
-	if (copy == NULL)
-		return; /* the next round tries again */
-	*copy = *written;
-	buf_init(&bytes);
-	if (sheet_encode(&bytes, copy) == ERR_OK &&
-	    entry_sheet(g->entry, epoch, bytes.data, bytes.len) == ERR_OK)
+	/* without memory the next round tries again */
+	if (entry_sheet(g->entry, epoch, bytes->data, bytes->len) == ERR_OK)
 		*given = (struct given_sheet){ true, epoch };
-	buf_release(&bytes);
-	sheet_free(copy);
 }
 
 static void
@@ -169,6 +161,13 @@ sheet_hash(void *arg, uint32_t epoch)
 
 /* ---- packets ---- */
 
+/* Whether we were found to run on old state: then no packet passes in this epoch. */
+static bool
+sits_out(const struct gateway *g)
+{
+	return links_sits_out(g->links, epoch_now(g));
+}
+
 /* From a session to the first mix, at once. */
 static void
 packet_in(void *arg, uint16_t first_mix, uint32_t epoch, const uint8_t *packet)
@@ -178,10 +177,12 @@ packet_in(void *arg, uint16_t first_mix, uint32_t epoch, const uint8_t *packet)
 	uint32_t now = epoch_now(g);
 
 	if (mix == NULL || mix->layer != 0 || (epoch != now && epoch + 1 != now) ||
-	    links_send_packet(g->links, first_mix, epoch, packet) != ERR_OK)
+	    sits_out(g) || links_send_packet(g->links, first_mix, epoch, packet) != ERR_OK) {
 		g->dropped_in++;
-	else
-		g->forwarded++;
+		return;
+	}
+	g->forwarded++;
+	g->unnumbered = true;
 }
 
 /* From a mix of the last layer. */
@@ -191,7 +192,7 @@ packet_out(void *arg, uint16_t from, uint32_t epoch, uint8_t *packet)
 	struct gateway *g = arg;
 	const struct charter_node *mix = charter_node(g->cfg.charter, from);
 
-	if (mix != NULL && mix->layer + 1 == g->params->layers)
+	if (mix != NULL && mix->layer + 1 == g->params->layers && !sits_out(g))
 		exit_take(g->exit, epoch, packet);
 }
 
@@ -204,14 +205,6 @@ announcement_came(void *arg, uint16_t from, const uint8_t *announcement)
 	if (announcements_take(g->announcements, from, announcement, wall_ms(g)) != ERR_OK)
 		return;
 	look_for_sheet(g, epoch_now(g));
-}
-
-static void
-rolled_back(void *arg, uint16_t peer)
-{
-	struct gateway *g = arg;
-
-	log_event(g->cfg.log, LOG_ROLLED_BACK, peer, epoch_now(g), 0);
 }
 
 static void
@@ -243,6 +236,8 @@ published(struct gateway *g)
 {
 	const struct store_round *r = &g->putting->put;
 
+	if (store_count(g->cfg.store, r->day) == 1)
+		log_event(g->cfg.log, LOG_DAY_OPENED, r->day, 0, 0);
 	entry_published(g->entry, r->day, store_count(g->cfg.store, r->day) - 1, r->round, r->block,
 	    r->block_len, r->mailboxes, r->mailbox_count);
 	journal_advance(g->journal, g->putting);
@@ -266,7 +261,7 @@ on_put(void *arg, enum err e)
 		return;
 	}
 	if (g->retry_ms == 0)
-		log_event(g->cfg.log, LOG_STORE_FAILED, (uint64_t)-e, 0, 0);
+		log_event(g->cfg.log, LOG_STORE_FAILED, (uint64_t)-(int64_t)e, 0, 0);
 	g->retry_ms = g->retry_ms == 0 ? RETRY_MIN_MS : 2 * g->retry_ms;
 	if (g->retry_ms > RETRY_MAX_MS)
 		g->retry_ms = RETRY_MAX_MS;
@@ -297,7 +292,7 @@ on_exit_done(void *arg, enum err e)
 	uint64_t ended = timing_round(g->params, wall_ms(g)) - 1;
 
 	if (e != ERR_OK)
-		log_event(g->cfg.log, LOG_DISK_FAILED, (uint64_t)-e, 0, 0);
+		log_event(g->cfg.log, LOG_DISK_FAILED, (uint64_t)-(int64_t)e, 0, 0);
 	if (g->closing || g->putting != NULL || !journal_due(g->journal, ended))
 		return;
 	/* without memory what waits goes on waiting */
@@ -322,7 +317,7 @@ on_expired(void *arg, enum err e)
 
 	g->expiring = false;
 	if (e != ERR_OK)
-		log_event(g->cfg.log, LOG_STORE_FAILED, (uint64_t)-e, 0, 0);
+		log_event(g->cfg.log, LOG_STORE_FAILED, (uint64_t)-(int64_t)e, 0, 0);
 }
 
 /* The oldest day, if all of it is older than the retention. */
@@ -357,13 +352,31 @@ log_drops(struct gateway *g)
 	g->epoch_logged = epoch;
 }
 
+/* The mixes are told a number only when it is durable. */
 static void
 on_numbered(void *arg, enum err e)
 {
 	struct gateway *g = arg;
 
 	if (e != ERR_OK)
-		log_event(g->cfg.log, LOG_DISK_FAILED, (uint64_t)-e, 0, 0);
+		log_event(g->cfg.log, LOG_DISK_FAILED, (uint64_t)-(int64_t)e, 0, 0);
+	else if (!g->closing)
+		links_end_batch(g->links);
+}
+
+/* What went to the mixes since the last number is a batch. */
+static void
+number_batch(struct gateway *g)
+{
+	enum err e;
+
+	if (!g->unnumbered)
+		return;
+	e = links_commit(g->links, on_numbered, g);
+	if (e == ERR_OK)
+		g->unnumbered = false;
+	else if (e != ERR_BUSY) /* else the disk is slow, and the batch goes on */
+		on_numbered(g, e);
 }
 
 static void
@@ -378,6 +391,7 @@ on_round(void *arg)
 {
 	struct gateway *g = arg;
 	uint32_t epoch = epoch_now(g);
+	enum err e;
 
 	arm_round(g);
 	epochkeys_turn(g->keys, wall_ms(g));
@@ -388,15 +402,11 @@ on_round(void *arg)
 	give_sheets(g);
 	expire(g);
 	log_drops(g);
-	links_end_batch(g->links);
-	/* busy: the disk is slow, and the batch goes on */
-	enum err e = links_commit(g->links, on_numbered, g);
-	if (e != ERR_OK && e != ERR_BUSY)
-		on_numbered(g, e);
+	number_batch(g);
 	/* busy: the last round is still being dealt with; this one joins the next */
 	e = exit_round(g->exit, on_exit_done, g);
 	if (e != ERR_OK && e != ERR_BUSY)
-		log_event(g->cfg.log, LOG_DISK_FAILED, (uint64_t)-e, 0, 0);
+		log_event(g->cfg.log, LOG_DISK_FAILED, (uint64_t)-(int64_t)e, 0, 0);
 }
 
 static void
@@ -469,8 +479,7 @@ open_links(struct gateway *g, struct diag *d)
 		.log = g->cfg.log,
 		.queue_max = g->params->pool_max };
 	const struct links_events events = { .packet = packet_out,
-		.announcement = announcement_came,
-		.rolled_back = rolled_back };
+		.announcement = announcement_came };
 
 	return links_open(&g->links, &cfg, &events, g, d);
 }

@@ -15,6 +15,7 @@
 #define HOUR_SLACK_MS 30000 /* a client's clock may be off by so much */
 #define LINGER_MS 5000	   /* for an error frame to leave */
 #define QUEUE_FRAMES 8	   /* not taken by a slow reader: no further ones are made */
+#define QUIET_SLOTS 2	   /* after so many without a frame down, one goes unasked */
 #define AHEAD_FRAMES 64	   /* a network may bunch so many slots together */
 #define READ_BYTES ((size_t)256 << 10) /* of the store at a time */
 
@@ -38,8 +39,10 @@ struct guest {
 	struct frame_open open;
 	uint64_t sheets_sent;	/* number of the last sheet that was sent */
 	enum guest_place place;
+	bool caught_up;		/* a live session that has had all there was */
 	uint32_t day, index;	/* of the next block; epoch blocks: index */
 	uint64_t end_round;	/* day sessions: the first round not to send */
+	struct guest_ask *ask;	/* ours, while the store reads blocks for us */
 	struct chunk *chunk;	/* being sent, from `offset` */
 	size_t offset;
 };
@@ -99,6 +102,8 @@ on_blocks(void *arg, enum err e, const struct store_block *blocks, size_t n)
 	struct guest *g = arg;
 
 	g->asking = false;
+	g->ask->busy = false;
+	g->ask = NULL;
 	if (g->gone) {
 		guest_destroy(g);
 		return;
@@ -146,6 +151,10 @@ on_found(void *arg, enum err e, uint32_t index)
 	}
 	g->index = e == ERR_OK ? index : 0;
 	g->place = PLACE_KNOWN;
+	/* A block that is there already stays the first; one still to come may not. */
+	if (g->index < store_count(g->house->store, g->day))
+		g->house->starts[g->open.hour % GUEST_STARTS] =
+		    (struct guest_start){ true, g->open.hour, g->day, g->index };
 }
 
 /* The first day that is kept and not before `day`; false if there is none. */
@@ -170,14 +179,22 @@ place_live(struct guest *g)
 {
 	const struct params *p = g->house->params;
 	int64_t mark = attend_mark_ms(p, g->open.hour);
-	uint32_t day = timing_day(p, mark);
+	const struct guest_start *start = &g->house->starts[g->open.hour % GUEST_STARTS];
 
-	if (!day_from(g->house, &day))
-		return; /* nothing was written yet */
-	g->day = day;
+	if (start->known && start->hour == g->open.hour) {
+		g->day = start->day;
+		g->index = start->index;
+		g->place = PLACE_KNOWN;
+		return;
+	}
+	g->day = timing_day(p, mark);
+	if (!day_from(g->house, &g->day)) {
+		g->place = PLACE_KNOWN; /* whatever comes is later */
+		return;
+	}
 	g->place = PLACE_ASKED;
 	g->asking = true;
-	if (store_find(g->house->store, day, timing_round(p, mark), on_found, g) != ERR_OK) {
+	if (store_find(g->house->store, g->day, timing_round(p, mark), on_found, g) != ERR_OK) {
 		g->asking = false;
 		g->place = PLACE_UNKNOWN;
 	}
@@ -195,16 +212,35 @@ place_day(struct guest *g)
 	g->place = PLACE_KNOWN;
 }
 
+/* A free place for a question; NULL if the same was asked already, or too many were. */
+static struct guest_ask *
+take_ask(struct guest *g)
+{
+	struct guest_ask *found = NULL;
+
+	for (size_t i = 0; i < GUEST_ASKS; i++) {
+		struct guest_ask *a = &g->house->asks[i];
+
+		if (!a->busy)
+			found = a;
+		else if (a->day == g->day && a->index == g->index && a->mailbox == g->open.mailbox)
+			return NULL;
+	}
+	return found;
+}
+
 static void
 ask_blocks(struct guest *g)
 {
+	struct guest_ask *a = take_ask(g);
+
+	if (a == NULL || store_read(g->house->store, g->day, g->index, g->open.mailbox, READ_BYTES,
+		on_blocks, g) != ERR_OK)
+		return; /* the clock comes back to it */
+	*a = (struct guest_ask){ true, g->day, g->index, g->open.mailbox };
+	g->ask = a;
 	g->place = PLACE_ASKED;
 	g->asking = true;
-	if (store_read(g->house->store, g->day, g->index, g->open.mailbox, READ_BYTES, on_blocks,
-		g) != ERR_OK) {
-		g->asking = false;
-		g->place = PLACE_KNOWN;
-	}
 }
 
 /* The next block of a day, if it is written; else the next day's first, for live sessions. */
@@ -319,31 +355,26 @@ fill_stream(struct guest *g, uint8_t *out, size_t room)
 	return fill;
 }
 
-/* Whether the running epoch's sheet has been sent: before, no packet can come up. */
+/* Whether a live session has been sent everything there is now. */
 static bool
-has_sheet(const struct guest *g)
+at_the_end(const struct guest *g)
 {
-	const struct guest_house *h = g->house;
-	uint32_t epoch = timing_epoch(h->params, loop_wall_ms(h->loop));
-
-	for (uint64_t i = 0; i < GUEST_SHEETS && i < h->sheet_number; i++)
-		if (h->sheet_epochs[i] == epoch)
-			return g->sheets_sent == h->sheet_number;
-	return false;
+	return g->open.read == FRAME_READ_LIVE && g->chunk == NULL && g->place == PLACE_KNOWN &&
+	    g->index >= store_count(g->house->store, g->day);
 }
 
 /*
- * Until then it is given frames by the clock. A session without the running
- * epoch's sheet sends nothing up, so it counts as not caught up: otherwise the
- * sheet could never reach it.
+ * Until a session has caught up it is given frames by a clock of its own, then one
+ * for each frame up. A client without the running epoch's sheet sends nothing up:
+ * so that the sheet can reach it, a frame goes down after every two quiet slots.
  */
-static bool
-caught_up(const struct guest *g)
+static void
+arm_clock(struct guest *g)
 {
-	if (g->open.read != FRAME_READ_LIVE)
-		return false;
-	return g->chunk == NULL && g->place == PLACE_KNOWN && has_sheet(g) &&
-	    g->index >= store_count(g->house->store, g->day);
+	const struct params *p = g->house->params;
+
+	timer_after(g->timer, g->caught_up ? QUIET_SLOTS * p->slot_ms :
+	    params_scaled(p, CATCH_UP_MS));
 }
 
 static void
@@ -360,13 +391,16 @@ send_frame(struct guest *g)
 		return;
 	}
 	f.fill = (uint16_t)fill_stream(g, h->frame + 8, room);
+	g->caught_up = g->caught_up || (f.fill < room && at_the_end(g));
+	if (f.fill == 0 && !g->caught_up)
+		return; /* the store is being asked */
 	frame_down_encode(h->frame, h->params, &f);
 	/* ERR_FULL cannot be, ERR_CLOSED ends the session by on_down */
 	if (link_send(g->link, h->frame) != ERR_OK)
 		guest_free(g);
 }
 
-/* The catch-up clock, and before the open frame the time-out. */
+/* The clock, and before the open frame the time-out. */
 static void
 on_timer(void *arg)
 {
@@ -376,9 +410,7 @@ on_timer(void *arg)
 		guest_free(g);
 		return;
 	}
-	if (caught_up(g))
-		return;
-	timer_after(g->timer, params_scaled(g->house->params, CATCH_UP_MS));
+	arm_clock(g);
 	send_frame(g);
 }
 
@@ -387,12 +419,8 @@ guest_turn(struct guest *g)
 {
 	uint32_t hour = timing_hour(g->house->params, loop_wall_ms(g->house->loop));
 
-	if (!g->opened)
-		return;
-	if (g->open.read == FRAME_READ_LIVE && g->open.hour < hour)
+	if (g->opened && g->open.read == FRAME_READ_LIVE && g->open.hour < hour)
 		guest_end(g, FRAME_ERROR_MARK);
-	else if (!timer_armed(g->timer) && !has_sheet(g))
-		timer_after(g->timer, params_scaled(g->house->params, CATCH_UP_MS));
 }
 
 /* ---- the open frame ---- */
@@ -443,7 +471,7 @@ take_open(struct guest *g, const struct frame_open *o)
 	g->opened = true;
 	g->since_ms = loop_boot_ms(g->house->loop);
 	g->house->status.opened++;
-	timer_after(g->timer, params_scaled(g->house->params, CATCH_UP_MS));
+	arm_clock(g);
 	send_frame(g);
 }
 
@@ -486,8 +514,10 @@ on_frame(void *arg, uint8_t *plain, size_t n)
 		return;
 	}
 	h->events->packet(h->arg, f.first_mix, f.epoch, f.packet);
-	if (caught_up(g) || !timer_armed(g->timer))
+	if (g->caught_up) {
+		arm_clock(g);
 		send_frame(g);
+	}
 }
 
 static void

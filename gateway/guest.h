@@ -15,8 +15,23 @@
 #include "gateway/entry.h"
 
 #define GUEST_SHEETS 2 /* the running and the coming epoch's */
+#define GUEST_ASKS 64  /* reads of the store at a time */
+#define GUEST_STARTS 4 /* hours whose first block is remembered */
 
 struct guest;
+
+/* A read of the store under way: others that want the same wait for it. */
+struct guest_ask {
+	bool busy;
+	uint32_t day, index;
+	uint16_t mailbox;
+};
+
+/* Where an hour's live sessions begin to read. */
+struct guest_start {
+	bool known;
+	uint32_t hour, day, index;
+};
 
 /* What all guests share. */
 struct guest_house {
@@ -35,6 +50,8 @@ struct guest_house {
 	struct chunk *sheets[GUEST_SHEETS];
 	uint32_t sheet_epochs[GUEST_SHEETS];
 	uint64_t sheet_number;
+	struct guest_ask asks[GUEST_ASKS];
+	struct guest_start starts[GUEST_STARTS];
 	uint8_t *frame; /* room for one frame down */
 	struct guest *first;
 };

@@ -121,6 +121,14 @@ journal_sheet_of(const struct journal *j, uint32_t epoch)
 	return k != NULL && k->written ? k->sheet : NULL;
 }
 
+const struct buf *
+journal_sheet_bytes(const struct journal *j, uint32_t epoch)
+{
+	const struct kept_sheet *k = find_sheet(j, epoch);
+
+	return k != NULL && k->written ? &k->bytes : NULL;
+}
+
 bool
 journal_has_sheet(const struct journal *j, uint32_t epoch)
 {
