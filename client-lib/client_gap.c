@@ -86,7 +86,7 @@ complete(struct client *c)
 	if (e == ERR_OK && c->gap.what.kind == GAP_DAY)
 		e = keep_day(c);
 	if (e == ERR_CHAIN)
-		client_raise(c, CLIENT_ALARM_CHAIN);
+		client_chain_broke(c);
 	return e;
 }
 

@@ -112,6 +112,8 @@ RST_MUST_USE enum err client_load(struct client *c, struct diag *d);
 
 /* ---- client_runs.c ---- */
 
+/* The alarm stays until a live session that is opened later brings a verified block. */
+void client_chain_broke(struct client *c);
 RST_MUST_USE enum err run_begin(struct run *r, struct client *c, enum follow_what what);
 void run_end(struct run *r);
 /* One item of a session: everything that follows from it. */

@@ -12,9 +12,8 @@
 #define SKEW_LEAST_MS 2000 /* in a network whose times are shortened */
 #define PACED 2		  /* blocks in a row that came no faster than rounds pass */
 
-/* It stays until a session that was opened later brings a verified block. */
-static void
-chain_broke(struct client *c)
+void
+client_chain_broke(struct client *c)
 {
 	c->chain_run = c->newest_run;
 	client_raise(c, CLIENT_ALARM_CHAIN);
@@ -88,7 +87,7 @@ offer_sheet(struct client *c, const uint8_t *p, size_t n, bool verified)
 	enum err e = sheetbook_offer(c->sheets, p, n, verified, loop_wall_ms(c->loop));
 
 	if (e == ERR_CHAIN) {
-		chain_broke(c);
+		client_chain_broke(c);
 		return ERR_OK;
 	}
 	return e == ERR_MEMORY || !verified ? e : ERR_OK;
@@ -200,7 +199,7 @@ settle(struct run *r, enum err e)
 	struct client *c = r->client;
 
 	if (follow_is_broken(e))
-		chain_broke(c);
+		client_chain_broke(c);
 	poll_others(c, r);
 	if (commit_collect(c->commit))
 		commit_now(c->commit);
