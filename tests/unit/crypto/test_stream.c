@@ -1,0 +1,380 @@
+/*
+ * Streams: the window's edges, any order within it, skipped keys and their end,
+ * and that nothing that is not authentic moves anything.
+ */
+#include "config.h"
+
+#include "tests/lib/test.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/crypto/record.h"
+#include "common/crypto/stream.h"
+
+#define SIZE 512
+#define PLAIN (SIZE - RECORD_OVERHEAD)
+#define EXPIRES 1000
+
+struct pair {
+	struct stream_writer *w;
+	struct stream_reader *r;
+	uint8_t secret[32];
+};
+
+static struct pair
+pair_new(void)
+{
+	struct pair p;
+
+	rng_bytes(test_rng(), p.secret, sizeof(p.secret));
+	p.w = stream_writer_new(p.secret);
+	p.r = stream_reader_new(p.secret, test_rng());
+	assert_non_null(p.w);
+	assert_non_null(p.r);
+	return p;
+}
+
+static void
+pair_free(struct pair *p)
+{
+	stream_writer_free(p->w);
+	stream_reader_free(p->r);
+}
+
+/* The next record; its plaintext begins with its index. */
+static void
+seal(struct pair *p, uint8_t record[SIZE])
+{
+	uint8_t plain[PLAIN] = { 0 };
+
+	store_u64(plain, stream_writer_index(p->w));
+	assert_err_ok(stream_seal(p->w, record, SIZE, plain, test_rng()));
+}
+
+/* Records from the writer's index on: n times SIZE bytes. */
+static uint8_t *
+seal_many(struct pair *p, size_t n)
+{
+	uint8_t *all = malloc(n * SIZE);
+
+	assert_non_null(all);
+	for (size_t i = 0; i < n; i++)
+		seal(p, all + i * SIZE);
+	return all;
+}
+
+static void
+skip_to(struct pair *p, uint64_t index)
+{
+	uint8_t record[SIZE];
+
+	while (stream_writer_index(p->w) < index)
+		seal(p, record);
+}
+
+static void
+opens_as(struct stream_reader *r, const uint8_t *record, uint64_t want)
+{
+	uint8_t plain[PLAIN];
+	uint64_t index = UINT64_MAX;
+
+	assert_err_ok(stream_open(r, plain, &index, record, SIZE, EXPIRES));
+	assert_int_equal(index, want);
+	assert_int_equal(load_u64(plain), want);
+}
+
+static void
+is_not_ours(struct stream_reader *r, const uint8_t *record)
+{
+	uint8_t plain[PLAIN];
+
+	assert_err(stream_open(r, plain, NULL, record, SIZE, EXPIRES), ERR_NOT_FOUND);
+}
+
+static void
+records_open_once_in_order(void **state)
+{
+	struct pair p = pair_new();
+	uint8_t record[SIZE];
+
+	(void)state;
+	for (uint64_t i = 0; i < 100; i++) {
+		assert_int_equal(stream_writer_index(p.w), i);
+		assert_int_equal(stream_reader_seen(p.r), i);
+		seal(&p, record);
+		opens_as(p.r, record, i);
+		is_not_ours(p.r, record);
+	}
+	assert_int_equal(stream_reader_skipped(p.r), 0);
+	pair_free(&p);
+}
+
+static void
+the_window_has_2000_indices(void **state)
+{
+	uint8_t record[SIZE], last[SIZE], beyond[SIZE];
+	struct pair p = pair_new();
+
+	(void)state;
+	skip_to(&p, 1999);
+	seal(&p, last);
+	seal(&p, beyond);
+	is_not_ours(p.r, beyond); /* index 2000 */
+	opens_as(p.r, last, 1999);
+	assert_int_equal(stream_reader_seen(p.r), 2000);
+	assert_int_equal(stream_reader_skipped(p.r), 1999);
+	opens_as(p.r, beyond, 2000);
+	skip_to(&p, 2001 + 1999);
+	seal(&p, record);
+	opens_as(p.r, record, 4000);
+	skip_to(&p, 4001 + 2000);
+	seal(&p, record);
+	is_not_ours(p.r, record);
+	pair_free(&p);
+}
+
+static void
+any_order_within_the_window_opens_all(void **state)
+{
+	(void)state;
+	for (unsigned round = 0; round < 8; round++) {
+		struct pair p = pair_new();
+		size_t n = 1 + rng_below(test_rng(), STREAM_WINDOW);
+		uint8_t *all = seal_many(&p, n);
+		rng_shuffle(test_rng(), all, n, SIZE);
+		for (size_t i = 0; i < n; i++) {
+			uint8_t plain[PLAIN];
+			uint64_t index;
+			assert_err_ok(stream_open(p.r, plain, &index, all + i * SIZE, SIZE, EXPIRES));
+			assert_int_equal(load_u64(plain), index);
+		}
+		assert_int_equal(stream_reader_seen(p.r), n);
+		assert_int_equal(stream_reader_skipped(p.r), 0);
+		for (size_t i = 0; i < n; i++)
+			is_not_ours(p.r, all + i * SIZE);
+		free(all);
+		pair_free(&p);
+	}
+}
+
+static void
+skipped_keys_expire(void **state)
+{
+	struct pair p = pair_new();
+	uint8_t *all = seal_many(&p, 10), plain[PLAIN];
+
+	(void)state;
+	assert_err_ok(stream_open(p.r, plain, NULL, all + 4 * SIZE, SIZE, 100));
+	assert_err_ok(stream_open(p.r, plain, NULL, all + 9 * SIZE, SIZE, 200));
+	assert_int_equal(stream_reader_skipped(p.r), 8);
+	stream_reader_expire(p.r, 99);
+	assert_int_equal(stream_reader_skipped(p.r), 8);
+	opens_as(p.r, all + 2 * SIZE, 2);
+	stream_reader_expire(p.r, 100);
+	assert_int_equal(stream_reader_skipped(p.r), 4);
+	is_not_ours(p.r, all + 3 * SIZE);
+	opens_as(p.r, all + 7 * SIZE, 7);
+	stream_reader_expire(p.r, INT64_MAX);
+	assert_int_equal(stream_reader_skipped(p.r), 0);
+	is_not_ours(p.r, all + 8 * SIZE);
+	free(all);
+	pair_free(&p);
+}
+
+/* Jumps of a whole window fill the table; then the oldest keys give way. */
+static void
+the_oldest_skipped_keys_give_way(void **state)
+{
+	struct pair p = pair_new();
+	uint8_t first[SIZE], young[SIZE], record[SIZE];
+
+	(void)state;
+	seal(&p, first);
+	for (unsigned jump = 1; jump <= 3; jump++) {
+		if (jump == 3)
+			seal(&p, young);
+		skip_to(&p, stream_reader_seen(p.r) + STREAM_WINDOW - 1);
+		seal(&p, record);
+		opens_as(p.r, record, stream_writer_index(p.w) - 1);
+		assert_true(stream_reader_skipped(p.r) <= STREAM_SKIPPED_MAX);
+	}
+	assert_int_equal(stream_reader_skipped(p.r), STREAM_SKIPPED_MAX);
+	is_not_ours(p.r, first);
+	opens_as(p.r, young, 4000);
+	assert_int_equal(stream_reader_skipped(p.r), STREAM_SKIPPED_MAX - 1);
+	pair_free(&p);
+}
+
+static void
+forgeries_consume_nothing(void **state)
+{
+	struct pair p = pair_new();
+	uint8_t *all = seal_many(&p, 300), plain[PLAIN], bad[SIZE];
+
+	(void)state;
+	opens_as(p.r, all + 200 * SIZE, 200);
+	for (unsigned i = 0; i < 500; i++) {
+		size_t which = rng_below(test_rng(), 300), at = RECORD_E_BYTES + RECORD_TAG_BYTES +
+		    rng_below(test_rng(), SIZE - RECORD_E_BYTES - RECORD_TAG_BYTES);
+		if (which == 200)
+			continue;
+		memcpy(bad, all + which * SIZE, SIZE);
+		bad[at] ^= 1;
+		assert_err(stream_open(p.r, plain, NULL, bad, SIZE, EXPIRES), ERR_CRYPTO);
+		assert_true(sodium_is_zero(plain, sizeof(plain)));
+	}
+	assert_int_equal(stream_reader_seen(p.r), 201);
+	assert_int_equal(stream_reader_skipped(p.r), 200);
+	for (size_t i = 0; i < 300; i++)
+		if (i != 200)
+			opens_as(p.r, all + i * SIZE, i);
+	free(all);
+	pair_free(&p);
+}
+
+static void
+another_stream_is_not_ours(void **state)
+{
+	struct pair a = pair_new(), b = pair_new();
+	uint8_t record[SIZE];
+
+	(void)state;
+	for (unsigned i = 0; i < 50; i++) {
+		seal(&a, record);
+		is_not_ours(b.r, record);
+	}
+	pair_free(&a);
+	pair_free(&b);
+}
+
+/* ---- save and load ---- */
+
+static void
+reload(struct pair *p)
+{
+	struct buf saved;
+	struct reader in;
+
+	buf_init(&saved);
+	assert_err_ok(stream_writer_save(p->w, &saved, SIZE_MAX));
+	assert_err_ok(stream_reader_save(p->r, &saved, SIZE_MAX));
+	stream_writer_free(p->w);
+	stream_reader_free(p->r);
+	reader_init(&in, saved.data, saved.len);
+	assert_err_ok(stream_writer_load(&p->w, &in));
+	assert_err_ok(stream_reader_load(&p->r, &in, test_rng()));
+	assert_err_ok(reader_end(&in));
+	buf_release(&saved);
+}
+
+static void
+saves_at_any_point_change_nothing(void **state)
+{
+	struct pair p = pair_new();
+	uint8_t *held[64];
+	uint64_t index[64];
+	size_t count = 0;
+
+	(void)state;
+	for (unsigned step = 0; step < 1500; step++) {
+		uint8_t *record = malloc(SIZE);
+		assert_non_null(record);
+		index[count] = stream_writer_index(p.w);
+		seal(&p, record);
+		held[count++] = record;
+		while (count == 64 || (count > 0 && rng_below(test_rng(), 3) == 0)) {
+			size_t i = rng_below(test_rng(), (uint32_t)count);
+			opens_as(p.r, held[i], index[i]);
+			free(held[i]);
+			held[i] = held[--count];
+			index[i] = index[count];
+		}
+		if (rng_below(test_rng(), 50) == 0)
+			reload(&p);
+	}
+	while (count-- > 0) {
+		opens_as(p.r, held[count], index[count]);
+		free(held[count]);
+	}
+	assert_int_equal(stream_reader_skipped(p.r), 0);
+	pair_free(&p);
+}
+
+static void
+truncated_saves_are_refused(void **state)
+{
+	struct pair p = pair_new();
+	struct stream_reader *back;
+	struct stream_writer *again;
+	struct buf saved;
+	struct reader in;
+	uint8_t record[SIZE];
+
+	(void)state;
+	skip_to(&p, 3);
+	seal(&p, record);
+	opens_as(p.r, record, 3);
+	buf_init(&saved);
+	assert_err_ok(stream_reader_save(p.r, &saved, SIZE_MAX));
+	for (size_t n = 0; n < saved.len; n++) {
+		reader_init(&in, saved.data, n);
+		assert_err(stream_reader_load(&back, &in, test_rng()), ERR_TRUNCATED);
+	}
+	for (size_t n = 0; n < 40; n++) {
+		reader_init(&in, saved.data, n);
+		assert_err(stream_writer_load(&again, &in), ERR_TRUNCATED);
+	}
+	buf_release(&saved);
+	pair_free(&p);
+}
+
+static void
+impossible_saves_are_refused(void **state)
+{
+	struct pair p = pair_new();
+	struct stream_reader *back;
+	struct buf saved;
+	struct reader in;
+	uint8_t record[SIZE];
+
+	(void)state;
+	skip_to(&p, 2);
+	seal(&p, record);
+	opens_as(p.r, record, 2);
+	buf_init(&saved);
+	assert_err_ok(stream_reader_save(p.r, &saved, SIZE_MAX));
+	store_u32(saved.data + 40, STREAM_SKIPPED_MAX + 1);
+	reader_init(&in, saved.data, saved.len);
+	assert_err(stream_reader_load(&back, &in, test_rng()), ERR_RANGE);
+	store_u32(saved.data + 40, 2);
+	store_u64(saved.data, UINT64_MAX);
+	reader_init(&in, saved.data, saved.len);
+	assert_err(stream_reader_load(&back, &in, test_rng()), ERR_RANGE);
+	store_u64(saved.data, 3);
+	store_u64(saved.data + 44, 3); /* a skipped index that is not below the window */
+	reader_init(&in, saved.data, saved.len);
+	assert_err(stream_reader_load(&back, &in, test_rng()), ERR_MALFORMED);
+	store_u64(saved.data + 44, 0);
+	memcpy(saved.data + 44 + 64 + 16, saved.data + 44 + 16, 16); /* one tag twice */
+	reader_init(&in, saved.data, saved.len);
+	assert_err(stream_reader_load(&back, &in, test_rng()), ERR_MALFORMED);
+	buf_release(&saved);
+	pair_free(&p);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(records_open_once_in_order),
+	cmocka_unit_test(the_window_has_2000_indices),
+	cmocka_unit_test(any_order_within_the_window_opens_all),
+	cmocka_unit_test(skipped_keys_expire),
+	cmocka_unit_test(the_oldest_skipped_keys_give_way),
+	cmocka_unit_test(forgeries_consume_nothing),
+	cmocka_unit_test(another_stream_is_not_ours),
+	cmocka_unit_test(saves_at_any_point_change_nothing),
+	cmocka_unit_test(truncated_saves_are_refused),
+	cmocka_unit_test(impossible_saves_are_refused),
+};
+
+TEST_MAIN(tests)
