@@ -2,12 +2,14 @@
 
 #include "tests/bench/bench.h"
 
+#include <ftw.h>
 #include <sched.h>
 #include <sodium.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -35,6 +37,42 @@ bench_wanted(int argc, char **argv, const char *name)
 		if (strcmp(argv[i], name) == 0)
 			return true;
 	return argc == 1;
+}
+
+/* ---- a directory ---- */
+
+static char directory[256];
+static pid_t directory_owner;
+
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	(void)remove(path);
+	return 0;
+}
+
+static void
+remove_directory(void)
+{
+	if (getpid() == directory_owner)
+		(void)nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+const char *
+bench_directory(void)
+{
+	const char *base = getenv("TMPDIR");
+	int n = snprintf(directory, sizeof(directory), "%s/restante-bench-XXXXXX",
+	    base != NULL && *base != '\0' ? base : "/var/tmp");
+
+	bench_must(n > 0 && (size_t)n < sizeof(directory) && mkdtemp(directory) != NULL,
+	    "no temporary directory");
+	directory_owner = getpid();
+	bench_must(atexit(remove_directory) == 0, "no memory");
+	return directory;
 }
 
 /* ---- time ---- */

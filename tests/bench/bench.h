@@ -38,6 +38,11 @@ void bench_report(const struct bench_result *r);
 void bench_must(bool ok, const char *what);
 /* Libraries, random source; ends the program if they do not start. */
 void bench_begin(void);
+/*
+ * A fresh directory on a disk (TMPDIR, or /var/tmp), removed with all it holds when
+ * the process that asked ends.
+ */
+const char *bench_directory(void);
 /* Whether a benchmark was asked for: no argument asks for all. */
 bool bench_wanted(int argc, char **argv, const char *name);
 

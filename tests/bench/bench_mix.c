@@ -12,14 +12,11 @@
 #include "config.h"
 
 #include <arpa/inet.h>
-#include <ftw.h>
 #include <netinet/in.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -54,7 +51,7 @@ struct bench {
 	const struct charter *charter; /* of it */
 	struct network_epoch *keys;
 	uint32_t epoch;
-	char dir[256]; /* the mix's state */
+	const char *dir; /* the mix's state */
 	pid_t mix;
 	/* the gateway's side */
 	struct loop *loop;
@@ -363,13 +360,10 @@ ground_init(struct bench *b)
 static void
 bench_init(struct bench *b)
 {
-	const char *tmp = getenv("TMPDIR");
 	struct onion_geometry g;
 
 	make_network(b);
-	bench_must(snprintf(b->dir, sizeof(b->dir), "%s/restante-bench-XXXXXX",
-		       tmp != NULL && *tmp != '\0' ? tmp : "/tmp") < (int)sizeof(b->dir) &&
-		mkdtemp(b->dir) != NULL, "no temporary directory");
+	b->dir = bench_directory();
 	bench_must(loop_event_new(&b->loop, NULL) == ERR_OK, "no loop");
 	store_state(b);
 	loop_event_free(b->loop);
@@ -395,15 +389,6 @@ gateway_init(struct bench *b)
 	open_links(b);
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-	(void)st;
-	(void)type;
-	(void)at;
-	return remove(path);
-}
-
 static void
 bench_release(struct bench *b)
 {
@@ -418,7 +403,6 @@ bench_release(struct bench *b)
 	free(b->jobs);
 	network_epoch_free(b->keys);
 	network_free(b->network);
-	(void)nftw(b->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 int
