@@ -9,6 +9,7 @@
 #include "common/base/disk_fault.h"
 #include "common/charter/path.h"
 #include "common/charter/timing.h"
+#include "common/journal/block.h"
 #include "common/journal/item.h"
 #include "common/net/frame.h"
 #include "common/net/link.h"
@@ -311,24 +312,55 @@ town_down(struct town *t)
 	network_free(t->net);
 }
 
-/* Put a sheet with the mix's announcement into the journal stream. */
+/* A sheet with the mix's announcement. */
 static void
-serve_sheet(struct town *t, uint32_t epoch)
+make_sheet(struct town *t, struct buf *out, uint32_t epoch)
 {
 	struct network_epoch *e = network_epoch_new(t->net, epoch);
 	size_t at = network_index(t->net, MIX);
-	struct buf sheet;
 
 	assert_true(t->announcements[epoch - EPOCH] > 0);
 	assert_err_ok(announcement_decode(&e->sheet->nodes[at], t->announced[epoch - EPOCH],
 	    t->net->charter));
-	buf_init(&sheet);
-	assert_err_ok(sheet_encode(&sheet, e->sheet));
-	assert_err_ok(item_append(&t->stream, ITEM_SHEET, sheet.data, sheet.len, STREAM_MAX));
-	buf_release(&sheet);
+	buf_init(out);
+	assert_err_ok(sheet_encode(out, e->sheet));
 	if (t->epoch != NULL)
 		network_epoch_free(t->epoch);
 	t->epoch = e;
+}
+
+/* Put it into the journal stream as an item of its own. */
+static void
+serve_sheet(struct town *t, uint32_t epoch)
+{
+	struct buf sheet;
+
+	make_sheet(t, &sheet, epoch);
+	assert_err_ok(item_append(&t->stream, ITEM_SHEET, sheet.data, sheet.len, STREAM_MAX));
+	buf_release(&sheet);
+}
+
+/* Put it there in a block, signed by the gateway. */
+static void
+serve_block(struct town *t, uint32_t epoch, bool good)
+{
+	const struct charter *c = t->net->charter;
+	const struct network_keys *keys = &t->net->keys[network_index(t->net, GATEWAY)];
+	struct block b = { .gateway = GATEWAY, .entry_count = 1,
+		.round = timing_round(&c->params, world_now_ms(t->world)), .previous = { 1 } };
+	uint8_t signature[BLOCK_SIGNATURE_BYTES];
+	struct buf sheet, bytes;
+
+	make_sheet(t, &sheet, epoch);
+	b.entries[0] = (struct block_entry){ BLOCK_SHEET, sheet.data, (uint32_t)sheet.len };
+	buf_init(&bytes);
+	assert_err_ok(block_encode(&bytes, &b));
+	block_sign(signature, &b, c->network_id, keys->identity_sk);
+	signature[7] ^= !good;
+	assert_err_ok(buf_append(&bytes, signature, sizeof(signature), STREAM_MAX));
+	assert_err_ok(item_append(&t->stream, ITEM_BLOCK, bytes.data, bytes.len, STREAM_MAX));
+	buf_release(&sheet);
+	buf_release(&bytes);
 }
 
 static struct mix_status
@@ -404,6 +436,23 @@ test_packets_pass(void **state)
 	assert_true(t.notes > 20); /* three sessions send them all the time */
 	assert_int_equal(s.unwrapped.by[UNWRAP_PASSED], 500);
 	town_down(&t);
+}
+
+/* A sheet in a block counts if the gateway signed the block. */
+static void
+test_sheet_in_a_block(void **state)
+{
+	(void)state;
+	for (int good = 0; good < 2; good++) {
+		struct town t;
+
+		town_up(&t, NULL);
+		run(&t, 30 * SECOND);
+		serve_block(&t, EPOCH, good == 1);
+		run(&t, 1200 * SECOND); /* in which every session came in anew */
+		assert_int_equal(status(&t).has_sheet, good);
+		town_down(&t);
+	}
 }
 
 /* Announced until seen in a sheet, and no longer. */
@@ -706,6 +755,7 @@ test_wrong_keys_are_named(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_packets_pass),
+	cmocka_unit_test(test_sheet_in_a_block),
 	cmocka_unit_test(test_announces),
 	cmocka_unit_test(test_no_sheet_no_packets),
 	cmocka_unit_test(test_replay_after_a_kill),
