@@ -1,0 +1,392 @@
+#include "config.h"
+
+#include "tests/scenario/probe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/bytes.h"
+#include "common/charter/path.h"
+#include "common/charter/timing.h"
+#include "tests/lib/test.h"
+
+/* ---- what was seen ---- */
+
+static size_t
+find_place(const struct probe_seen *s, uint64_t digest)
+{
+	size_t i = (size_t)(digest % s->size);
+
+	while (s->counts[i] > 0 && s->digests[i] != digest)
+		i = (i + 1) % s->size;
+	return i;
+}
+
+static void
+grow(struct probe_seen *s)
+{
+	struct probe_seen bigger = {.size = s->size > 0 ? s->size * 2 : 1024, .used = s->used};
+
+	bigger.digests = calloc(bigger.size, sizeof(*bigger.digests));
+	bigger.counts = calloc(bigger.size, sizeof(*bigger.counts));
+	assert_non_null(bigger.digests);
+	assert_non_null(bigger.counts);
+	for (size_t i = 0; i < s->size; i++) {
+		if (s->counts[i] > 0) {
+			size_t place = find_place(&bigger, s->digests[i]);
+
+			bigger.digests[place] = s->digests[i];
+			bigger.counts[place] = s->counts[i];
+		}
+	}
+	free(s->digests);
+	free(s->counts);
+	*s = bigger;
+}
+
+static void
+see(struct probe_seen *s, uint64_t digest)
+{
+	size_t place;
+
+	if (s->used * 2 >= s->size)
+		grow(s);
+	place = find_place(s, digest);
+	s->used += s->counts[place] == 0;
+	s->digests[place] = digest;
+	s->counts[place]++;
+}
+
+static unsigned
+seen(const struct probe_seen *s, uint64_t digest)
+{
+	return s->size > 0 ? s->counts[find_place(s, digest)] : 0;
+}
+
+static void
+seen_release(struct probe_seen *s)
+{
+	free(s->digests);
+	free(s->counts);
+}
+
+uint64_t
+probe_digest(const uint8_t *p, size_t n)
+{
+	uint8_t digest[BLOCK_DIGEST_BYTES];
+
+	block_record_digest(digest, p, n);
+	return load_u64(digest);
+}
+
+/* ---- sending ---- */
+
+static int64_t
+now_ms(const struct probe *p)
+{
+	return loop_wall_ms(world_loop(p->host));
+}
+
+const struct sheet *
+probe_sheet(const struct probe *p, uint32_t epoch)
+{
+	const struct sheet *s = p->sheets[epoch % PROBE_SHEETS];
+
+	return s != NULL && s->epoch == epoch ? s : NULL;
+}
+
+void
+probe_build(struct probe *p, uint8_t *out, struct path *path, const struct onion_command *c)
+{
+	const struct sheet *sheet = probe_sheet(p, timing_epoch(p->fixture->params, now_ms(p)));
+
+	assert_non_null(sheet);
+	path_draw(path, p->fixture->network->charter, &p->rng.rng);
+	assert_err_ok(path_packet(out, path, sheet, p->fixture->params, c, &p->keys.rng));
+}
+
+/* What goes in this slot: something of the queue, or a note, or a drop. */
+static void
+choose(struct probe *p, struct onion_command *c, uint8_t *note, bool real)
+{
+	const struct probe_packet *q = &p->queue[p->sent];
+
+	p->pending_real = real && p->sent < p->queued;
+	*c = (struct onion_command){.kind = ONION_DROP};
+	if (p->pending_real) {
+		c->kind = q->kind;
+		c->mailbox = q->mailbox;
+		c->body = q->body;
+	} else if (rng_below(&p->rng.rng, p->fixture->params->note_one_in) == 0) {
+		rng_bytes(&p->rng.rng, note, BLOCK_DIGEST_BYTES);
+		p->pending_note = load_u64(note);
+		c->kind = ONION_NOTE;
+		c->body = note;
+	}
+	p->pending = c->kind;
+}
+
+static bool
+give_raw(struct probe *p, struct session_packet *out)
+{
+	const struct probe_packet *q = &p->queue[p->sent];
+	struct onion_geometry g = params_geometry(p->fixture->params);
+
+	if (p->sent >= p->queued || !q->raw)
+		return false;
+	memcpy(out->packet, q->body, onion_packet_bytes(&g, 0));
+	out->first_mix = q->first_mix;
+	out->epoch = q->epoch;
+	p->pending_real = true;
+	return true;
+}
+
+static bool
+on_slot(void *arg, enum attend_phase phase, struct session_packet *out)
+{
+	struct probe *p = arg;
+	const struct params *params = p->fixture->params;
+	enum path_time when = path_time(params, now_ms(p));
+	const struct sheet *sheet = probe_sheet(p, timing_epoch(params, now_ms(p)));
+	uint8_t note[ONION_RECORD_MAX] = {0};
+	struct onion_command c;
+	struct path path;
+
+	p->slots++;
+	if (phase == ATTEND_CURRENT && give_raw(p, out))
+		return true;
+	if (p->silent || sheet == NULL || when == PATH_CLOSED) {
+		p->skipped++;
+		return false;
+	}
+	choose(p, &c, note, phase == ATTEND_CURRENT && when == PATH_OPEN);
+	path_draw(&path, p->fixture->network->charter, &p->rng.rng);
+	if (path_packet(out->packet, &path, sheet, params, &c, &p->keys.rng) != ERR_OK) {
+		p->skipped++; /* the sheet lacks one of the path's mixes */
+		return false;
+	}
+	out->first_mix = path.node[0];
+	out->epoch = sheet->epoch;
+	return true;
+}
+
+static void
+on_sent(void *arg, enum attend_phase phase)
+{
+	struct probe *p = arg;
+
+	(void)phase;
+	if (p->pending_real) {
+		p->sent++;
+	} else if (p->pending == ONION_NOTE) {
+		see(&p->own_notes, p->pending_note);
+		p->notes++;
+	} else {
+		p->drops++;
+	}
+	p->pending_real = false;
+}
+
+/* ---- the journal ---- */
+
+static void
+take_sheet(struct probe *p, const uint8_t *bytes, size_t n)
+{
+	struct sheet *sheet, **place;
+
+	assert_err_ok(sheet_decode(&sheet, bytes, n, p->fixture->network->charter, NULL));
+	place = &p->sheets[sheet->epoch % PROBE_SHEETS];
+	if (*place != NULL && (*place)->epoch == sheet->epoch)
+		assert_memory_equal((*place)->hash, sheet->hash, sizeof(sheet->hash));
+	else
+		p->sheet_changes++;
+	sheet_free(*place);
+	*place = sheet;
+}
+
+static void
+take_block(struct probe *p, const uint8_t *bytes, size_t n)
+{
+	struct block b;
+
+	assert_true(n > BLOCK_SIGNATURE_BYTES);
+	n -= BLOCK_SIGNATURE_BYTES;
+	assert_err_ok(chain_segment_add(p->segment, &b, bytes, n, bytes + n));
+	for (size_t i = 0; i < b.entry_count; i++) {
+		if (b.entries[i].kind == BLOCK_SHEET)
+			take_sheet(p, b.entries[i].data, b.entries[i].len);
+	}
+	if (p->last_round > 0 && b.round <= p->last_round)
+		return; /* a later session reads again from its mark */
+	if (p->last_round > 0 && b.round - p->last_round > p->longest_pause)
+		p->longest_pause = b.round - p->last_round;
+	p->last_round = b.round;
+	p->blocks++;
+	p->epoch_blocks += b.epoch_block;
+	for (size_t i = 0; i < b.digest_count; i++)
+		see(&p->listed, load_u64(b.digests + i * BLOCK_DIGEST_BYTES));
+	p->expect_records = block_mailbox_find(&p->line, &b, 0);
+}
+
+static void
+take_records(struct probe *p, const uint8_t *bytes, size_t n)
+{
+	size_t size = p->fixture->params->record_size;
+	uint8_t hash[32];
+
+	if (!p->expect_records)
+		return; /* read again */
+	p->expect_records = false;
+	assert_int_equal(n, p->line.count * size);
+	hash_256(hash, bytes, n);
+	assert_memory_equal(hash, p->line.hash, sizeof(hash));
+	for (size_t i = 0; i < n; i += size)
+		see(&p->records, probe_digest(bytes + i, size));
+}
+
+static enum err
+on_item(void *arg, uint64_t run, uint32_t hour, enum item_kind kind, const uint8_t *bytes, size_t n)
+{
+	struct probe *p = arg;
+
+	(void)hour;
+	if (p->segment == NULL || run > p->run) {
+		chain_segment_free(p->segment);
+		p->segment = chain_segment_new(p->chain);
+		assert_non_null(p->segment);
+		p->run = run;
+	} else if (run < p->run) {
+		return ERR_OK; /* the former session's rest */
+	}
+	switch (kind) {
+	case ITEM_SHEET:
+		take_sheet(p, bytes, n);
+		break;
+	case ITEM_BLOCK:
+		take_block(p, bytes, n);
+		break;
+	case ITEM_RECORDS:
+		take_records(p, bytes, n);
+		break;
+	}
+	return ERR_OK;
+}
+
+static void
+on_state(void *arg, uint64_t run, uint32_t hour, bool open, enum err why, enum frame_error error)
+{
+	struct probe *p = arg;
+
+	(void)run;
+	(void)hour;
+	(void)error;
+	p->ended += !open;
+	p->failed += !open && why != ERR_OK;
+}
+
+/* ---- life ---- */
+
+void
+probe_new(struct probe *p, struct fixture *f)
+{
+	static const struct attend_events events = {
+	    .slot = on_slot, .sent = on_sent, .item = on_item, .state = on_state};
+	struct attend_config cfg = {
+	    .charter = f->network->charter,
+	    .address = charter_gateway(f->network->charter)->entrance,
+	};
+
+	memset(p, 0, sizeof(*p));
+	p->fixture = f;
+	rng_seeded_init(&p->rng, rng_u64(world_rng(f->world)));
+	rng_seeded_init(&p->keys, rng_u64(world_rng(f->world)));
+	assert_err_ok(world_host_new(&p->host, f->world));
+	p->chain = chain_new(f->network->charter, NULL);
+	assert_non_null(p->chain);
+	cfg.rng = &p->rng.rng;
+	cfg.keys = &p->keys.rng;
+	assert_err_ok(attend_new(&p->attend, world_loop(p->host), &cfg, &events, p));
+}
+
+void
+probe_free(struct probe *p)
+{
+	attend_free(p->attend);
+	chain_segment_free(p->segment);
+	chain_free(p->chain);
+	for (size_t i = 0; i < PROBE_SHEETS; i++)
+		sheet_free(p->sheets[i]);
+	for (size_t i = 0; i < p->queued; i++)
+		free(p->queue[i].body);
+	seen_release(&p->listed);
+	seen_release(&p->records);
+	seen_release(&p->own_notes);
+}
+
+static void
+enqueue(struct probe *p, const struct probe_packet *packet, const uint8_t *body, size_t n)
+{
+	struct probe_packet *q = &p->queue[p->queued];
+
+	assert_true(p->queued < PROBE_PACKETS_MAX);
+	*q = *packet;
+	q->body = malloc(n);
+	assert_non_null(q->body);
+	memcpy(q->body, body, n);
+	p->queued++;
+}
+
+uint64_t
+probe_deposit(struct probe *p, uint16_t mailbox, const uint8_t *record)
+{
+	size_t n = p->fixture->params->record_size;
+
+	enqueue(p, &(struct probe_packet){.kind = ONION_DEPOSIT, .mailbox = mailbox}, record, n);
+	return probe_digest(record, n);
+}
+
+uint64_t
+probe_deposit_any(struct probe *p)
+{
+	uint8_t record[ONION_RECORD_MAX];
+
+	rng_bytes(&p->rng.rng, record, p->fixture->params->record_size);
+	return probe_deposit(p, 0, record);
+}
+
+void
+probe_raw(struct probe *p, const uint8_t *packet, uint16_t first_mix, uint32_t epoch)
+{
+	struct onion_geometry g = params_geometry(p->fixture->params);
+
+	enqueue(p, &(struct probe_packet){.raw = true, .first_mix = first_mix, .epoch = epoch}, packet,
+	    onion_packet_bytes(&g, 0));
+}
+
+unsigned
+probe_listed(const struct probe *p, uint64_t digest)
+{
+	return seen(&p->listed, digest);
+}
+
+unsigned
+probe_received(const struct probe *p, uint64_t digest)
+{
+	return seen(&p->records, digest);
+}
+
+bool
+probe_idle(const struct probe *p)
+{
+	return p->sent == p->queued;
+}
+
+double
+probe_notes_back(const struct probe *p)
+{
+	size_t back = 0;
+
+	for (size_t i = 0; i < p->own_notes.size; i++)
+		back += p->own_notes.counts[i] > 0 && seen(&p->listed, p->own_notes.digests[i]) > 0;
+	return p->notes > 0 ? (double)back / p->notes : 1;
+}
