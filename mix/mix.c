@@ -15,7 +15,7 @@
 #include "mix/sheets.h"
 #include "mix/visits.h"
 
-#define TURN_MS 30000	 /* announcements are repeated, failed writes tried again */
+#define TURN_MS 30000	 /* at most: announcements are repeated, failed writes tried again */
 #define STOP_LOOK_MS 20
 #define TAGS_MARGIN 8	 /* replay sets hold so many times the expected packets */
 #define TAGS_MIN 65536
@@ -170,7 +170,9 @@ on_turn(void *arg)
 {
 	struct mix *m = arg;
 	int64_t now = wall_ms(m);
-	int64_t pause = params_scaled(&m->cfg.charter->params, TURN_MS);
+	int64_t most = params_scaled(&m->cfg.charter->params, TURN_MS);
+	/* Not in step with the flushes: while they are being written no set can go. */
+	int64_t pause = rng_between(m->cfg.rng, most / 2, most);
 	int64_t next;
 
 	epochkeys_turn(m->keys, now);
