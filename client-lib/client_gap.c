@@ -61,9 +61,9 @@ on_item(void *arg, struct session *s, enum item_kind kind, const uint8_t *p, siz
 }
 
 /*
- * What the day's session brought is known now. A day of which the gateway has
- * nothing is one without blocks: the days beside it will not fit together if
- * that is not so.
+ * What the day's session brought is known now. An earlier day of which the gateway
+ * has nothing is held to be one without blocks: if that is not so, then what is
+ * known before and after it will not fit together.
  */
 static enum err
 keep_day(struct client *c)
@@ -115,6 +115,7 @@ on_ended(void *arg, struct session *s, enum err why, enum frame_error error)
 	struct client *c = arg;
 	bool all = why == ERR_OK && error == FRAME_ERROR_COMPLETE;
 	bool nothing = error == FRAME_ERROR_DAY && c->gap.what.kind == GAP_DAY &&
+	    c->gap.what.day != timing_day(c->params, loop_wall_ms(c->loop)) &&
 	    follow_blocks(c->gap.run.follow) == 0;
 
 	(void)s;

@@ -132,8 +132,22 @@ extend(struct run *r, const struct block *b, int64_t start_ms)
 		r->span.first_ms = start_ms;
 		memcpy(r->span.before, b->previous, sizeof(r->span.before));
 	}
+	r->span.last_ms = start_ms;
 	r->span.to_ms = start_ms + p->round_ms;
 	memcpy(r->span.last, b->hash, sizeof(r->span.last));
+}
+
+/*
+ * What was said to be all before this run, or to be nothing, was not. The run
+ * itself is verified and goes on; what is between is asked for again.
+ */
+static void
+keep_span(struct client *c, struct run *r)
+{
+	if (spans_add(&c->spans, &r->span) == ERR_OK)
+		return;
+	client_chain_broke(c);
+	r->span.from_ms = r->span.first_ms;
 }
 
 static enum err
@@ -150,10 +164,18 @@ on_block(void *arg, const struct block *b, const uint8_t *records, size_t count)
 		return e;
 	extend(r, b, start);
 	sign_of_life(c, r, b);
-	if (!r->live)
-		return ERR_OK;
-	judge_clock(c, r, start);
-	return spans_add(&c->spans, &r->span);
+	if (r->live)
+		keep_span(c, r);
+	return ERR_OK;
+}
+
+static void
+on_seen(void *arg, uint64_t round)
+{
+	struct run *r = arg;
+
+	if (r->live)
+		judge_clock(r->client, r, timing_round_start(r->client->params, round));
 }
 
 static enum err
@@ -164,7 +186,7 @@ on_sheet(void *arg, const uint8_t *p, size_t n)
 
 /* ---- runs ---- */
 
-static const struct follow_events follow_events = { on_sheet, on_block };
+static const struct follow_events follow_events = { on_sheet, on_seen, on_block };
 
 enum err
 run_begin(struct run *r, struct client *c, enum follow_what what)

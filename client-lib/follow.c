@@ -197,6 +197,8 @@ take_block(struct follow *f, const uint8_t *p, size_t n)
 	e = chain_segment_add(f->segment, &b, p, n, p + n);
 	if (e != ERR_OK)
 		return e;
+	if (f->events->seen != NULL)
+		f->events->seen(f->arg, b.round);
 	x = entry_new(p, n);
 	if (x == NULL)
 		return ERR_MEMORY;

@@ -28,6 +28,8 @@ enum follow_what { FOLLOW_BLOCKS, FOLLOW_EPOCHS };
 struct follow_events {
 	/* A sheet that the session opened with: provisional. */
 	enum err (*sheet)(void *arg, const uint8_t *p, size_t n);
+	/* A block that the gateway signed, verified or not: the time. May be NULL. */
+	void (*seen)(void *arg, uint64_t round);
 	/*
 	 * A verified block and the records of our mailbox in it, record_size bytes
 	 * each. FOLLOW_EPOCHS: only the latest one, from follow_done.

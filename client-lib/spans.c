@@ -4,86 +4,105 @@
 
 #include <string.h>
 
-/* Whether b, the later one, follows a as far as both have blocks. */
+/*
+ * Whether two spans that touch agree: if all blocks of one are before the other's,
+ * then there is none in between, and they must be linked.
+ */
 static bool
 fits(const struct span *a, const struct span *b)
 {
-	if (!a->blocks || !b->blocks || b->first_ms < a->to_ms)
+	if (!a->blocks || !b->blocks)
 		return true;
-	return memcmp(a->last, b->before, sizeof(a->last)) == 0; /* public */
+	if (a->last_ms < b->first_ms)
+		return memcmp(a->last, b->before, sizeof(a->last)) == 0; /* public */
+	if (b->last_ms < a->first_ms)
+		return memcmp(b->last, a->before, sizeof(b->last)) == 0; /* public */
+	return true;
 }
 
-/* The union of two spans that touch; a begins first. */
-static struct span
-join(const struct span *a, const struct span *b)
-{
-	struct span u = *a;
-
-	if (!a->blocks && b->blocks) {
-		u = *b;
-		u.from_ms = a->from_ms;
-	}
-	if (b->to_ms > a->to_ms) {
-		u.to_ms = b->to_ms;
-		if (b->blocks)
-			memcpy(u.last, b->last, sizeof(u.last));
-	} else {
-		u.to_ms = a->to_ms;
-	}
-	return u;
-}
-
-/* Spans [*lo, *hi) touch x. */
+/* u becomes the union of two spans that touch. */
 static void
-touching(const struct spans *s, const struct span *x, size_t *lo, size_t *hi)
+join(struct span *u, const struct span *x)
 {
-	*lo = 0;
-	while (*lo < s->count && s->at[*lo].to_ms < x->from_ms)
-		++*lo;
-	*hi = *lo;
-	while (*hi < s->count && s->at[*hi].from_ms <= x->to_ms)
-		++*hi;
+	if (x->from_ms < u->from_ms)
+		u->from_ms = x->from_ms;
+	if (x->to_ms > u->to_ms)
+		u->to_ms = x->to_ms;
+	if (!x->blocks)
+		return;
+	if (!u->blocks || x->first_ms < u->first_ms) {
+		u->first_ms = x->first_ms;
+		memcpy(u->before, x->before, sizeof(u->before));
+	}
+	if (!u->blocks || x->last_ms > u->last_ms) {
+		u->last_ms = x->last_ms;
+		memcpy(u->last, x->last, sizeof(u->last));
+	}
+	u->blocks = true;
 }
 
-static enum err
-merge(struct span *u, const struct spans *s, size_t lo, size_t hi)
+/* Take back what a span claims beyond its own blocks, on the side of another one. */
+static void
+part(struct span *a, struct span *b)
 {
-	for (size_t i = lo; i < hi; i++) {
-		const struct span *o = &s->at[i];
-		bool first = o->from_ms <= u->from_ms;
-		const struct span *a = first ? o : u, *b = first ? u : o;
+	struct span *first = a->last_ms < b->first_ms ? a : b;
+	struct span *second = first == a ? b : a;
 
-		if (!fits(a, b))
-			return ERR_CHAIN;
-		*u = join(a, b);
+	first->to_ms = first->last_ms + 1;
+	second->from_ms = second->first_ms;
+}
+
+static void
+remove_at(struct spans *s, size_t i)
+{
+	memmove(&s->at[i], &s->at[i + 1], (--s->count - i) * sizeof(s->at[0]));
+}
+
+static void
+insert(struct spans *s, const struct span *x)
+{
+	size_t i = 0;
+
+	while (i < s->count && s->at[i].from_ms < x->from_ms)
+		i++;
+	if (s->count == SPANS_MAX) {
+		/* the oldest is forgotten: it will be read again, or expire */
+		if (i == 0)
+			return;
+		remove_at(s, 0);
+		i--;
 	}
-	return ERR_OK;
+	memmove(&s->at[i + 1], &s->at[i], (s->count++ - i) * sizeof(s->at[0]));
+	s->at[i] = *x;
+}
+
+static bool
+touch(const struct span *a, const struct span *b)
+{
+	return a->from_ms <= b->to_ms && b->from_ms <= a->to_ms;
 }
 
 enum err
 spans_add(struct spans *s, const struct span *x)
 {
 	struct span u = *x;
-	size_t lo, hi;
-	enum err e;
+	enum err e = ERR_OK;
 
 	if (x->from_ms >= x->to_ms)
 		return ERR_OK;
-	touching(s, x, &lo, &hi);
-	e = merge(&u, s, lo, hi);
-	if (e != ERR_OK)
-		return e;
-	if (lo == hi && s->count == SPANS_MAX) {
-		/* the oldest is forgotten: it will be read again, or expire */
-		if (lo == 0)
-			return ERR_OK;
-		memmove(&s->at[0], &s->at[1], --s->count * sizeof(s->at[0]));
-		lo = --hi;
+	for (size_t i = 0; i < s->count;) {
+		if (!touch(&s->at[i], &u)) {
+			i++;
+		} else if (fits(&s->at[i], &u)) {
+			join(&u, &s->at[i]);
+			remove_at(s, i);
+		} else {
+			part(&s->at[i++], &u);
+			e = ERR_CHAIN;
+		}
 	}
-	memmove(&s->at[lo + 1], &s->at[hi], (s->count - hi) * sizeof(s->at[0]));
-	s->count = s->count - (hi - lo) + 1;
-	s->at[lo] = u;
-	return ERR_OK;
+	insert(s, &u);
+	return e;
 }
 
 bool
@@ -118,6 +137,7 @@ spans_put(struct writer *w, const struct spans *s)
 		writer_u64(w, (uint64_t)x->to_ms);
 		writer_u8(w, x->blocks);
 		writer_u64(w, (uint64_t)x->first_ms);
+		writer_u64(w, (uint64_t)x->last_ms);
 		writer_copy(w, x->before, sizeof(x->before));
 		writer_copy(w, x->last, sizeof(x->last));
 	}
@@ -138,6 +158,7 @@ spans_get(struct reader *r, struct spans *s)
 		x->to_ms = (int64_t)reader_u64(r);
 		x->blocks = reader_u8(r) != 0;
 		x->first_ms = (int64_t)reader_u64(r);
+		x->last_ms = (int64_t)reader_u64(r);
 		reader_copy(r, x->before, sizeof(x->before));
 		reader_copy(r, x->last, sizeof(x->last));
 		if (x->from_ms <= end_ms || x->to_ms <= x->from_ms)

@@ -21,7 +21,7 @@
 struct span {
 	int64_t from_ms, to_ms;
 	bool blocks;	    /* false: there are none in it, and the rest is unused */
-	int64_t first_ms;   /* start of the round of the first block */
+	int64_t first_ms, last_ms; /* starts of the rounds of the first and last block */
 	uint8_t before[32]; /* the hash that the first block follows */
 	uint8_t last[32];   /* the hash of the last block */
 };
@@ -32,8 +32,9 @@ struct spans {
 };
 
 /*
- * Add what was read. ERR_CHAIN if it does not follow what is known before it,
- * or is not followed by what is known after it; nothing is changed then.
+ * Add what was read. ERR_CHAIN: it does not follow what is known before it, or is
+ * not followed by what is known after it; then both are only held to cover up to
+ * their own blocks, and what is between them is missing again.
  */
 RST_MUST_USE enum err spans_add(struct spans *s, const struct span *x);
 /* Whether all of [from_ms, to_ms) is known; an empty stretch is. */
@@ -44,6 +45,6 @@ void spans_forget(struct spans *s, int64_t before_ms);
 void spans_put(struct writer *w, const struct spans *s);
 /* Strict; the reader fails with ERR_MALFORMED otherwise. */
 void spans_get(struct reader *r, struct spans *s);
-#define SPANS_BYTES (2 + SPANS_MAX * (8 + 8 + 1 + 8 + 32 + 32))
+#define SPANS_BYTES (2 + SPANS_MAX * (8 + 8 + 1 + 8 + 8 + 32 + 32))
 
 #endif

@@ -15,6 +15,7 @@ blocks(int64_t from, int64_t to)
 	int64_t first = (from + 9) / 10 * 10, last = (to - 1) / 10 * 10, before = first - 10;
 
 	x.first_ms = first;
+	x.last_ms = last;
 	memcpy(x.before, &before, sizeof(before));
 	memcpy(x.last, &last, sizeof(last));
 	return x;
@@ -55,6 +56,7 @@ test_separate_and_joined(void **state)
 	assert_true(spans_cover(&s, 0, 1000));
 }
 
+/* The first block of what comes after is left out, the last of what comes before. */
 static void
 test_withheld_at_the_seam(void **state)
 {
@@ -63,24 +65,58 @@ test_withheld_at_the_seam(void **state)
 
 	(void)state;
 	add(&s, blocks(100, 200));
-	/* the first block of what comes after is left out: it begins with 210 */
 	x = blocks(210, 300);
 	x.from_ms = 200;
 	assert_err(spans_add(&s, &x), ERR_CHAIN);
-	/* the last block of what comes before is left out: it ends with 80 */
 	x = blocks(0, 90);
 	x.to_ms = 100;
 	assert_err(spans_add(&s, &x), ERR_CHAIN);
+	assert_int_equal(s.count, 3);
+	assert_true(spans_cover(&s, 0, 81) && spans_cover(&s, 100, 191));
+	assert_true(spans_cover(&s, 210, 300));
+	assert_false(spans_cover(&s, 81, 90)); /* what is between them is missing */
+	assert_false(spans_cover(&s, 200, 210));
+	/* and heals when it comes */
+	add(&s, blocks(0, 300));
 	assert_int_equal(s.count, 1);
-	assert_false(spans_cover(&s, 200, 201));
-	/* what overlaps and leaves blocks out right after what is known */
-	x = blocks(220, 300);
+}
+
+/* What overlaps, and leaves blocks out right after what is known. */
+static void
+test_withheld_under_an_overlap(void **state)
+{
+	struct spans s = { 0 };
+	struct span x = blocks(220, 300);
+
+	(void)state;
+	add(&s, blocks(100, 200));
 	x.from_ms = 150;
 	assert_err(spans_add(&s, &x), ERR_CHAIN);
-	/* a day said to be empty, and the next one does not follow */
-	add(&s, empty(200, 300));
-	x = blocks(300, 400);
+	assert_true(spans_cover(&s, 100, 191));
+	assert_false(spans_cover(&s, 195, 220));
+	assert_true(spans_cover(&s, 220, 300));
+}
+
+/* Something is said to be empty that is not: found out when the other side is known. */
+static void
+test_denied(void **state)
+{
+	struct spans s = { 0 };
+	struct span x = empty(0, 300);
+
+	(void)state;
+	add(&s, blocks(0, 100));
+	add(&s, empty(100, 200));
+	assert_true(spans_cover(&s, 0, 200));
+	x = blocks(200, 400);
 	assert_err(spans_add(&s, &x), ERR_CHAIN);
+	assert_true(spans_cover(&s, 0, 91) && spans_cover(&s, 200, 400));
+	assert_false(spans_cover(&s, 100, 200));
+	/* again, now that both sides and a part of it are known */
+	x = empty(0, 300);
+	assert_err(spans_add(&s, &x), ERR_CHAIN);
+	assert_false(spans_cover(&s, 100, 200));
+	add(&s, blocks(0, 300));
 	assert_int_equal(s.count, 1);
 }
 
@@ -109,9 +145,6 @@ test_pauses(void **state)
 	add(&s, empty(0, 100));
 	add(&s, y);
 	assert_true(spans_cover(&s, 0, 200));
-	x = blocks(210, 300);
-	x.from_ms = 200;
-	assert_err(spans_add(&s, &x), ERR_CHAIN);
 }
 
 static void
@@ -198,6 +231,7 @@ test_save_and_load(void **state)
 		assert_true(back.at[i].to_ms == s.at[i].to_ms);
 		assert_true(back.at[i].blocks == s.at[i].blocks);
 		assert_true(back.at[i].first_ms == s.at[i].first_ms);
+		assert_true(back.at[i].last_ms == s.at[i].last_ms);
 		assert_memory_equal(back.at[i].before, s.at[i].before, 32);
 		assert_memory_equal(back.at[i].last, s.at[i].last, 32);
 	}
@@ -216,6 +250,8 @@ test_save_and_load(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_separate_and_joined),
 	cmocka_unit_test(test_withheld_at_the_seam),
+	cmocka_unit_test(test_withheld_under_an_overlap),
+	cmocka_unit_test(test_denied),
 	cmocka_unit_test(test_pauses),
 	cmocka_unit_test(test_forget),
 	cmocka_unit_test(test_random_pieces),
