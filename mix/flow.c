@@ -576,9 +576,9 @@ flow_free(struct flow *f)
 }
 
 bool
-flow_busy(const struct flow *f)
+flow_uses(const struct flow *f, uint32_t epoch)
 {
-	return unwrap_busy(f->unwrap);
+	return f->opening.key != NULL && f->opening.key->epoch == epoch;
 }
 
 void

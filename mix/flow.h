@@ -38,7 +38,7 @@ struct flow_config {
 	const struct sheets *sheets;
 	struct replay *replay;
 	struct links *links;
-	const struct rng *rng;
+	const struct rng *rng; /* for the pool alone, so that its draws can be repeated */
 	struct log *log;
 	unsigned threads;
 };
@@ -65,8 +65,8 @@ void flow_clock_jumped(struct flow *f);
 /* Take and release nothing more. */
 void flow_stop(struct flow *f);
 
-/* Whether replay sets are in use at this moment (replay_prune must wait). */
-bool flow_busy(const struct flow *f);
+/* Whether the replay set of an epoch is in use at this moment: it must stay. */
+bool flow_uses(const struct flow *f, uint32_t epoch);
 /* Whether packets of an epoch may pass. */
 bool flow_sits_out(const struct flow *f, uint32_t epoch);
 void flow_get_status(const struct flow *f, struct flow_status *out);

@@ -15,7 +15,7 @@
 #include "mix/sheets.h"
 #include "mix/visits.h"
 
-#define TURN_MS 30000	 /* at most: announcements are repeated, failed writes tried again */
+#define TURN_MS 30000	 /* announcements are repeated, failed writes tried again */
 #define STOP_LOOK_MS 20
 #define TAGS_MARGIN 8	 /* replay sets hold so many times the expected packets */
 #define TAGS_MIN 65536
@@ -128,12 +128,13 @@ rolled_back(void *arg, uint16_t peer)
 
 /* ---- the turn of time ---- */
 
+/* A secret key goes first, then its replay set. */
 static bool
-key_exists(void *arg, uint32_t epoch)
+set_is_needed(void *arg, uint32_t epoch)
 {
 	struct mix *m = arg;
 
-	return epochkeys_exists(m->keys, epoch);
+	return epochkeys_exists(m->keys, epoch) || flow_uses(m->flow, epoch);
 }
 
 /* Once per epoch: how many packets were dropped in it, by cause. */
@@ -170,16 +171,12 @@ on_turn(void *arg)
 {
 	struct mix *m = arg;
 	int64_t now = wall_ms(m);
-	int64_t most = params_scaled(&m->cfg.charter->params, TURN_MS);
-	/* Not in step with the flushes: while they are being written no set can go. */
-	int64_t pause = rng_between(m->cfg.rng, most / 2, most);
+	int64_t pause = params_scaled(&m->cfg.charter->params, TURN_MS);
 	int64_t next;
 
 	epochkeys_turn(m->keys, now);
 	sheets_turn(m->sheets, now);
-	/* A secret key goes first, then its replay set. */
-	if (!flow_busy(m->flow))
-		replay_prune(m->replay, key_exists, m);
+	replay_prune(m->replay, set_is_needed, m);
 	log_drops(m, epoch_now(m));
 	log_full(m);
 	announce_all(m);
@@ -326,7 +323,7 @@ open_flow(struct mix *m)
 		.sheets = m->sheets,
 		.replay = m->replay,
 		.links = m->links,
-		.rng = m->cfg.rng,
+		.rng = m->cfg.pool_rng != NULL ? m->cfg.pool_rng : m->cfg.rng,
 		.log = m->cfg.log,
 		.threads = m->cfg.threads > 0 ? m->cfg.threads : 1,
 	};

@@ -31,6 +31,7 @@ struct replay_set {
 	size_t file_bytes;   /* up to the end of the last good record */
 	uint8_t check[CHECK_BYTES]; /* of that record */
 	bool tail;	     /* something else may stand behind it */
+	bool committing;     /* part of the commit under way */
 	bool doomed, removing;
 	struct replay *owner;
 };
@@ -448,6 +449,7 @@ part_settle(const struct part *p)
 {
 	struct replay_set *s = p->set;
 
+	s->committing = false;
 	if (!p->tried)
 		return ERR_OK;
 	s->tail = p->err != ERR_OK;
@@ -494,11 +496,14 @@ replay_commit(struct replay *r, replay_done_cb *done, void *arg)
 			e = part_fill(&c->parts[c->count++], r->sets[i]);
 	if (e == ERR_OK)
 		e = workq_add(r->queue, commit_run, commit_done, c);
-	if (e == ERR_OK)
-		r->committing = true;
-	else
+	if (e != ERR_OK) {
 		commit_free(c);
-	return e;
+		return e;
+	}
+	r->committing = true;
+	for (size_t i = 0; i < c->count; i++)
+		c->parts[i].set->committing = true;
+	return ERR_OK;
 }
 
 /* ---- the end of a set ---- */
@@ -568,7 +573,8 @@ replay_prune(struct replay *r, bool (*keep)(void *arg, uint32_t epoch), void *ar
 	for (size_t i = 0; i < REPLAY_EPOCHS_MAX; i++) {
 		struct replay_set *s = r->sets[i];
 
-		if (s == NULL || s->removing || r->committing || (!s->doomed && keep(arg, s->epoch)))
+		if (s == NULL || s->removing || s->committing ||
+		    (!s->doomed && keep(arg, s->epoch)))
 			continue;
 		if (!s->doomed)
 			set_doom(s);
