@@ -65,7 +65,7 @@ number_known(const struct inbox *in, uint64_t number)
 {
 	if (number < in->next_missing)
 		return true;
-	return number > in->next_missing && map_get(in, number);
+	return number != in->next_missing && map_get(in, number);
 }
 
 static void
@@ -247,11 +247,8 @@ inbox_take(struct inbox *in, enum inbox_verdict *verdict, const struct record_he
 {
 	enum err e = ERR_OK;
 
+	/* behind is at most the map's bits, so that the number is within its reach now */
 	numbers_settle(in, h->number - h->behind);
-	if (!number_in_reach(in, h->number)) {
-		*verdict = INBOX_BEYOND;
-		return ERR_OK;
-	}
 	if (number_known(in, h->number)) {
 		*verdict = INBOX_KNOWN;
 		return ERR_OK;

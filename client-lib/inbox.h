@@ -58,7 +58,6 @@ void inbox_release(struct inbox *in);
 /* What to do with a record whose header was opened. */
 enum inbox_verdict {
 	INBOX_KNOWN,   /* had it; acknowledge again */
-	INBOX_BEYOND,  /* its number cannot be tracked: as if it had not come */
 	INBOX_REFUSED, /* unwanted, or what no honest sender sends (too many messages at
 			  once, contradicting fragments): acknowledged and thrown away */
 	INBOX_NEW,     /* store the fragment; inbox_find has its message */

@@ -103,7 +103,7 @@ take_content(struct post *p, struct contact *c, const struct record_header *h,
 	enum inbox_verdict verdict;
 	enum err e = keep_fragment(p, c, &verdict, h, content, now_ms);
 
-	if (e != ERR_OK || verdict == INBOX_BEYOND)
+	if (e != ERR_OK)
 		return e;
 	inbox_owe(&c->inbox, &p->cfg.params, p->cfg.rng, now_ms);
 	if (verdict == INBOX_NEW)
