@@ -306,6 +306,7 @@ fixture_params(struct params *p)
 	p->round_ms = 10000;
 	p->epoch_ms = 2 * HOUR_MS;
 	p->people = 12;
+	p->pieces = 1;
 	for (unsigned i = 0; i < PARAMS_LAYERS_MAX; i++)
 		p->strategy[i] = (struct strategy){.kind = STRATEGY_TIMED};
 }

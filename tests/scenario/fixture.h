@@ -85,7 +85,7 @@ struct fixture_config {
 
 /*
  * Small and quick: two layers of timed mixes, slots of 20 s, rounds of 10 s,
- * epochs of two hours, records of 1024 bytes.
+ * epochs of two hours, records of 1024 bytes, frames down of one piece.
  */
 void fixture_params(struct params *p);
 

@@ -204,69 +204,88 @@ take_sheet(struct probe *p, const uint8_t *bytes, size_t n)
 	*place = sheet;
 }
 
+/* False if another session has brought this block before. */
+static bool
+first_seen(struct probe *p, const struct block *b)
+{
+	see(&p->rounds, b->round);
+	if (seen(&p->rounds, b->round) > 1)
+		return false;
+	if (p->first_round == 0)
+		p->first_round = b->round;
+	if (b->round > p->last_round)
+		p->last_round = b->round;
+	p->blocks++;
+	p->epoch_blocks += b->epoch_block;
+	return true;
+}
+
 static void
-take_block(struct probe *p, const uint8_t *bytes, size_t n)
+take_block(struct probe *p, struct probe_run *r, const uint8_t *bytes, size_t n)
 {
 	struct block b;
 
 	assert_true(n > BLOCK_SIGNATURE_BYTES);
 	n -= BLOCK_SIGNATURE_BYTES;
-	assert_err_ok(chain_segment_add(p->segment, &b, bytes, n, bytes + n));
+	assert_err_ok(chain_segment_add(r->segment, &b, bytes, n, bytes + n));
 	for (size_t i = 0; i < b.entry_count; i++) {
 		if (b.entries[i].kind == BLOCK_SHEET)
 			take_sheet(p, b.entries[i].data, b.entries[i].len);
 	}
-	if (p->last_round > 0 && b.round <= p->last_round)
-		return; /* a later session reads again from its mark */
-	if (p->last_round > 0 && b.round - p->last_round > p->longest_pause)
-		p->longest_pause = b.round - p->last_round;
-	p->last_round = b.round;
-	p->blocks++;
-	p->epoch_blocks += b.epoch_block;
+	r->expect_records = false;
+	if (!first_seen(p, &b))
+		return;
 	for (size_t i = 0; i < b.digest_count; i++)
 		see(&p->listed, load_u64(b.digests + i * BLOCK_DIGEST_BYTES));
-	p->expect_records = block_mailbox_find(&p->line, &b, 0);
+	r->expect_records = block_mailbox_find(&r->line, &b, 0);
 }
 
 static void
-take_records(struct probe *p, const uint8_t *bytes, size_t n)
+take_records(struct probe *p, struct probe_run *r, const uint8_t *bytes, size_t n)
 {
 	size_t size = p->fixture->params->record_size;
 	uint8_t hash[32];
 
-	if (!p->expect_records)
-		return; /* read again */
-	p->expect_records = false;
-	assert_int_equal(n, p->line.count * size);
+	if (!r->expect_records)
+		return;
+	r->expect_records = false;
+	assert_int_equal(n, r->line.count * size);
 	hash_256(hash, bytes, n);
-	assert_memory_equal(hash, p->line.hash, sizeof(hash));
+	assert_memory_equal(hash, r->line.hash, sizeof(hash));
 	for (size_t i = 0; i < n; i += size)
 		see(&p->records, probe_digest(bytes + i, size));
+}
+
+static struct probe_run *
+run_of(struct probe *p, uint64_t run)
+{
+	struct probe_run *r = &p->runs[run % PROBE_RUNS];
+
+	if (r->segment != NULL && r->run == run)
+		return r;
+	assert_true(run > r->run);
+	chain_segment_free(r->segment);
+	*r = (struct probe_run){.run = run, .segment = chain_segment_new(p->chain)};
+	assert_non_null(r->segment);
+	return r;
 }
 
 static enum err
 on_item(void *arg, uint64_t run, uint32_t hour, enum item_kind kind, const uint8_t *bytes, size_t n)
 {
 	struct probe *p = arg;
+	struct probe_run *r = run_of(p, run);
 
 	(void)hour;
-	if (p->segment == NULL || run > p->run) {
-		chain_segment_free(p->segment);
-		p->segment = chain_segment_new(p->chain);
-		assert_non_null(p->segment);
-		p->run = run;
-	} else if (run < p->run) {
-		return ERR_OK; /* the former session's rest */
-	}
 	switch (kind) {
 	case ITEM_SHEET:
 		take_sheet(p, bytes, n);
 		break;
 	case ITEM_BLOCK:
-		take_block(p, bytes, n);
+		take_block(p, r, bytes, n);
 		break;
 	case ITEM_RECORDS:
-		take_records(p, bytes, n);
+		take_records(p, r, bytes, n);
 		break;
 	}
 	return ERR_OK;
@@ -312,7 +331,8 @@ void
 probe_free(struct probe *p)
 {
 	attend_free(p->attend);
-	chain_segment_free(p->segment);
+	for (size_t i = 0; i < PROBE_RUNS; i++)
+		chain_segment_free(p->runs[i].segment);
 	chain_free(p->chain);
 	for (size_t i = 0; i < PROBE_SHEETS; i++)
 		sheet_free(p->sheets[i]);
@@ -321,6 +341,7 @@ probe_free(struct probe *p)
 	seen_release(&p->listed);
 	seen_release(&p->records);
 	seen_release(&p->own_notes);
+	seen_release(&p->rounds);
 }
 
 static void

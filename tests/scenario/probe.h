@@ -17,6 +17,7 @@
 #include "tests/scenario/fixture.h"
 
 #define PROBE_SHEETS 4
+#define PROBE_RUNS 4
 #define PROBE_PACKETS_MAX 256
 
 /* Something to send. */
@@ -36,29 +37,34 @@ struct probe_seen {
 	size_t used, size;
 };
 
+/* One session's reading. */
+struct probe_run {
+	uint64_t run;
+	struct chain_segment *segment;
+	struct block_mailbox line; /* of the block whose records come next */
+	bool expect_records;	   /* and were not read in another session */
+};
+
 struct probe {
 	struct fixture *fixture;
 	struct world_host *host;
 	struct attend *attend;
 	struct rng_seeded rng, keys;
 	struct chain *chain;
-	struct chain_segment *segment;
-	uint64_t run;
+	struct probe_run runs[PROBE_RUNS]; /* a ring */
 	struct sheet *sheets[PROBE_SHEETS]; /* a ring by epoch */
 	struct probe_packet queue[PROBE_PACKETS_MAX];
 	size_t queued, sent;	  /* sent: the first so many of queue have gone */
 	struct probe_seen listed; /* digests and notes of blocks */
 	struct probe_seen records; /* digests of the mailbox's records themselves */
 	struct probe_seen own_notes; /* that went out */
-	uint64_t last_round;
+	struct probe_seen rounds;
+	uint64_t first_round, last_round;
 	unsigned blocks, epoch_blocks, sheet_changes, ended, failed;
 	unsigned slots, skipped, drops, notes;
-	uint64_t longest_pause; /* between blocks, in rounds */
 	uint64_t pending_note; /* of this slot */
 	enum onion_kind pending;
 	bool pending_real;
-	struct block_mailbox line; /* of the block whose records come next */
-	bool expect_records;
 	bool silent; /* skip every slot */
 };
 
