@@ -4,11 +4,13 @@
 
 #include <ftw.h>
 #include <sched.h>
+#include <signal.h>
 #include <sodium.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -177,6 +179,19 @@ bench_report(const struct bench_result *r)
 
 /* ---- teams ---- */
 
+pid_t
+bench_fork(void)
+{
+	pid_t parent = getpid(), pid;
+
+	(void)fflush(stdout);
+	pid = fork();
+	bench_must(pid >= 0, "no process");
+	if (pid == 0 && (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent))
+		_exit(1);
+	return pid;
+}
+
 /* A byte tells a member to work, a byte comes back; the end of the pipe ends it. */
 static void
 serve(unsigned member, int in, int out, void (*run)(void *, unsigned), void *arg)
@@ -197,8 +212,7 @@ start_member(struct bench_team *t, unsigned i, void (*run)(void *, unsigned), vo
 	pid_t pid;
 
 	bench_must(pipe(down) == 0 && pipe(up) == 0, "no pipe");
-	pid = fork();
-	bench_must(pid >= 0, "no process");
+	pid = bench_fork();
 	if (pid == 0) {
 		for (unsigned k = 0; k < i; k++) {
 			(void)close(t->to[k]);
@@ -218,7 +232,6 @@ void
 bench_team_start(struct bench_team *t, unsigned members, void (*run)(void *, unsigned), void *arg)
 {
 	bench_must(members <= BENCH_TEAM_MAX, "too many members");
-	(void)fflush(stdout);
 	t->members = members;
 	for (unsigned i = 0; i < members; i++)
 		start_member(t, i, run, arg);

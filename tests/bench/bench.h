@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "common/base/err.h"
 
@@ -45,6 +46,9 @@ void bench_begin(void);
 const char *bench_directory(void);
 /* Whether a benchmark was asked for: no argument asks for all. */
 bool bench_wanted(int argc, char **argv, const char *name);
+
+/* As fork, but the child ends with its parent; ends the program if it fails. */
+pid_t bench_fork(void);
 
 /*
  * Processes that do the same work at the same time; where they run is left to the

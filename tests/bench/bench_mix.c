@@ -212,8 +212,7 @@ run_mix(const struct bench *b)
 static void
 start_mix(struct bench *b)
 {
-	b->mix = fork();
-	bench_must(b->mix >= 0, "no process");
+	b->mix = bench_fork();
 	if (b->mix == 0)
 		run_mix(b);
 }
