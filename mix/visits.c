@@ -9,6 +9,9 @@
 #include "common/journal/item.h"
 #include "common/net/attend.h"
 
+#define SKEW_MAX_MS 30000
+#define SKEW_PAUSE_MS 3600000 /* between two warnings */
+
 /* One of the anonymous sessions, hour after hour. */
 struct visit {
 	struct visits *owner;
@@ -21,6 +24,7 @@ struct visits {
 	struct visits_config cfg;
 	struct visits_status status;
 	uint8_t *note; /* a record's size; all but its first bytes are zero */
+	int64_t skew_told_ms; /* boot time; 0: never */
 	struct visit visits[VISITS_COUNT];
 };
 
@@ -102,6 +106,24 @@ add_block(struct visit *t, struct block *out, uint64_t run, const uint8_t *p, si
 	return chain_segment_add(t->segment, out, p, n, p + n);
 }
 
+/*
+ * A signed block of a round that has not begun: our clock is behind. (That it is
+ * ahead cannot be told from a journal that stands still.)
+ */
+static void
+judge_clock(struct visits *v, const struct block *b)
+{
+	const struct params *p = &v->cfg.charter->params;
+	int64_t behind = timing_round_start(p, b->round) - loop_wall_ms(v->cfg.loop);
+	int64_t now = loop_boot_ms(v->cfg.loop);
+
+	if (behind <= SKEW_MAX_MS ||
+	    (v->skew_told_ms != 0 && now - v->skew_told_ms < SKEW_PAUSE_MS))
+		return;
+	v->skew_told_ms = now;
+	log_event(v->cfg.log, LOG_CLOCK_SKEW, (uint64_t)behind / 1000, 0, 0);
+}
+
 static enum err
 take_block(struct visit *t, uint64_t run, const uint8_t *p, size_t n)
 {
@@ -115,6 +137,7 @@ take_block(struct visit *t, uint64_t run, const uint8_t *p, size_t n)
 		return e;
 	}
 	v->status.blocks++;
+	judge_clock(v, &block);
 	for (size_t i = 0; i < block.entry_count && e == ERR_OK; i++)
 		if (block.entries[i].kind == BLOCK_SHEET)
 			e = take_sheet(v, block.entries[i].data, block.entries[i].len);

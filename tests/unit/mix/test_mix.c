@@ -64,6 +64,9 @@ struct town {
 	uint8_t announced[2][ANNOUNCEMENT_BYTES]; /* of EPOCH and of the next */
 	size_t announcements[2], arrived, wrong, batches;
 	bool stopped;
+	struct log log;
+	char *log_text;
+	size_t log_bytes;
 };
 
 /* ---- the door ---- */
@@ -239,9 +242,11 @@ open_mix(struct town *t, struct diag *d)
 		.link_sk = keys->link_sk,
 		.rng = world_rng(t->world),
 		.keys = world_rng(t->world),
+		.log = &t->log,
 		.threads = 2,
 	};
 
+	t->log.clock = loop_clock(world_loop(t->host));
 	return mix_new(&t->mix, &cfg, d);
 }
 
@@ -279,6 +284,8 @@ town_up(struct town *t, const struct params *params)
 		.in = { .delay_us = 5000, .spread_us = 1000 } };
 
 	*t = (struct town){ .net = network_new(&nc) };
+	t->log.out = open_memstream(&t->log_text, &t->log_bytes);
+	assert_non_null(t->log.out);
 	wc.wall_ms = epoch_start(t, EPOCH) + 600 * SECOND;
 	buf_init(&t->stream);
 	assert_err_ok(world_new(&t->world, &wc));
@@ -310,6 +317,15 @@ town_down(struct town *t)
 		network_epoch_free(t->epoch);
 	world_free(t->world);
 	network_free(t->net);
+	assert_int_equal(fclose(t->log.out), 0);
+	free(t->log_text);
+}
+
+/* What the mix's operator was told so far. */
+static bool
+logged(const struct town *t, const char *event)
+{
+	return strstr(t->log_text, event) != NULL;
 }
 
 /* A sheet with the mix's announcement. */
@@ -451,8 +467,26 @@ test_sheet_in_a_block(void **state)
 		serve_block(&t, EPOCH, good == 1);
 		run(&t, 1200 * SECOND); /* in which every session came in anew */
 		assert_int_equal(status(&t).has_sheet, good);
+		assert_int_equal(logged(&t, "alarm chain-broken"), !good);
+		assert_false(logged(&t, "clock-skew"));
 		town_down(&t);
 	}
+}
+
+static void
+test_slow_clock_is_told(void **state)
+{
+	struct town t;
+
+	(void)state;
+	town_up(&t, NULL);
+	run(&t, 1600 * SECOND);
+	serve_block(&t, EPOCH, true);
+	world_set_clock(t.host, -1500 * SECOND);
+	run(&t, 1200 * SECOND); /* in which every session came in anew */
+	assert_true(logged(&t, "warning clock-jump seconds=1500"));
+	assert_true(logged(&t, "warning clock-skew seconds="));
+	town_down(&t);
 }
 
 /* Announced until seen in a sheet, and no longer. */
@@ -541,9 +575,11 @@ test_full_disk_holds_everything(void **state)
 	assert_int_equal(t.arrived, 0);
 	assert_int_equal(status(&t).held, 50);
 	assert_true(status(&t).failed_commits > 3);
+	assert_true(logged(&t, "alarm disk-failed"));
 	t.plan = (struct disk_fault){ 0 };
 	run(&t, 200 * SECOND);
 	assert_int_equal(t.arrived, 48);
+	assert_true(logged(&t, "info disk-recovered"));
 	town_down(&t);
 }
 
@@ -610,6 +646,7 @@ test_two_sheets_stop_it(void **state)
 	serve_sheet(&t, EPOCH); /* another one */
 	run(&t, 20 * SECOND);
 	assert_true(status(&t).sits_out);
+	assert_true(logged(&t, "alarm sheet-equivocation epoch="));
 	assert_false(status(&t).has_sheet);
 	assert_int_equal(status(&t).held, 0);
 	arrived = t.arrived;
@@ -644,6 +681,7 @@ test_roll_back_stops_it(void **state)
 	start_mix(&t);
 	run(&t, 60 * SECOND);
 	assert_true(status(&t).sits_out);
+	assert_true(logged(&t, "alarm rolled-back node=2"));
 	arrived = t.arrived;
 	send(&t, 20);
 	run(&t, 60 * SECOND);
@@ -756,6 +794,7 @@ test_wrong_keys_are_named(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_packets_pass),
 	cmocka_unit_test(test_sheet_in_a_block),
+	cmocka_unit_test(test_slow_clock_is_told),
 	cmocka_unit_test(test_announces),
 	cmocka_unit_test(test_no_sheet_no_packets),
 	cmocka_unit_test(test_replay_after_a_kill),
