@@ -4,7 +4,7 @@
 . "${srcdir:-.}/tests/system/lib.sh"
 
 kills=${RESTANTE_KILLS:-20}
-test_begin 5
+test_begin 6
 echo "# $kills kills"
 
 send_loop() # FROM TO: until DIR/stop exists; numbers that were taken go to FROM.taken
@@ -56,11 +56,11 @@ in_order() # FROM TO
 	    awk 'NR > 1 && $1 <= last { print "after", last, "came", $1; bad = 1 } { last = $1 } END { exit bad }'
 }
 
-start() { net_make slot 50ms round 200ms people 2 time-scale 60 && net_start; }
+members() { test_members alice bob && test_introduce alice bob; }
+start() { net_make slot 50ms round 200ms people 2 time-scale 60 epoch 6min grace 30s && net_start; }
 
-check "a network of real processes starts" start
-test_members alice bob >/dev/null 2>&1
-test_introduce alice bob >/dev/null 2>&1
+must "a network of real processes starts" start
+must "two members come online and meet" members
 send_loop alice bob &
 one=$!
 send_loop bob alice &

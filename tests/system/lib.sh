@@ -12,10 +12,24 @@ test_seed=${RESTANTE_TEST_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
 test_begin()
 {
 	net_dir=$(mktemp -d "${TMPDIR:-/tmp}/rst.XXXXXX")
-	trap 'net_stop; rm -rf "$net_dir"' EXIT
+	trap test_end EXIT
 	trap 'exit 1' INT TERM
 	echo "1..$1"
 	echo "# seed $test_seed"
+}
+
+# RESTANTE_KEEP leaves the directory for a look.
+test_end()
+{
+	net_stop
+	[ -n "${RESTANTE_KEEP:-}" ] || rm -rf "$net_dir"
+}
+
+# must TEXT command...: a case without which the others make no sense.
+must()
+{
+	check "$@"
+	[ "$check_ok" = yes ] || { echo "Bail out! $1"; exit 1; }
 }
 
 # check TEXT command...: one test case.
@@ -25,8 +39,10 @@ check()
 	shift
 	test_number=$((test_number + 1))
 	if "$@" >"$net_dir/check.out" 2>&1; then
+		check_ok=yes
 		echo "ok $test_number - $check_text"
 	else
+		check_ok=no
 		echo "not ok $test_number - $check_text"
 		sed 's/^/# /' "$net_dir/check.out" | head -n 20
 	fi
