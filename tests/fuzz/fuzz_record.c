@@ -1,0 +1,150 @@
+/*
+ * What a contact can send: plaintexts of records, one after the other. What is
+ * decoded is encoded to the same bytes; inbox and outbox take whatever numbers
+ * are in it, and can be saved and loaded; as a record of a stream it opens only
+ * if it was sealed.
+ */
+#include "config.h"
+
+#include <sodium.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "client-lib/inbox.h"
+#include "client-lib/outbox.h"
+#include "common/base/secret.h"
+#include "common/crypto/stream.h"
+
+#define SIZE 480
+#define PLAIN (SIZE - RECORD_OVERHEAD)
+#define CHUNK (PLAIN - RECORD_HEADER_BYTES)
+
+int LLVMFuzzerInitialize(int *argc, char ***argv);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	return secret_setup() == ERR_OK ? 0 : 1;
+}
+
+static void
+must(bool true_)
+{
+	if (!true_)
+		abort();
+}
+
+static void
+ignore(void *arg, const struct outbox_message *m)
+{
+	(void)arg;
+	must(m->info.done <= m->info.of);
+}
+
+/* The plaintext as it is, and the input as a record under a tag of the stream. */
+static void
+try_stream(const uint8_t plain[PLAIN], const struct rng *r)
+{
+	static const uint8_t secret[32] = { 1 };
+	struct stream_writer *w = stream_writer_new(secret);
+	struct stream_reader *s = stream_reader_new(secret, r);
+	uint8_t record[SIZE], forged[SIZE] = { 0 }, back[PLAIN];
+	uint64_t index;
+
+	must(w != NULL && s != NULL);
+	must(stream_seal(w, record, SIZE, plain, r) == ERR_OK);
+	memcpy(forged, plain, PLAIN);
+	must(stream_open(s, back, &index, forged, SIZE, 1) != ERR_OK);
+	memcpy(forged + RECORD_E_BYTES, record_tag(record), RECORD_TAG_BYTES);
+	must(stream_open(s, back, &index, forged, SIZE, 1) == ERR_CRYPTO);
+	must(stream_open(s, back, &index, record, SIZE, 1) == ERR_OK && index == 0);
+	must(sodium_memcmp(back, plain, PLAIN) == 0);
+	stream_writer_free(w);
+	stream_reader_free(s);
+}
+
+static void
+take(struct inbox *in, struct outbox *o, const struct record_header *h, const uint8_t *content)
+{
+	const struct inbox_partial *m;
+	enum inbox_verdict v;
+
+	outbox_acknowledge(o, &h->ack, 10, ignore, NULL);
+	if (h->type == RECORD_ACK)
+		return;
+	must(inbox_take(in, &v, h, content, CHUNK, 5) == ERR_OK);
+	while (inbox_ready(in, &m))
+		inbox_shown(in, m);
+	while (inbox_dead(in, &m, 6, 1))
+		inbox_drop(in, m);
+}
+
+static void
+save_and_load(const struct inbox *in)
+{
+	struct buf once, twice;
+	struct inbox back;
+	struct reader r;
+
+	buf_init(&once);
+	buf_init(&twice);
+	must(inbox_save(in, &once, SIZE_MAX) == ERR_OK);
+	reader_init(&r, once.data, once.len);
+	must(inbox_load(&back, &r) == ERR_OK && reader_end(&r) == ERR_OK);
+	must(inbox_save(&back, &twice, SIZE_MAX) == ERR_OK && once.len == twice.len);
+	must(sodium_memcmp(once.data, twice.data, once.len) == 0);
+	inbox_release(&back);
+	buf_release(&once);
+	buf_release(&twice);
+}
+
+/* Five records of one message are on their way. */
+static void
+fill_outbox(struct outbox *o)
+{
+	const struct post_message info = { .id = 1, .of = 5 };
+	struct outbox_message *m;
+	struct outbox_record *r;
+	struct outbox_pick p;
+
+	outbox_init(o);
+	must(outbox_add(o, &m, &info, true) == ERR_OK);
+	for (unsigned i = 0; i < 5; i++) {
+		p = (struct outbox_pick){ .choice = OUTBOX_FRESH, .message = 1, .fragment = i };
+		must(outbox_begin(o, &p, &r, &m, 1) == ERR_OK);
+	}
+}
+
+int
+LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	uint8_t plain[PLAIN], again[PLAIN];
+	struct rng_seeded seeded;
+	struct record_header h;
+	const uint8_t *content;
+	struct outbox o;
+	struct inbox in;
+
+	rng_seeded_init(&seeded, 1);
+	inbox_init(&in);
+	fill_outbox(&o);
+	for (size_t n; size > 0; data += n, size -= n) {
+		n = size < PLAIN ? size : PLAIN;
+		memset(plain, 0, sizeof(plain));
+		memcpy(plain, data, n);
+		if (size == n)
+			try_stream(plain, &seeded.rng);
+		if (record_decode(&h, &content, plain, SIZE) != ERR_OK)
+			continue;
+		must(record_encode(again, SIZE, &h, content) == ERR_OK);
+		must(sodium_memcmp(again, plain, PLAIN) == 0);
+		take(&in, &o, &h, content);
+	}
+	save_and_load(&in);
+	inbox_release(&in);
+	outbox_release(&o);
+	return 0;
+}
