@@ -75,7 +75,7 @@ epochfile_list(uint32_t *out, size_t *count, size_t max, const struct epochfile 
 	enum err e = disk_list(disk, list_one, &l);
 
 	if (e != ERR_OK)
-		return diag_set(d, e, "the state directory cannot be listed; see that it is readable");
+		return diag_set(d, e, "the state directory cannot be listed: see that we may");
 	if (l.full)
 		return diag_set(d, ERR_FULL,
 		    "more than %zu files \"%s-...\" in the state directory: remove the oldest",

@@ -369,7 +369,9 @@ candidates(const struct links *k, struct link_candidate out[static CHARTER_NODES
 static void
 accepted(void *arg, struct conn *c)
 {
-	static const struct link_events events = { .up = in_up, .frame = in_frame, .down = in_down };
+	static const struct link_events events = {
+		.up = in_up, .frame = in_frame, .down = in_down
+	};
 	struct links *k = arg;
 	struct link_candidate who[CHARTER_NODES_MAX];
 	struct link_config cfg = link_config(k, k->own->layer);

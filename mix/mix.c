@@ -242,8 +242,8 @@ check_own(struct mix *m, struct diag *d)
 		    "number is the one the charter gives our keys", number);
 	/* libsodium keeps the public key behind the seed. */
 	if (sodium_memcmp(m->cfg.identity_sk + 32, m->own->identity, 32) != 0)
-		return diag_set(d, ERR_NOT_FOUND, "the charter has another identity key for mix %u; "
-		    "see that this is the node's own key directory", number);
+		return diag_set(d, ERR_NOT_FOUND, "the charter has another identity key for mix "
+		    "%u; see that this is the node's own key directory", number);
 	m->gateway = charter_gateway(m->cfg.charter)->number;
 	return ERR_OK;
 }

@@ -15,4 +15,6 @@ choose(struct pool *k, int64_t now_ms, const struct rng *rng)
 	return k->count;
 }
 
-const struct pool_strategy pool_timed = { .name = "timed", .arm = pool_arm_round, .choose = choose };
+const struct pool_strategy pool_timed = {
+	.name = "timed", .arm = pool_arm_round, .choose = choose
+};

@@ -241,7 +241,8 @@ run_step(struct unwrap *u, enum step step)
 enum err
 unwrap_new(struct unwrap **out, struct loop *l, unsigned threads)
 {
-	struct unwrap *u = calloc(1, sizeof(*u) + SLICES_PER_THREAD * threads * sizeof(u->slices[0]));
+	size_t slices = (size_t)SLICES_PER_THREAD * threads;
+	struct unwrap *u = calloc(1, sizeof(*u) + slices * sizeof(u->slices[0]));
 
 	if (u == NULL)
 		return ERR_MEMORY;

@@ -94,7 +94,8 @@ test_damage(void **state)
 		enum err e;
 
 		file.data[i % file.len] ^= 0x40;
-		assert_err_ok(disk_replace(disk, "nodekeys", file.data, i < file.len ? i : file.len));
+		assert_err_ok(disk_replace(disk, "nodekeys", file.data,
+		    i < file.len ? i : file.len));
 		file.data[i % file.len] ^= 0x40;
 		k = NULL;
 		e = nodekeys_load(&k, disk, &d);

@@ -68,7 +68,8 @@ test_published_traces(void **state)
 	static const size_t timed[] = { 5, 2, 0, 8, 3 };
 
 	(void)state;
-	play((struct strategy){ STRATEGY_TIMED_DYNAMIC_POOL, 0, 3, 600000 }, arrivals, mixminion, 5);
+	play((struct strategy){ STRATEGY_TIMED_DYNAMIC_POOL, 0, 3, 600000 }, arrivals, mixminion,
+	    5);
 	play((struct strategy){ STRATEGY_TIMED_POOL, 0, 4, 0 }, arrivals, pool_of_four, 5);
 	play((struct strategy){ STRATEGY_TIMED, 0, 0, 0 }, arrivals, timed, 5);
 }
