@@ -18,6 +18,8 @@ on_item(void *arg, enum item_kind kind, const uint8_t *p, size_t n)
 	item->kind = kind;
 	item->len = n;
 	memcpy(item->head, p, n < sizeof(item->head) ? n : sizeof(item->head));
+	if (k->each != NULL)
+		k->each(k->arg, kind, p, n);
 	return ERR_OK;
 }
 

@@ -26,6 +26,9 @@ struct caller {
 	const struct charter *charter;
 	struct link *link; /* NULL: over */
 	struct item_assembler *assembler;
+	/* May be set: called for each item. */
+	void (*each)(void *arg, enum item_kind kind, const uint8_t *p, size_t n);
+	void *arg;
 	struct caller_item items[CALLER_ITEMS_MAX];
 	size_t count;
 	unsigned frames;       /* of stream, that came down */

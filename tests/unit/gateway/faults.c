@@ -11,6 +11,8 @@ struct faulty {
 	struct store *under;
 	struct workq *queue; /* brings the failures, as late as successes */
 	struct faults *plan;
+	bool hidden; /* the last put took effect, which nobody was told */
+	uint32_t hidden_day;
 };
 
 /* A question whose answer is a failure, or is passed on. */
@@ -21,6 +23,7 @@ struct question {
 	store_read_cb *read;
 	store_find_cb *find;
 	void *arg;
+	uint32_t day;
 };
 
 static struct faulty *
@@ -65,6 +68,8 @@ passed_on(void *arg, enum err e)
 {
 	struct question *q = arg;
 
+	q->owner->hidden = q->err != ERR_OK && e == ERR_OK;
+	q->owner->hidden_day = q->day;
 	if (q->err == ERR_OK)
 		q->err = e;
 	q->owner->plan->published += q->err == ERR_OK;
@@ -81,6 +86,7 @@ faulty_put(struct store *s, const struct store_round *r, store_done_cb *done, vo
 	k->plan->puts++;
 	q->done = done;
 	q->arg = arg;
+	q->day = r->day;
 	if (q->err != ERR_OK && !k->plan->put_done)
 		return workq_add(k->queue, nothing, answer, q);
 	e = store_put(k->under, r, passed_on, q);
@@ -144,7 +150,9 @@ faulty_days(const struct store *s, uint32_t *out, size_t max)
 static uint32_t
 faulty_count(const struct store *s, uint32_t day)
 {
-	return store_count(of(s)->under, day);
+	const struct faulty *k = of(s);
+
+	return store_count(k->under, day) - (k->hidden && k->hidden_day == day);
 }
 
 static void
