@@ -1,0 +1,294 @@
+/*
+ * People with real clients in a network of real nodes: what is said is heard, in
+ * order and once, whoever dies on the way.
+ */
+#include "config.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/charter/timing.h"
+#include "gateway/store_memory.h"
+#include "tests/lib/test.h"
+#include "tests/scenario/fixture.h"
+#include "tests/scenario/person.h"
+
+struct scene {
+	struct fixture f;
+	struct person a, b;
+};
+
+static uint64_t
+any_seed(void)
+{
+	uint64_t seed = rng_u64(test_rng());
+
+	print_message("# scenario seed %llu\n", (unsigned long long)seed);
+	return seed;
+}
+
+/* The inviter has the answer. The other one knows when it hears something for the first time. */
+static bool
+inviter_knows(void *arg)
+{
+	return person_has_contact(&((struct scene *)arg)->a);
+}
+
+static bool
+both_done(void *arg)
+{
+	struct scene *s = arg;
+
+	return person_is_done(&s->a) && person_is_done(&s->b);
+}
+
+static bool
+both_verified(void *arg)
+{
+	struct scene *s = arg;
+	struct client_status a, b;
+
+	client_status(s->a.client, &a);
+	client_status(s->b.client, &b);
+	return a.verified && b.verified;
+}
+
+/* Two people who have met. */
+static void
+begin(struct scene *s, uint64_t seed, const struct params *params)
+{
+	fixture_new(&s->f, &(struct fixture_config){.seed = seed, .params = params});
+	fixture_run_for(&s->f, MINUTE_MS);
+	person_new(&s->a, &s->f);
+	person_new(&s->b, &s->f);
+	fixture_run_until_true(&s->f, both_verified, s, 30 * MINUTE_MS);
+	person_meet(&s->a, &s->b);
+	fixture_run_until_true(&s->f, inviter_knows, s, HOUR_MS);
+}
+
+static void
+end(struct scene *s)
+{
+	person_free(&s->a);
+	person_free(&s->b);
+	fixture_free(&s->f);
+}
+
+static void
+check_all_heard(struct scene *s)
+{
+	person_check_heard(&s->a, &s->b);
+	person_check_heard(&s->b, &s->a);
+}
+
+/* ---- peaceful times ---- */
+
+static void
+test_a_conversation(void **state)
+{
+	struct post_contact ca, cb;
+	struct scene s;
+
+	(void)state;
+	begin(&s, any_seed(), NULL);
+	person_contact(&s.a, &ca);
+	person_contact(&s.b, &cb);
+	assert_string_equal(ca.safety_number, cb.safety_number);
+	assert_int_equal(strlen(ca.safety_number), 71);
+	for (int i = 0; i < 10; i++) {
+		person_say(&s.a);
+		fixture_run_for(&s.f, MINUTE_MS);
+		person_say(&s.b);
+	}
+	fixture_run_until_true(&s.f, both_done, &s, 3 * HOUR_MS);
+	assert_int_equal(person_heard(&s.a), 10);
+	assert_int_equal(person_heard(&s.b), 10);
+	check_all_heard(&s);
+	end(&s);
+}
+
+struct file_scene {
+	struct scene s;
+	struct buf bytes;
+	struct post_message m;
+};
+
+static bool
+file_is_there(void *arg)
+{
+	struct file_scene *k = arg;
+
+	buf_release(&k->bytes);
+	return person_received_file(&k->s.b, &k->bytes, &k->m);
+}
+
+static void
+test_a_file(void **state)
+{
+	enum { BYTES = 20000 };
+	struct file_scene k = {0};
+	uint8_t *bytes = malloc(BYTES);
+
+	(void)state;
+	assert_non_null(bytes);
+	rng_bytes(test_rng(), bytes, BYTES);
+	begin(&k.s, any_seed(), NULL);
+	(void)person_send_file(&k.s.a, bytes, BYTES);
+	/* The file goes on after both have died. */
+	fixture_run_for(&k.s.f, 20 * MINUTE_MS);
+	person_kill(&k.s.a, 30000);
+	person_kill(&k.s.b, 60000);
+	person_say(&k.s.a);
+	fixture_run_until_true(&k.s.f, file_is_there, &k, 3 * HOUR_MS);
+	assert_int_equal(k.bytes.len, BYTES);
+	assert_memory_equal(k.bytes.data, bytes, BYTES);
+	assert_string_equal(k.m.name, "file.bin");
+	buf_release(&k.bytes);
+	free(bytes);
+	end(&k.s);
+}
+
+/* Mixes lose their pools again and again: what was in them is sealed anew. */
+static void
+test_losses(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	begin(&s, any_seed(), NULL);
+	for (int i = 0; i < 12; i++) {
+		person_say(&s.a);
+		person_say(&s.b);
+		for (int j = 0; j < 6; j++) {
+			fixture_run_for(&s.f, 10000 + rng_between(world_rng(s.f.world), 0, 9000));
+			fixture_kill(fixture_mix(&s.f, (unsigned)j % 2, 0), 0);
+		}
+	}
+	fixture_run_until_true(&s.f, both_done, &s, 6 * HOUR_MS);
+	check_all_heard(&s);
+	assert_int_equal(person_heard(&s.a), 12);
+	assert_int_equal(person_heard(&s.b), 12);
+	end(&s);
+}
+
+/* ---- kill -9 at any moment ---- */
+
+static void
+kill_somebody(struct scene *s)
+{
+	const struct rng *r = world_rng(s->f.world);
+	int64_t down_ms = rng_between(r, 0, rng_below(r, 5) == 0 ? 2 * MINUTE_MS : 3000);
+	bool in_write = rng_below(r, 2) == 0;
+	uint32_t who = rng_below(r, 8);
+	struct person *p = who % 2 == 0 ? &s->a : &s->b;
+	struct fixture_node *n = &s->f.nodes[who % s->f.node_count];
+
+	if (who < 4 && in_write)
+		person_kill_in_write(p, 1 + rng_below(r, 6), down_ms);
+	else if (who < 4)
+		person_kill(p, down_ms);
+	else if (in_write)
+		fixture_kill_in_write(n, 1 + rng_below(r, 12), down_ms);
+	else
+		fixture_kill(n, down_ms);
+}
+
+static unsigned
+check_kills(uint64_t seed)
+{
+	struct scene s;
+	unsigned deaths;
+
+	begin(&s, seed, NULL);
+	for (int i = 0; i < 60; i++) {
+		const struct rng *r = world_rng(s.f.world);
+
+		if (rng_below(r, 2) == 0)
+			person_say(&s.a);
+		if (rng_below(r, 3) == 0)
+			person_say(&s.b);
+		kill_somebody(&s);
+		fixture_run_for(&s.f, rng_between(r, 1, 3 * MINUTE_MS));
+	}
+	fixture_run_for(&s.f, 10 * MINUTE_MS);
+	fixture_run_until_true(&s.f, both_done, &s, 12 * HOUR_MS);
+	check_all_heard(&s);
+	deaths = s.a.deaths + s.b.deaths;
+	for (size_t i = 0; i < s.f.node_count; i++)
+		deaths += s.f.nodes[i].starts - 1;
+	end(&s);
+	return deaths;
+}
+
+static void
+test_kills(void **state)
+{
+	unsigned deaths = 0, seeds = fixture_seeds(4);
+
+	(void)state;
+	for (unsigned i = 0; i < seeds; i++)
+		deaths += check_kills(any_seed());
+	print_message("# %u deaths\n", deaths);
+	assert_true(deaths >= 30 * seeds);
+}
+
+/* ---- days ---- */
+
+static const struct params *
+long_params(void)
+{
+	static struct params p;
+
+	fixture_params(&p);
+	p.layers = 1;
+	p.slot_ms = MINUTE_MS;
+	p.round_ms = 30000;
+	p.epoch_ms = 6 * HOUR_MS;
+	p.retention_ms = 48 * HOUR_MS;
+	return &p;
+}
+
+static bool
+b_caught_up(void *arg)
+{
+	struct scene *s = arg;
+	struct client_status status;
+
+	client_status(s->b.client, &status);
+	return status.caught_up && person_heard(&s->b) == s->a.said;
+}
+
+/* Away over a day's end; then for longer than the journal keeps anything. */
+static void
+test_absence(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	begin(&s, any_seed(), long_params());
+	person_stop(&s.b);
+	for (int i = 0; i < 5; i++) {
+		person_say(&s.a);
+		fixture_run_for(&s.f, 5 * HOUR_MS);
+	}
+	person_start(&s.b);
+	fixture_run_until_true(&s.f, b_caught_up, &s, 4 * HOUR_MS);
+	check_all_heard(&s);
+
+	person_stop(&s.b);
+	person_say(&s.a);
+	fixture_run_for(&s.f, 55 * HOUR_MS);
+	person_start(&s.b);
+	fixture_run_until_true(&s.f, b_caught_up, &s, 12 * HOUR_MS);
+	check_all_heard(&s);
+	end(&s);
+}
+
+static const struct CMUnitTest tests[] = {
+    cmocka_unit_test(test_a_conversation),
+    cmocka_unit_test(test_a_file),
+    cmocka_unit_test(test_losses),
+    cmocka_unit_test(test_kills),
+    cmocka_unit_test(test_absence),
+};
+TEST_MAIN(tests)
