@@ -53,7 +53,7 @@ struct ready {
 	enum ready_state state;
 	struct slot_record out;
 	uint8_t *record;
-	unsigned failures; /* of fetching, in a row */
+	bool must_be_there; /* all writes were durable when the content was asked for */
 };
 
 struct client_gap {

@@ -7,7 +7,6 @@
 #include "common/charter/timing.h"
 
 #define SHEETLESS_SLOTS 12 /* in a row, before it is an alarm */
-#define FETCH_FAILURES 8
 
 enum err
 slots_init(struct client *c)
@@ -67,21 +66,28 @@ seal(struct client *c, const void *content, size_t n)
 	r->state = READY_NONE;
 }
 
-/* What is not there yet waits for a commit of its own; the next slot asks again. */
+/*
+ * What is not there because its own commit has not come yet is asked for again by
+ * the next slot. What should be there and is not, or is damaged, never will be.
+ */
 static void
 on_content(void *arg, enum err e, const uint8_t *p, size_t n)
 {
 	struct client *c = arg;
+	bool lost = e == ERR_CRYPTO || e == ERR_RANGE ||
+	    (e == ERR_NOT_FOUND && c->ready.must_be_there);
 
 	if (c->ready.state != READY_FETCHING)
 		return;
 	c->ready.state = READY_NONE;
-	if (e == ERR_OK) {
-		c->ready.failures = 0;
-		if (may_send(c))
-			seal(c, p, n);
-	} else if (e != ERR_CLOSED && ++c->ready.failures >= FETCH_FAILURES) {
+	if (e == ERR_OK && may_send(c)) {
+		seal(c, p, n);
+	} else if (lost) {
+		post_content_lost(c->post);
+		commit_now(c->commit);
+	} else if (e == ERR_IO || e == ERR_FULL) {
 		client_raise(c, CLIENT_ALARM_DISK);
+		commit_now(c->commit); /* clears it when the disk is well */
 	}
 }
 
@@ -99,6 +105,7 @@ slots_feed(struct client *c)
 		return;
 	}
 	post_key_out(&key, need.message, need.fragment);
+	c->ready.must_be_there = commit_is_idle(c->commit);
 	if (commit_read(c->commit, &key, on_content, c) == ERR_OK)
 		c->ready.state = READY_FETCHING;
 }

@@ -165,6 +165,13 @@ commit_collect(struct commit *k)
 }
 
 bool
+commit_is_idle(struct commit *k)
+{
+	(void)commit_collect(k);
+	return !k->busy && k->next.write_count == 0;
+}
+
+bool
 commit_is_full(const struct commit *k)
 {
 	size_t bytes = k->next.write_bytes + k->running.write_bytes;

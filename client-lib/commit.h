@@ -56,6 +56,8 @@ void commit_within(struct commit *k, int64_t after_ms);
  * a commit should not be put off.
  */
 bool commit_collect(struct commit *k);
+/* Whether everything that the post has handed out so far is durable. */
+bool commit_is_idle(struct commit *k);
 /* More waits to be written than may: stop taking in. */
 bool commit_is_full(const struct commit *k);
 

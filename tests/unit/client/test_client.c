@@ -203,6 +203,27 @@ test_lost_deposits(void **state)
 	leave(t, people, 2);
 }
 
+/* What the archive has lost is given up, and does not hold up what comes after it. */
+static void
+test_lost_content(void **state)
+{
+	struct person *people[2];
+	struct town *t = inhabited(people, 2);
+	struct post_write *w = calloc(1, sizeof(*w));
+
+	(void)state;
+	people_meet(people[0], people[1]);
+	post_key_out(w, person_say(people[0], "lost"), 0);
+	town_run(t, 100);
+	assert_err_ok(client_write(people[0]->client, w, 1, NULL, NULL));
+	(void)person_say(people[0], "kept");
+	(void)person_say(people[1], "hello");
+	run_until(t, people[1]->text_count == 1, 2 * TOWN_HOUR_MS);
+	run_until(t, people[0]->delivered == 1, 4 * TOWN_HOUR_MS);
+	assert_int_equal(people[0]->failed, 1);
+	leave(t, people, 2);
+}
+
 /* ---- away, and back ---- */
 
 static void
@@ -276,7 +297,7 @@ test_a_gap_of_days(void **state)
 	today = timing_day(t->params, town_now(t));
 	person_start(people[1]);
 	run_until(t, person_status(people[1]).verified, 10 * TOWN_MINUTE_MS);
-	assert_int_equal(person_status(people[1]).gaps, 2);
+	run_until(t, person_status(people[1]).gaps == 2, TOWN_MINUTE_MS);
 	assert_int_equal(t->days[days], today); /* first of all */
 	for (int hour = 0; hour < 10 && !settled(people[1]); hour++) {
 		town_run(t, TOWN_HOUR_MS);
@@ -760,6 +781,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_texts_both_ways),
 	cmocka_unit_test(test_a_day_passes),
 	cmocka_unit_test(test_lost_deposits),
+	cmocka_unit_test(test_lost_content),
 	cmocka_unit_test(test_stop_and_start),
 	cmocka_unit_test(test_a_gap_within_the_day),
 	cmocka_unit_test(test_a_gap_of_days),

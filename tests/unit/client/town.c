@@ -588,6 +588,8 @@ on_news(void *arg, const struct post_news *n)
 		p->texts[p->text_count++] = n->message.id;
 	} else if (n->kind == POST_NEWS_STATE && n->message.state == POST_DELIVERED) {
 		p->delivered++;
+	} else if (n->kind == POST_NEWS_STATE && n->message.state == POST_FAILED) {
+		p->failed++;
 	} else if (n->kind == POST_NEWS_CONTACT) {
 		p->contacts++;
 	}

@@ -87,7 +87,7 @@ struct person {
 	unsigned status_calls;
 	uint64_t texts[TOWN_TEXTS_MAX]; /* ids, as they were told */
 	size_t text_count;
-	uint64_t delivered;		/* messages told to be delivered */
+	uint64_t delivered, failed;	/* messages told to be so */
 	unsigned contacts;
 	enum err started;
 };
