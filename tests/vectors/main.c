@@ -19,6 +19,8 @@ static const struct kind {
 	void (*check)(struct vectors *v);
 } kinds[] = {
 	{ "onion", onion_vectors_make, onion_vectors_check },
+	{ "record", record_vectors_make, record_vectors_check },
+	{ "block", block_vectors_make, block_vectors_check },
 };
 
 static const struct kind *

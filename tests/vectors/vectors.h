@@ -45,5 +45,9 @@ void vectors_same(const struct vectors *v, const void *got, const void *want, si
 /* One kind of vectors. */
 void onion_vectors_make(void);
 void onion_vectors_check(struct vectors *v);
+void record_vectors_make(void);
+void record_vectors_check(struct vectors *v);
+void block_vectors_make(void);
+void block_vectors_check(struct vectors *v);
 
 #endif
