@@ -12,7 +12,7 @@ import sys
 
 import vectors
 
-NAMES = ("onion", "record")
+NAMES = ("onion", "record", "block")
 
 
 def title(name):
