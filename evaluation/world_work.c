@@ -46,11 +46,12 @@ schedule(struct world_queue *q, struct event *e)
 static struct job *
 take_job(struct world_queue *q)
 {
+	struct world *w = world_of(q->loop);
 	size_t choice = q->waiting_count < q->threads ? q->waiting_count : q->threads;
 	struct job *j = STAILQ_FIRST(&q->waiting);
 
-	if (choice > 1 && world_of(q->loop)->cfg.work_us_max > 0) {
-		for (uint32_t i = rng_below(&world_of(q->loop)->rng.rng, (uint32_t)choice); i > 0; i--)
+	if (choice > 1 && w->cfg.work_us_max > 0) {
+		for (uint32_t i = rng_below(&w->rng.rng, (uint32_t)choice); i > 0; i--)
 			j = STAILQ_NEXT(j, next);
 	}
 	STAILQ_REMOVE(&q->waiting, j, job, next);

@@ -290,7 +290,8 @@ retire_before(struct attend *a, uint32_t hour)
 		if (v->session == NULL)
 			drop(v);
 		else if (!timer_armed(v->timer))
-			timer_after(v->timer, params_scaled(params_of(a), LATE_MS) + draw_wait(a, LATE_MS));
+			timer_after(v->timer,
+			    params_scaled(params_of(a), LATE_MS) + draw_wait(a, LATE_MS));
 	}
 }
 

@@ -263,7 +263,8 @@ on_died(void *arg)
 
 	clear_run(n);
 	if (n->down_ms >= 0)
-		assert_err_ok(world_at(f->world, world_now_ms(f->world) + n->down_ms, start_later, n));
+		assert_err_ok(
+		    world_at(f->world, world_now_ms(f->world) + n->down_ms, start_later, n));
 }
 
 void

@@ -63,7 +63,7 @@ struct fixture_node {
 	struct mix *mix;	 /* while it runs; one of the two */
 	struct gateway *gateway;
 	unsigned starts;
-	int64_t down_ms; /* after a death: how long until fixture starts it again; <0: it does not */
+	int64_t down_ms; /* after a death: how long until it is started again; <0: it is not */
 };
 
 struct fixture {

@@ -90,7 +90,8 @@ on_died(void *arg)
 	p->deaths++;
 	clear_run(p);
 	if (p->down_ms >= 0)
-		assert_err_ok(world_at(f->world, world_now_ms(f->world) + p->down_ms, start_later, p));
+		assert_err_ok(
+		    world_at(f->world, world_now_ms(f->world) + p->down_ms, start_later, p));
 }
 
 void
@@ -339,7 +340,8 @@ person_send_file(struct person *p, const uint8_t *bytes, size_t n)
 
 	person_contact(p, &c);
 	crypto_generichash(hash, sizeof(hash), bytes, n, NULL, 0);
-	assert_err_ok(post_file_begin(client_post(p->client), &message, c.id, "file.bin", n, now, NULL));
+	assert_err_ok(
+	    post_file_begin(client_post(p->client), &message, c.id, "file.bin", n, now, NULL));
 	write_chunks(p, message, bytes, n);
 	assert_err_ok(post_file_commit(client_post(p->client), message, hash, NULL));
 	assert_err_ok(client_commit(p->client, nothing, NULL));

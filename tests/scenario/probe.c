@@ -380,8 +380,9 @@ probe_raw(struct probe *p, const uint8_t *packet, uint16_t first_mix, uint32_t e
 {
 	struct onion_geometry g = params_geometry(p->fixture->params);
 
-	enqueue(p, &(struct probe_packet){.raw = true, .first_mix = first_mix, .epoch = epoch}, packet,
-	    onion_packet_bytes(&g, 0));
+	struct probe_packet raw = {.raw = true, .first_mix = first_mix, .epoch = epoch};
+
+	enqueue(p, &raw, packet, onion_packet_bytes(&g, 0));
 }
 
 unsigned

@@ -134,7 +134,7 @@ test_epochs_come_and_go(void **state)
 		digest = probe_deposit_any(&p);
 		fixture_run_until(&f, timing_epoch_start(f.params, epoch + 1) - MINUTE_MS);
 		assert_int_equal(probe_listed(&p, digest), 1);
-		/* The next one is there before it begins; the old one outlives its epoch by the grace. */
+		/* The next is there before it begins; the old one outlives its epoch by the grace. */
 		assert_non_null(probe_sheet(&p, epoch + 1));
 		fixture_run_for(&f, f.params->grace_ms);
 		assert_true(on_disk(&f, epoch));
@@ -232,7 +232,8 @@ hostile_begin(struct hostile *h)
 static void
 hostile_send(struct hostile *h)
 {
-	probe_raw(&h->p, h->packet, h->path.node[0], timing_epoch(h->f.params, world_now_ms(h->f.world)));
+	probe_raw(&h->p, h->packet, h->path.node[0],
+	    timing_epoch(h->f.params, world_now_ms(h->f.world)));
 }
 
 static void
@@ -430,9 +431,10 @@ kill_somebody(struct fixture *f)
 static bool
 knows_sheet(void *arg)
 {
-	struct probe *p = arg;
+	const struct probe *p = arg;
+	const struct fixture *f = p->fixture;
 
-	return probe_sheet(p, timing_epoch(p->fixture->params, world_now_ms(p->fixture->world))) != NULL;
+	return probe_sheet(p, timing_epoch(f->params, world_now_ms(f->world))) != NULL;
 }
 
 /* Two hours of deaths over an epoch's end; then it works as before. */

@@ -91,6 +91,7 @@ on_frame(void *arg, uint8_t *plain, size_t n)
 {
 	struct fake_session *s = arg;
 	struct fake_gateway *g = s->gateway;
+	uint32_t hour = timing_hour(params_of(g), world_now_ms(g->world));
 	struct frame_up f;
 
 	(void)n;
@@ -100,7 +101,7 @@ on_frame(void *arg, uint8_t *plain, size_t n)
 		return;
 	if (f.type == FRAME_UP_OPEN && g->error != FRAME_ERROR_NONE)
 		refuse(s, g->error);
-	else if (g->closes_at_mark && timing_hour(params_of(g), world_now_ms(g->world)) > s->open.hour)
+	else if (g->closes_at_mark && hour > s->open.hour)
 		refuse(s, FRAME_ERROR_MARK);
 	else
 		answer(s);

@@ -188,7 +188,8 @@ test_a_day(void **state)
 	/* 720 slots an hour; six minutes of cover before each mark on the average. */
 	assert_in_range(k.slots[ATTEND_CURRENT], 24 * 720 - 60, 24 * 720 + 60);
 	assert_in_range(k.slots[ATTEND_COMING], 24 * 12, 24 * 11 * 12);
-	assert_in_range(k.sent[ATTEND_CURRENT], k.slots[ATTEND_CURRENT] - 1, k.slots[ATTEND_CURRENT]);
+	assert_in_range(
+	    k.sent[ATTEND_CURRENT], k.slots[ATTEND_CURRENT] - 1, k.slots[ATTEND_CURRENT]);
 	scene_free(&k);
 }
 
@@ -240,7 +241,8 @@ test_start_inside_the_window(void **state)
 		scene_attend(&k);
 		run_for(&k, before + 10000);
 		assert_int_equal(k.gateway.count, 2);
-		assert_int_equal(k.gateway.sessions[1]->open.hour, k.gateway.sessions[0]->open.hour + 1);
+		assert_int_equal(
+		    k.gateway.sessions[1]->open.hour, k.gateway.sessions[0]->open.hour + 1);
 		assert_true(attend_live(k.attend));
 		scene_free(&k);
 	}

@@ -193,7 +193,8 @@ test_the_phase_is_uniform(void **state)
 			(void)rng_u64(world_rng(k.world));
 		run_for(&k, 6000);
 		/* down of the handshake 20 ms, then the phase, then up 20 ms */
-		phase_ms = k.gateway.sessions[0]->first_ms - k.gateway.sessions[0]->accepted_ms - 40;
+		phase_ms =
+		    k.gateway.sessions[0]->first_ms - k.gateway.sessions[0]->accepted_ms - 40;
 		assert_in_range(phase_ms, 0, 4999);
 		in[phase_ms / 1000]++;
 		scene_free(&k);

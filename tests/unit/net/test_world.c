@@ -105,13 +105,15 @@ scene_make(struct scene *s, const struct world_config *cfg)
 	assert_err_ok(world_host_new(&s->b, s->world));
 	s->client.world = s->world;
 	s->server.world = s->world;
-	assert_err_ok(listener_open(&s->listener, world_loop(s->b), PLACE, on_accept, &s->server, NULL));
+	assert_err_ok(
+	    listener_open(&s->listener, world_loop(s->b), PLACE, on_accept, &s->server, NULL));
 }
 
 static void
 scene_dial(struct scene *s)
 {
-	assert_err_ok(conn_open(&s->client.conn, world_loop(s->a), PLACE, &limits, &events, &s->client));
+	assert_err_ok(
+	    conn_open(&s->client.conn, world_loop(s->a), PLACE, &limits, &events, &s->client));
 }
 
 static void
@@ -622,8 +624,12 @@ test_timers_fire_in_order(void **state)
 {
 	struct scene s;
 	char line[16] = "";
-	struct mark m[4] = {{line, 'a', NULL, false}, {line, 'b', NULL, true}, {line, 'c', NULL, false},
-	    {line, 'd', NULL, false}};
+	struct mark m[4] = {
+	    {line, 'a', NULL, false},
+	    {line, 'b', NULL, true},
+	    {line, 'c', NULL, false},
+	    {line, 'd', NULL, false},
+	};
 	static const int64_t delays[4] = {20, 10, 10, 30};
 
 	(void)state;
