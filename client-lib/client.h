@@ -42,6 +42,7 @@ enum client_alarm {
 	CLIENT_ALARM_DISK = 8,	     /* state cannot be saved */
 	CLIENT_ALARM_SHEET = 16,     /* no verified sheet for this epoch */
 	CLIENT_ALARM_CHARTER = 32,   /* the charter's date has passed */
+	CLIENT_ALARM_FORK = 64,	     /* a contact was shown another journal */
 };
 
 struct client_status {

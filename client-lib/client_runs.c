@@ -116,6 +116,8 @@ give_post(struct client *c, const struct run *r, const struct block *b, const ui
 
 	for (size_t i = 0; i < count && e == ERR_OK; i++)
 		e = post_record(c->post, records + i * c->params->record_size, now);
+	if (post_fork(c->post, NULL))
+		client_raise(c, CLIENT_ALARM_FORK);
 	return e == ERR_OK ? post_block(c->post, b, r->live ? start : 0, now) : e;
 }
 

@@ -100,6 +100,7 @@ client_load(struct client *c, struct diag *d)
 	struct post_config cfg = { .params = *c->params,
 		.gateway = charter_gateway(charter)->number,
 		.mailbox = c->cfg.mailbox,
+		.gateway_identity = charter_gateway(charter)->identity,
 		.rng = c->cfg.rng,
 		.keys = c->cfg.keys };
 	struct buf state;

@@ -63,7 +63,7 @@ post_free(struct post *p)
 static enum err
 save_head(const struct post *p, struct buf *out)
 {
-	uint8_t head[256];
+	uint8_t head[256 + POST_WITNESS_BYTES];
 	struct writer w;
 	enum err e;
 
@@ -77,9 +77,7 @@ save_head(const struct post *p, struct buf *out)
 	writer_u64(&w, p->first_message);
 	writer_u64(&w, p->last_store);
 	writer_u64(&w, (uint64_t)p->retention_ms);
-	writer_u64(&w, p->epoch_block.round);
-	writer_copy(&w, p->epoch_block.hash, 32);
-	writer_copy(&w, p->epoch_block.signature, 64);
+	post_witness_put(&w, p);
 	writer_u32(&w, (uint32_t)p->contact_count);
 	e = writer_end(&w);
 	if (e == ERR_OK)
@@ -115,9 +113,7 @@ load_head(struct post *p, struct reader *r, uint32_t *contacts, struct diag *d)
 	p->first_message = reader_u64(r);
 	p->last_store = reader_u64(r);
 	p->retention_ms = (int64_t)reader_u64(r);
-	p->epoch_block.round = reader_u64(r);
-	reader_copy(r, p->epoch_block.hash, 32);
-	reader_copy(r, p->epoch_block.signature, 64);
+	post_witness_get(r, p);
 	*contacts = reader_u32(r);
 	if (!reader_ok(r))
 		return diag_set(d, ERR_TRUNCATED, "state: truncated; restore a backup");
@@ -527,12 +523,6 @@ int64_t
 post_minute(int64_t ms)
 {
 	return ms - ms % 60000;
-}
-
-void
-post_set_epoch_block(struct post *p, const struct record_epoch_block *b)
-{
-	p->epoch_block = *b;
 }
 
 uint64_t

@@ -39,6 +39,7 @@ struct post_config {
 	struct params params;
 	uint8_t network_id[32];
 	uint16_t gateway, mailbox;
+	const uint8_t *gateway_identity; /* Ed25519, borrowed; NULL: quoted blocks are not judged */
 	const struct rng *rng, *keys;
 };
 
@@ -162,6 +163,15 @@ RST_MUST_USE enum err post_block(struct post *p, const struct block *b, int64_t 
 void post_tick(struct post *p, int64_t now_ms);
 /* The latest verified epoch block, quoted in every message from now on. */
 void post_set_epoch_block(struct post *p, const struct record_epoch_block *b);
+/*
+ * Two epoch blocks of one epoch, both signed by the gateway: what a contact
+ * quoted and what was verified here. Kept with the state. out may be NULL.
+ */
+struct post_fork {
+	uint32_t contact;
+	struct record_epoch_block theirs, own;
+};
+bool post_fork(const struct post *p, struct post_fork *out);
 
 /* ---- what comes out ---- */
 

@@ -1,6 +1,6 @@
 /*
  * What the files of the post share: its state and its two queues. Internal to
- * post.c, post_send.c, post_receive.c and post_archive.c.
+ * post*.c.
  */
 #ifndef CLIENT_LIB_POST_STATE_H
 #define CLIENT_LIB_POST_STATE_H
@@ -10,6 +10,8 @@
 
 #include "client-lib/contact.h"
 #include "client-lib/post.h"
+
+#define POST_WITNESSED 64 /* epochs: more than a retention at the default lengths */
 
 /* What post_next chose, and what post_seal made of it. */
 enum post_choice { POST_CHOICE_NONE, POST_CHOICE_ANSWER, POST_CHOICE_RECORD, POST_CHOICE_ACK };
@@ -39,7 +41,11 @@ struct post {
 
 	bool clock_runs; /* last_round_ms is set */
 	int64_t last_round_ms;
-	struct record_epoch_block epoch_block;
+	struct record_epoch_block epoch_block; /* the latest; round 0: none yet */
+	struct record_epoch_block witnessed[POST_WITNESSED]; /* a ring of those before */
+	uint32_t witness_next;
+	bool forked; /* fork is evidence against the gateway */
+	struct post_fork fork;
 
 	struct post_write *writes;
 	size_t write_count, write_room;
@@ -72,6 +78,13 @@ struct post_changed {
 void post_message_changed(void *arg, const struct outbox_message *m);
 /* The fragments of an incoming message that never will be shown. */
 RST_MUST_USE enum err post_delete_partial(struct post *p, const struct inbox_partial *m);
+/* Compare what a contact quotes with what was verified here. */
+void post_judge_quote(struct post *p, const struct contact *c,
+    const struct record_epoch_block *theirs);
+#define POST_EPOCH_BLOCK_BYTES (8 + 32 + 64)
+#define POST_WITNESS_BYTES (1 + 4 + 2 + (3 + POST_WITNESSED) * POST_EPOCH_BLOCK_BYTES)
+void post_witness_put(struct writer *w, const struct post *p);
+void post_witness_get(struct reader *r, struct post *p);
 /* Times on disk are coarse: rounded down to the minute. */
 int64_t post_minute(int64_t ms);
 

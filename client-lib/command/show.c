@@ -149,6 +149,8 @@ static const struct {
 	{ RESTANTE_ALARM_CHAIN, "chain", "the journal does not verify: tell the operator" },
 	{ RESTANTE_ALARM_DISK, "disk", "the state cannot be saved: make room on the disk" },
 	{ RESTANTE_ALARM_SHEET, "sheet", "no verified keys for this epoch yet" },
+	{ RESTANTE_ALARM_FORK, "fork",
+	    "a contact was shown another journal: the gateway lies to one of you" },
 	{ RESTANTE_ALARM_CHARTER, "charter", "the charter's date has passed: get the new one" },
 };
 #define ALARM_COUNT (sizeof(alarms) / sizeof(alarms[0]))

@@ -183,6 +183,7 @@ RESTANTE_API void restante_set_events(struct restante *r, restante_event_cb *cb,
 #define RESTANTE_ALARM_DISK 8u
 #define RESTANTE_ALARM_SHEET 16u
 #define RESTANTE_ALARM_CHARTER 32u
+#define RESTANTE_ALARM_FORK 64u
 struct restante_status {
 	int online, verified, caught_up;
 	unsigned gaps, alarms;
