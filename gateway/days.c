@@ -213,8 +213,11 @@ load_epochs(struct days *k, struct epochlog *out, struct diag *d)
 		e = ERR_OK;
 	if (e == ERR_OK && k->epochs_len != file.len)
 		e = cut_epochs(k);
-	if (e == ERR_OK && out->count > 0)
-		remember_epoch(k, out->blocks[out->count - 1].data, out->blocks[out->count - 1].len);
+	if (e == ERR_OK && out->count > 0) {
+		const struct buf *last = &out->blocks[out->count - 1];
+
+		remember_epoch(k, last->data, last->len);
+	}
 	buf_release(&file);
 	return e;
 }
@@ -325,8 +328,8 @@ survey(struct days *k, struct days_found *found, uint32_t day, struct diag *d)
 	enum err e = use(&s, k, day, d);
 
 	if (e != ERR_OK)
-		return diag_set(d, e, "day %" PRIu32 " of the journal cannot be opened (%s): to give "
-		    "it up, remove its " DIRECTORY_PREFIX "%08" PRIx32 " and key-%08" PRIx32, day,
+		return diag_set(d, e, "day %" PRIu32 " of the journal cannot be opened (%s): "
+		    "to give it up, remove its " DIRECTORY_PREFIX "%08" PRIx32 " and key-%08" PRIx32, day,
 		    err_text(e), day, day);
 	if (s->head.count == 0)
 		return days_expire(k, day, NULL);
@@ -384,8 +387,8 @@ days_open(struct days **out, struct days_found *found, const char *path, struct 
 	if (e != ERR_OK) {
 		days_close(k);
 		if (d != NULL && d->text[0] == '\0')
-			(void)diag_set(d, e, "the journal's store cannot be opened: %s; look at the "
-			    "disk's space and the owner of the directory", err_text(e));
+			(void)diag_set(d, e, "the journal's store cannot be opened: %s; look at "
+			    "the disk's space and the owner of the directory", err_text(e));
 		return e;
 	}
 	*out = k;

@@ -155,8 +155,8 @@ epochlog_parse(struct epochlog *k, size_t *good, const void *p, size_t n, struct
 		if (torn(e, &before, &r))
 			return ERR_OK;
 		if (e != ERR_OK)
-			return diag_set(d, e, "the file of epoch blocks is damaged after block %zu: "
-			    "restore it from a backup", k->count);
+			return diag_set(d, e, "the file of epoch blocks is damaged after block "
+			    "%zu: restore it from a backup", k->count);
 		e = epochlog_add(k, block, len);
 		*good = n - r.left;
 	}

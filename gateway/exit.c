@@ -207,7 +207,8 @@ open_intake(struct exit *x, struct batch *in)
 
 	if (in->count == 0)
 		return false;
-	if (key == NULL || hash == NULL || replay_set(&g.replay, x->cfg.replay, in->epoch) != ERR_OK) {
+	if (key == NULL || hash == NULL ||
+	    replay_set(&g.replay, x->cfg.replay, in->epoch) != ERR_OK) {
 		x->status.dropped_epoch += in->count;
 		batch_clear(in);
 		return false;
@@ -219,7 +220,8 @@ open_intake(struct exit *x, struct batch *in)
 	*in = empty;
 	in->epoch = x->opening.epoch;
 	x->key = epochkeys_hold(key);
-	if (unwrap_start(x->unwrap, x->opening.jobs, x->opening.count, &g, on_unwrapped, x) == ERR_OK)
+	if (unwrap_start(x->unwrap, x->opening.jobs, x->opening.count, &g, on_unwrapped, x) ==
+	    ERR_OK)
 		return true;
 	epochkeys_drop(x->key);
 	x->key = NULL;

@@ -28,7 +28,7 @@ struct gateway;
 struct gateway_config {
 	struct loop *loop;
 	struct disk *disk;	       /* the node's own directory; borrowed */
-	struct store *store;	       /* owned by the gateway from gateway_new on, also on failure */
+	struct store *store;	       /* owned by the gateway, also if gateway_new fails */
 	const struct charter *charter; /* borrowed */
 	const uint8_t *identity_sk;    /* Ed25519, 64 bytes in secret memory, borrowed */
 	const uint8_t *link_sk;	       /* X25519, 32 bytes in secret memory, borrowed */

@@ -304,8 +304,10 @@ record_of(const struct journal *j, uint32_t deposit)
 static bool
 same_deposit(const struct journal *j, uint32_t a, uint32_t b)
 {
+	size_t size = j->charter->params.record_size;
+
 	return j->deposits[a].mailbox == j->deposits[b].mailbox &&
-	    memcmp(record_of(j, a), record_of(j, b), j->charter->params.record_size) == 0; /* public */
+	    memcmp(record_of(j, a), record_of(j, b), size) == 0; /* public */
 }
 
 struct by_content {
@@ -377,14 +379,15 @@ add_mailbox(struct journal_round *r, const struct journal *j, const struct place
 	struct block_mailbox line = { .mailbox = places[from].mailbox };
 	uint8_t encoded[BLOCK_MAILBOX_BYTES];
 	struct buf *bytes = &r->bytes[i];
-	enum err e = ERR_OK;
+	uint8_t *space;
+	enum err e = buf_reserve(bytes, (to - from) * size, SIZE_MAX, &space);
 
 	r->put.mailbox_count++;
 	for (size_t k = from; k < to && e == ERR_OK; k++) {
 		if (places[k].dropped)
 			continue;
 		line.count++;
-		e = buf_append(bytes, record_of(j, places[k].deposit), size, (to - from) * size);
+		e = buf_append(bytes, record_of(j, places[k].deposit), size, SIZE_MAX);
 		if (e == ERR_OK)
 			e = buf_append(&r->digests, j->deposits[places[k].deposit].digest,
 			    BLOCK_DIGEST_BYTES, SIZE_MAX);

@@ -49,7 +49,7 @@ void chain_segment_free(struct chain_segment *s);
  */
 RST_MUST_USE enum err chain_segment_add(struct chain_segment *s, struct block *out,
     const void *in, size_t len, const uint8_t signature[static BLOCK_SIGNATURE_BYTES]);
-/* Whether the run is tied to the anchor (it may become so by a later block or by the epoch chain). */
+/* Whether the run is tied to the anchor: it may become so later, by any other run. */
 bool chain_segment_verified(struct chain_segment *s);
 /* First and last block of the run; false while it is empty. */
 bool chain_segment_first(const struct chain_segment *s, struct chain_point *out);

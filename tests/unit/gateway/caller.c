@@ -63,7 +63,9 @@ on_down(void *arg, enum err why)
 struct caller *
 caller_new(struct loop *l, const struct charter *c, const char *address, const struct rng *keys)
 {
-	static const struct link_events events = { .up = on_up, .frame = on_frame, .down = on_down };
+	static const struct link_events events = {
+		.up = on_up, .frame = on_frame, .down = on_down
+	};
 	struct link_config cfg = {
 		.pattern = NOISE_NK,
 		.initiator = true,

@@ -587,7 +587,9 @@ test_tags_first(void **state)
 
 	found(s);
 	p = make_deposit(s);
-	s->plan = (struct disk_fault){ .at = 1, .err = ERR_FULL, .forever = true, .writes_only = true };
+	s->plan = (struct disk_fault){
+		.at = 1, .err = ERR_FULL, .forever = true, .writes_only = true
+	};
 	deliver(s, p);
 	pass(s, 5 * MINUTE_MS);
 	assert_int_equal(listed(s, p->digest), 0);
