@@ -118,6 +118,12 @@ archive_read(struct archive *a, struct buf *out, const struct post_write *key, s
 	return e;
 }
 
+enum err
+archive_tidy(struct archive *a)
+{
+	return a->store.tidy != NULL ? a->store.tidy(a->store.ctx) : ERR_OK;
+}
+
 /* ---- the version, under a name that needs no key ---- */
 
 static enum err

@@ -29,6 +29,12 @@ void archive_free(struct archive *a);
  * effect; write it again. The database is then opened anew by the next call.
  */
 RST_MUST_USE enum err archive_write(struct archive *a, const struct post_write *w, size_t n);
+/*
+ * Erase what was deleted since the last call, as far as the medium allows: a
+ * deleted value otherwise stays in the files until LevelDB happens to rewrite
+ * them. Does nothing if nothing was deleted; may take seconds.
+ */
+RST_MUST_USE enum err archive_tidy(struct archive *a);
 /* Append the value to out; ERR_NOT_FOUND, ERR_CRYPTO (damaged), ERR_RANGE (over max). */
 RST_MUST_USE enum err archive_read(struct archive *a, struct buf *out,
     const struct post_write *key, size_t max);

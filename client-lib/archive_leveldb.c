@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <leveldb/c.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +20,7 @@ struct level {
 	leveldb_options_t *options;
 	leveldb_writeoptions_t *synced;
 	leveldb_readoptions_t *checked;
+	bool deleted; /* since the files were last tidied */
 	char path[PATH_BYTES];
 };
 
@@ -96,6 +98,7 @@ level_write(void *ctx, const struct archive_item *items, size_t n)
 			    (const char *)items[i].value, items[i].len);
 		else
 			leveldb_writebatch_delete(batch, name, ARCHIVE_NAME_BYTES);
+		l->deleted = l->deleted || items[i].value == NULL;
 	}
 	leveldb_write(l->db, l->synced, batch, &text);
 	leveldb_writebatch_destroy(batch);
@@ -123,6 +126,36 @@ level_read(void *ctx, struct buf *out, const uint8_t name[static ARCHIVE_NAME_BY
 	e = n > max ? ERR_RANGE : buf_append(out, value, n, SIZE_MAX);
 	leveldb_free(value);
 	return e;
+}
+
+/*
+ * Compaction alone may leave deleted values where they are: the table with the
+ * deletions is moved down whole if no other overlaps it. Two names, below and
+ * above all others, make it overlap with everything.
+ */
+static enum err
+level_tidy(void *ctx)
+{
+	static const char edges[2][ARCHIVE_NAME_BYTES] = { { 0 }, { [0] = -1, [1] = -1 } };
+	struct level *l = ctx;
+	char *text = NULL;
+	enum err e;
+
+	if (!l->deleted)
+		return ERR_OK;
+	e = level_open(l);
+	for (int i = 0; i < 2 && e == ERR_OK; i++) {
+		leveldb_put(l->db, l->synced, edges[i], ARCHIVE_NAME_BYTES, "", 0, &text);
+		if (text == NULL)
+			continue;
+		level_close(l);
+		e = level_err(text);
+	}
+	if (e != ERR_OK)
+		return e;
+	leveldb_compact_range(l->db, NULL, 0, NULL, 0);
+	l->deleted = false;
+	return ERR_OK;
 }
 
 static void
@@ -201,6 +234,6 @@ archive_store_leveldb(struct archive_store *out, const char *path, struct diag *
 		level_free(l);
 		return explain(d, e, path);
 	}
-	*out = (struct archive_store){ level_write, level_read, level_free, l };
+	*out = (struct archive_store){ level_write, level_read, level_tidy, level_free, l };
 	return ERR_OK;
 }

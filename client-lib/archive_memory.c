@@ -143,6 +143,6 @@ archive_store_memory(struct archive_store *out)
 
 	if (m == NULL)
 		return ERR_MEMORY;
-	*out = (struct archive_store){ memory_write, memory_read, memory_free, m };
+	*out = (struct archive_store){ memory_write, memory_read, NULL, memory_free, m };
 	return ERR_OK;
 }

@@ -25,6 +25,8 @@ struct archive_store {
 	/* Append the value to out; ERR_NOT_FOUND, ERR_RANGE over max. */
 	enum err (*read)(void *ctx, struct buf *out, const uint8_t name[static ARCHIVE_NAME_BYTES],
 	    size_t max);
+	/* Leave nothing of what was deleted in the files; NULL: there are none. */
+	enum err (*tidy)(void *ctx);
 	void (*free)(void *ctx);
 	void *ctx;
 };

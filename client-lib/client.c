@@ -156,6 +156,7 @@ on_chores(void *arg)
 	if (loop_boot_ms(c->loop) >= c->sweep_boot_ms) {
 		c->sweep_boot_ms = loop_boot_ms(c->loop) + SWEEP_MS;
 		sweep_begin(c);
+		commit_tidy(c->commit);
 	}
 	client_tell(c);
 	timer_after(c->chores, wait > CHORES_LEAST_MS ? wait : CHORES_LEAST_MS);

@@ -395,6 +395,26 @@ commit_write(struct commit *k, struct post_write *w, size_t n, client_done *done
 	return transfer_add(k, &t);
 }
 
+static void
+run_tidy(void *arg)
+{
+	struct commit *k = arg;
+
+	(void)!archive_tidy(k->archive); /* what fails now is done the next time */
+}
+
+static void
+tidied(void *arg)
+{
+	(void)arg;
+}
+
+void
+commit_tidy(struct commit *k)
+{
+	(void)!workq_add(k->queue, run_tidy, tidied, k);
+}
+
 /* ---- life ---- */
 
 enum err

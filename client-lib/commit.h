@@ -67,4 +67,7 @@ RST_MUST_USE enum err commit_read(struct commit *k, const struct post_write *key
 RST_MUST_USE enum err commit_write(struct commit *k, struct post_write *w, size_t n,
     client_done *done, void *arg);
 
+/* Let the archive tidy up, behind what is queued. */
+void commit_tidy(struct commit *k);
+
 #endif

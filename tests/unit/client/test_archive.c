@@ -209,6 +209,42 @@ test_nothing_plain_on_disk(void **state)
 	free(w.data);
 }
 
+/* A deleted message is not in the files any more, not even sealed. */
+static void
+test_deleting_erases(void **state)
+{
+	const char *path = fresh_path();
+	struct rng_seeded rng, twin;
+	struct post_write w = put(5, "to be forgotten");
+	uint8_t nonce[24];
+	struct archive *a;
+	unsigned files;
+
+	(void)state;
+	rng_seeded_init(&rng, 7);
+	rng_seeded_init(&twin, 7);
+	assert_err_ok(archive_open(&a, path, key, &rng.rng, NULL));
+	rng_bytes(&twin.rng, nonce, sizeof(nonce)); /* of the version */
+	rng_bytes(&twin.rng, nonce, sizeof(nonce)); /* of the value: it begins with it */
+	assert_err_ok(archive_write(a, &w, 1));
+	write_one(a, put(4, "stays"));
+	write_one(a, put(6, "stays"));
+	assert_true(directory_has(path, nonce, sizeof(nonce), &files));
+	archive_free(a); /* so that it is in a table, not only in the log */
+	a = open_at(path);
+	assert_true(directory_has(path, nonce, sizeof(nonce), &files));
+	assert_err_ok(archive_tidy(a)); /* nothing was deleted */
+	assert_true(directory_has(path, nonce, sizeof(nonce), &files));
+	write_one(a, erase(5));
+	assert_err_ok(archive_tidy(a));
+	assert_false(directory_has(path, nonce, sizeof(nonce), &files));
+	assert_value(a, 5, NULL);
+	assert_value(a, 4, "stays");
+	assert_value(a, 6, "stays");
+	archive_free(a);
+	free(w.data);
+}
+
 static void
 test_another_key(void **state)
 {
@@ -298,6 +334,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_memory),
 	cmocka_unit_test(test_database),
 	cmocka_unit_test(test_nothing_plain_on_disk),
+	cmocka_unit_test(test_deleting_erases),
 	cmocka_unit_test(test_another_key),
 	cmocka_unit_test(test_two_users),
 	cmocka_unit_test(test_no_directory),
