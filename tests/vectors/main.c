@@ -21,6 +21,7 @@ static const struct kind {
 	{ "onion", onion_vectors_make, onion_vectors_check },
 	{ "record", record_vectors_make, record_vectors_check },
 	{ "block", block_vectors_make, block_vectors_check },
+	{ "contact", contact_vectors_make, contact_vectors_check },
 };
 
 static const struct kind *

@@ -49,5 +49,7 @@ void record_vectors_make(void);
 void record_vectors_check(struct vectors *v);
 void block_vectors_make(void);
 void block_vectors_check(struct vectors *v);
+void contact_vectors_make(void);
+void contact_vectors_check(struct vectors *v);
 
 #endif
