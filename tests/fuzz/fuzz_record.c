@@ -32,6 +32,12 @@ must(bool true_)
 		abort();
 }
 
+static void
+free_reader(void)
+{
+	stream_reader_free(reader);
+}
+
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -51,7 +57,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 		must(stream_seal(w, record, SIZE, plain, &seeded.rng) == ERR_OK);
 	memcpy(tag, record_tag(record), sizeof(tag));
 	stream_writer_free(w);
-	return 0;
+	return atexit(free_reader);
 }
 
 static void
