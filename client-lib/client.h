@@ -70,7 +70,7 @@ struct client_events {
  * Load the state (blocking, before the loop runs) and start. ERR_* with a
  * sentence. client_free saves nothing more: what was not committed was not
  * promised. Pending client_done and client_value callbacks come from within
- * client_free, with ERR_CLOSED.
+ * client_free, with ERR_CLOSED. Not to be called from a callback of the client.
  */
 RST_MUST_USE enum err client_new(struct client **out, struct loop *l,
     const struct client_config *cfg, const struct client_events *events, void *arg,

@@ -10,7 +10,7 @@
 #define STALL_MS 120000	  /* without a block */
 #define SKEW_MS 30000	  /* beyond, no real traffic */
 #define SKEW_LEAST_MS 2000 /* in a network whose times are shortened */
-#define PACED 2		  /* blocks in a row that came no faster than rounds pass */
+#define STEADY_MS 120000  /* blocks are late by the same time for so long: it is our clock */
 
 void
 client_chain_broke(struct client *c)
@@ -22,29 +22,31 @@ client_chain_broke(struct client *c)
 /* ---- what a verified block brings ---- */
 
 /*
- * A fresh block arrives within a slot of its round's end. One from the future
- * says that our clock is behind; that it is ahead is judged by blocks which
- * come as fast as time passes, for old ones that are being caught up come faster.
+ * A fresh block arrives within a slot of its round's end: one that does proves
+ * the clock, and one from the future proves that it is behind. A late one proves
+ * nothing by itself, for old blocks come late, and so do those behind a burst of
+ * records. But then they gain on the clock, or lose; if our clock is ahead they
+ * all come late by the same time.
  */
 static void
 judge_clock(struct client *c, struct run *r, int64_t start_ms)
 {
-	int64_t lag = loop_wall_ms(c->loop) - (start_ms + c->params->round_ms);
-	int64_t now = loop_boot_ms(c->loop), limit = client_scaled(c, SKEW_MS);
+	const struct params *p = c->params;
+	int64_t late = loop_wall_ms(c->loop) - (start_ms + p->round_ms);
+	int64_t limit = client_scaled(c, SKEW_MS), change = late - r->late_ms;
+	int64_t skew = late <= 0 ? late : late > p->slot_ms ? late - p->slot_ms : 0;
 
 	if (limit < SKEW_LEAST_MS)
 		limit = SKEW_LEAST_MS;
-	if (r->paced_by && 2 * (now - r->arrived_ms) >= start_ms - r->started_ms)
-		r->paced++;
-	else
-		r->paced = 0;
-	r->paced_by = true;
-	r->arrived_ms = now;
-	r->started_ms = start_ms;
-	if (lag >= 0 && r->paced < PACED)
+	if (!r->timed || change > p->slot_ms + p->round_ms || -change > p->slot_ms + p->round_ms) {
+		r->timed = true;
+		r->late_ms = late;
+		r->steady_from_ms = start_ms;
+	}
+	if (skew > limit && start_ms - r->steady_from_ms < client_scaled(c, STEADY_MS))
 		return;
-	c->skew_ms = lag <= 0 ? lag : lag > c->params->slot_ms ? lag - c->params->slot_ms : 0;
-	if (c->skew_ms > limit || c->skew_ms < -limit)
+	c->skew_ms = skew;
+	if (skew > limit || skew < -limit)
 		client_raise(c, CLIENT_ALARM_CLOCK);
 	else
 		client_clear(c, CLIENT_ALARM_CLOCK);
@@ -53,7 +55,8 @@ judge_clock(struct client *c, struct run *r, int64_t start_ms)
 static void
 sign_of_life(struct client *c, const struct run *r, const struct block *b)
 {
-	int64_t wait = client_scaled(c, STALL_MS), least = 4 * c->params->round_ms + c->params->slot_ms;
+	int64_t least = 4 * c->params->round_ms + c->params->slot_ms;
+	int64_t wait = client_scaled(c, STALL_MS);
 
 	if (b->round > c->round)
 		c->round = b->round;
@@ -255,7 +258,8 @@ runs_verified(const struct client *c, int64_t *from_ms)
 
 	for (size_t i = 0; i < CLIENT_RUNS_MAX; i++) {
 		const struct run *r = c->runs[i];
-		if (r == NULL || r->broken != ERR_OK || !r->span.blocks || !follow_verified(r->follow))
+		if (r == NULL || r->broken != ERR_OK || !r->span.blocks ||
+		    !follow_verified(r->follow))
 			continue;
 		if (from_ms != NULL && (!any || r->span.from_ms < *from_ms))
 			*from_ms = r->span.from_ms;

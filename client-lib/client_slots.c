@@ -58,7 +58,7 @@ seal(struct client *c, const void *content, size_t n)
 	    loop_wall_ms(c->loop));
 	r->state = READY_NONE;
 	if (e != ERR_OK)
-		return; /* what was chosen has changed meanwhile, or no memory: with the next slot */
+		return; /* what was chosen has changed, or no memory: with the next slot */
 	r->state = READY_SEALED;
 	if (commit_tell(c->commit, on_sealed, c) == ERR_OK)
 		return;

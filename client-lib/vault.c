@@ -57,7 +57,8 @@ lock_choose(struct lock *l, const struct vault_unlock *u, const struct rng *keys
 {
 	if (u->key_file && u->len < KEY_FILE_MIN)
 		return diag_set(d, ERR_USAGE,
-		    "a key file has at least %d random bytes; make one with: head -c 32 /dev/urandom",
+		    "a key file has at least %d random bytes; "
+		    "make one with: head -c 32 /dev/urandom",
 		    KEY_FILE_MIN);
 	if (!u->key_file && u->len == 0)
 		return diag_set(d, ERR_USAGE, "the passphrase is empty; choose one");

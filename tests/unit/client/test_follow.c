@@ -177,7 +177,8 @@ test_waits_for_the_tie(void **state)
 	struct taken t = { .next = 10 }, first = { 0 };
 	struct chain *k = chain_new(network->charter, NULL);
 	struct follow *f = follow_new(FOLLOW_BLOCKS, k, network->charter, MAILBOX, &events, &t);
-	struct follow *day = follow_new(FOLLOW_BLOCKS, k, network->charter, MAILBOX, &events, &first);
+	struct follow *day = follow_new(FOLLOW_BLOCKS, k, network->charter, MAILBOX, &events,
+	    &first);
 
 	(void)state;
 	assert_err_ok(give(f, 10, 15));
@@ -229,7 +230,8 @@ test_wrong_records(void **state)
 	assert_err_ok(wrong(ITEM_SHEET, "sheet", 5, true)); /* the harness itself is right */
 	assert_err(wrong(ITEM_RECORDS, r.data, r.len - 1, true), ERR_CHAIN);
 	assert_err(wrong(ITEM_RECORDS, r.data, 0, true), ERR_CHAIN);
-	assert_err(wrong(ITEM_RECORDS, items[7].records.data, items[7].records.len, true), ERR_CHAIN);
+	assert_err(wrong(ITEM_RECORDS, items[7].records.data, items[7].records.len, true),
+	    ERR_CHAIN);
 	assert_err(wrong(ITEM_RECORDS, r.data, r.len, false), ERR_CHAIN);
 	for (size_t i = 0; i < r.len; i += 97) {
 		r.data[i] ^= 4;

@@ -448,7 +448,9 @@ on_up(void *arg)
 static void
 on_accept(void *arg, struct conn *c)
 {
-	static const struct link_events events = { .up = on_up, .frame = on_frame, .down = on_down };
+	static const struct link_events events = { .up = on_up,
+		.frame = on_frame,
+		.down = on_down };
 	struct town *t = arg;
 	const struct charter_node *node = charter_gateway(t->network->charter);
 	struct town_session *s;
