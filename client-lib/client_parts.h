@@ -35,10 +35,9 @@ struct run {
 	struct follow *follow;
 	struct span span; /* what was handed on so far */
 	enum err broken;  /* found outside of its own items; ends it at the next one */
-	/* the pace of its blocks, to tell old ones from fresh ones */
-	bool paced_by;
-	int64_t arrived_ms, started_ms;
-	unsigned paced;
+	/* how late its blocks come, and since which of them */
+	bool timed;
+	int64_t late_ms, steady_from_ms;
 };
 
 /* The one record on its way out. */

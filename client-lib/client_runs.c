@@ -33,17 +33,20 @@ judge_clock(struct client *c, struct run *r, int64_t start_ms)
 {
 	const struct params *p = c->params;
 	int64_t late = loop_wall_ms(c->loop) - (start_ms + p->round_ms);
-	int64_t limit = client_scaled(c, SKEW_MS), change = late - r->late_ms;
+	int64_t limit = client_scaled(c, SKEW_MS), steady = client_scaled(c, STEADY_MS);
+	int64_t change = late - r->late_ms, jitter = p->slot_ms + p->round_ms;
 	int64_t skew = late <= 0 ? late : late > p->slot_ms ? late - p->slot_ms : 0;
 
 	if (limit < SKEW_LEAST_MS)
 		limit = SKEW_LEAST_MS;
-	if (!r->timed || change > p->slot_ms + p->round_ms || -change > p->slot_ms + p->round_ms) {
+	if (steady < 4 * jitter)
+		steady = 4 * jitter;
+	if (!r->timed || change > jitter || -change > jitter) {
 		r->timed = true;
 		r->late_ms = late;
 		r->steady_from_ms = start_ms;
 	}
-	if (skew > limit && start_ms - r->steady_from_ms < client_scaled(c, STEADY_MS))
+	if (skew > limit && start_ms - r->steady_from_ms < steady)
 		return;
 	c->skew_ms = skew;
 	if (skew > limit || skew < -limit)
