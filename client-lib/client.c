@@ -297,6 +297,12 @@ client_epoch_block(const struct client *c, struct chain_point *out)
 	return chain_latest_epoch(c->chain, out, NULL);
 }
 
+enum chain_opinion
+client_judge(const struct client *c, const struct chain_point *quoted)
+{
+	return chain_judge(c->chain, quoted);
+}
+
 enum err
 client_read(struct client *c, const struct post_write *key, client_value *cb, void *arg)
 {

@@ -89,6 +89,8 @@ RST_MUST_USE enum err client_commit(struct client *c, client_done *done, void *a
 void client_set_retention(struct client *c, int64_t retention_ms);
 /* Latest verified epoch block for invitations; false if there is none yet. */
 bool client_epoch_block(const struct client *c, struct chain_point *out);
+/* What the verified journal says to an epoch block that an invitation quotes. */
+enum chain_opinion client_judge(const struct client *c, const struct chain_point *quoted);
 /* Read one archive value off the loop; the bytes are valid during the call. */
 typedef void client_value(void *arg, enum err e, const uint8_t *p, size_t n);
 RST_MUST_USE enum err client_read(struct client *c, const struct post_write *key,

@@ -74,6 +74,38 @@ restante_invite(struct restante *r, const char *name, uint32_t valid_seconds, ch
 	return rc;
 }
 
+/*
+ * The invitation's epoch block is the anchor between two people: whoever is shown
+ * another journal than the inviter finds out here, before anything is sent.
+ */
+static enum err
+check_anchor(struct restante *r, const char *invitation)
+{
+	struct invite i;
+	enum err e = invite_decode(&i, invitation, &r->why);
+
+	if (e != ERR_OK)
+		return e;
+	if (sodium_memcmp(i.network_id, r->charter->network_id, sizeof(i.network_id)) == 0) {
+		switch (client_judge(r->client, &i.epoch_block)) {
+		case CHAIN_SAME:
+			break;
+		case CHAIN_OTHER:
+			e = diag_set(&r->why, ERR_CHAIN,
+			    "the inviter is shown another journal than you are: the gateway lies to one "
+			    "of you. Do not go on; tell the operator and the inviter");
+			break;
+		case CHAIN_OPEN:
+			e = diag_set(&r->why, ERR_STATE,
+			    "the journal has not been verified up to the invitation's epoch yet; wait "
+			    "until `restante status` says so, then accept again");
+			break;
+		}
+	}
+	sodium_memzero(&i, sizeof(i));
+	return e;
+}
+
 int
 restante_accept(struct restante *r, const char *name, const char *invitation, restante_done *done,
     void *arg)
@@ -84,8 +116,10 @@ restante_accept(struct restante *r, const char *name, const char *invitation, re
 
 	if (rc != RESTANTE_OK)
 		return rc;
-	e = post_accept(client_post(r->client), &id, name, invitation, loop_wall_ms(r->loop),
-	    &r->why);
+	e = check_anchor(r, invitation);
+	if (e == ERR_OK)
+		e = post_accept(client_post(r->client), &id, name, invitation,
+		    loop_wall_ms(r->loop), &r->why);
 	return e == ERR_OK ? handle_commit(r, done, arg) : handle_fail(r, e);
 }
 

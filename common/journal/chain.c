@@ -370,6 +370,22 @@ chain_latest_epoch(const struct chain *k, struct chain_point *out,
 	return true;
 }
 
+enum chain_opinion
+chain_judge(const struct chain *k, const struct chain_point *quoted)
+{
+	const struct chain_point *latest = points_last(&k->epochs);
+
+	if (latest == NULL || quoted->round > latest->round ||
+	    quoted->round < k->epochs.at[0].round)
+		return CHAIN_OPEN;
+	for (size_t i = 0; i < k->epochs.count; i++)
+		if (k->epochs.at[i].round == quoted->round)
+			return memcmp(k->epochs.at[i].hash, quoted->hash, 32) == 0 /* public */
+			    ? CHAIN_SAME
+			    : CHAIN_OTHER;
+	return CHAIN_OTHER;
+}
+
 /* ---- runs ---- */
 
 /* Whether b may come after the run's last block. */

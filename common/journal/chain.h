@@ -71,6 +71,15 @@ bool chain_latest_epoch(const struct chain *k, struct chain_point *out,
     uint8_t signature[BLOCK_SIGNATURE_BYTES]);
 
 /*
+ * What the verified epoch blocks say to an epoch block that somebody quotes (an
+ * invitation, a message): CHAIN_SAME, it is one of them; CHAIN_OTHER, it is of
+ * another journal; CHAIN_OPEN, it is later or earlier than all of
+ * them, or there are none.
+ */
+enum chain_opinion { CHAIN_SAME, CHAIN_OTHER, CHAIN_OPEN };
+enum chain_opinion chain_judge(const struct chain *k, const struct chain_point *quoted);
+
+/*
  * Append and restore the verified points (not secret). Versioned. Loading fails
  * with ERR_CHAIN if they contradict the anchor; k is then as before.
  */

@@ -422,6 +422,26 @@ test_bad_state(void **state)
 	chain_free(k);
 }
 
+/* What somebody quotes is held against what was verified. */
+static void
+test_quoted_epoch_blocks(void **state)
+{
+	struct chain *k = chain_new(network->charter, NULL);
+	struct chain_point forged = *epoch_point(2), between = *epoch_point(2);
+
+	(void)state;
+	forged.hash[31] ^= 1;
+	between.round++;
+	assert_int_equal(chain_judge(k, epoch_point(2)), CHAIN_OPEN);
+	read_epochs(k, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_int_equal(chain_judge(k, epoch_point(i)), CHAIN_SAME);
+	assert_int_equal(chain_judge(k, epoch_point(4)), CHAIN_OPEN);
+	assert_int_equal(chain_judge(k, &forged), CHAIN_OTHER);
+	assert_int_equal(chain_judge(k, &between), CHAIN_OTHER);
+	chain_free(k);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_from_the_founding, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_anchor_in_the_run, set_up, tear_down),
@@ -435,6 +455,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_forks, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_epochs_without_the_anchor, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_epochs_must_link, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_quoted_epoch_blocks, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_save_and_load, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_bad_state, set_up, tear_down),
 };
