@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "client-lib/command/wire.h"
 #include "client-lib/invite.h"
@@ -14,6 +15,7 @@
 #include "common/net/loop_event.h"
 
 #define PEERS_MAX 64
+#define BUSY_TRIES 20
 #define OUT_MAX ((size_t)8 << 20)
 
 struct agent;
@@ -421,11 +423,27 @@ on_signal(void *arg)
 
 /* ---- life ---- */
 
+/* An agent that was killed just now holds the directory until the system has cleaned up. */
+static int
+open_directory(struct agent *a, const char *directory, const struct restante_unlock *unlock,
+    struct diag *d)
+{
+	const struct timespec wait = { .tv_nsec = 100000000 };
+	int rc = RESTANTE_E_BUSY;
+
+	for (unsigned i = 0; i < BUSY_TRIES && rc == RESTANTE_E_BUSY; i++) {
+		if (i > 0)
+			(void)nanosleep(&wait, NULL);
+		rc = restante_open(&a->r, directory, unlock, a->base, d->text);
+	}
+	return rc;
+}
+
 static enum err
 open_library(struct agent *a, const char *directory, const struct restante_unlock *unlock,
     struct diag *d)
 {
-	int rc = restante_open(&a->r, directory, unlock, a->base, d->text);
+	int rc = open_directory(a, directory, unlock, d);
 
 	if (rc == RESTANTE_OK) {
 		restante_set_events(a->r, on_event, a);
