@@ -327,9 +327,11 @@ survey(struct days *k, struct days_found *found, uint32_t day, struct diag *d)
 	struct slot *s;
 	enum err e = use(&s, k, day, d);
 
+	if (e == ERR_FULL || e == ERR_IO || e == ERR_MEMORY)
+		return e; /* the day is sound, as far as we know */
 	if (e != ERR_OK)
-		return diag_set(d, e, "day %" PRIu32 " of the journal cannot be opened (%s): "
-		    "to give it up, remove its " DIRECTORY_PREFIX "%08" PRIx32 " and key-%08" PRIx32, day,
+		return diag_set(d, e, "day %" PRIu32 " of the journal is damaged (%s): to give "
+		    "it up, remove its " DIRECTORY_PREFIX "%08" PRIx32 " and key-%08" PRIx32, day,
 		    err_text(e), day, day);
 	if (s->head.count == 0)
 		return days_expire(k, day, NULL);

@@ -59,8 +59,8 @@ on_turn(void *arg)
 {
 	struct entry *e = arg;
 
-	log_event(e->log, LOG_SESSIONS, e->house.status.sessions, e->house.status.refused, 0);
 	turn_all(e);
+	log_event(e->log, LOG_SESSIONS, e->house.status.sessions, e->house.status.refused, 0);
 	arm(e);
 }
 

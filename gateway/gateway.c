@@ -16,6 +16,7 @@
 #define RETRY_MIN_MS 500
 #define RETRY_MAX_MS 60000
 #define STOP_LOOK_MS 20
+#define MISSING_MS 60000 /* a sheet that is so late is worth a warning */
 #define TAGS_MARGIN 8 /* replay sets hold so many times the expected packets */
 #define TAGS_MIN 65536
 #define TAGS_MAX (1u << 26)
@@ -46,6 +47,8 @@ struct gateway {
 	struct given_sheet given[EPOCHS];
 	bool unnumbered; /* packets went out since the last batch number */
 	bool expiring, watching, closing;
+	bool disk_failed; /* the last write to our own disk */
+	int64_t started_ms;
 	uint32_t missing_logged, epoch_logged;
 	struct unwrap_counts drops_logged;
 	uint64_t blocks, forwarded, dropped_in;
@@ -64,6 +67,17 @@ static uint32_t
 epoch_now(const struct gateway *g)
 {
 	return timing_epoch(g->params, wall_ms(g));
+}
+
+/* What became of a write to our own disk: an alarm when it begins to fail, not each time. */
+static void
+disk_answered(struct gateway *g, enum err e)
+{
+	if (e != ERR_OK && !g->disk_failed)
+		log_event(g->cfg.log, LOG_DISK_FAILED, (uint64_t)-(int64_t)e, 0, 0);
+	if (e == ERR_OK && g->disk_failed)
+		log_event(g->cfg.log, LOG_DISK_RECOVERED, 0, 0, 0);
+	g->disk_failed = e != ERR_OK;
 }
 
 /* ---- sheets ---- */
@@ -105,11 +119,16 @@ make_sheet(struct gateway *g, uint32_t epoch)
 	return journal_sheet(g->journal, s);
 }
 
-/* Once per epoch: the operator should know that nothing can be sent. */
+/* Once per epoch, a minute into it: the operator should know that nothing can be sent. */
 static void
 log_missing(struct gateway *g, uint32_t epoch)
 {
-	if (epoch != epoch_now(g) || g->missing_logged == epoch)
+	int64_t since = timing_epoch_start(g->params, epoch);
+
+	if (since < g->started_ms)
+		since = g->started_ms;
+	if (epoch != epoch_now(g) || g->missing_logged == epoch ||
+	    wall_ms(g) - since < params_scaled(g->params, MISSING_MS))
 		return;
 	g->missing_logged = epoch;
 	log_event(g->cfg.log, LOG_SHEET_MISSING, epoch,
@@ -291,8 +310,7 @@ on_exit_done(void *arg, enum err e)
 	struct gateway *g = arg;
 	uint64_t ended = timing_round(g->params, wall_ms(g)) - 1;
 
-	if (e != ERR_OK)
-		log_event(g->cfg.log, LOG_DISK_FAILED, (uint64_t)-(int64_t)e, 0, 0);
+	disk_answered(g, e);
 	if (g->closing || g->putting != NULL || !journal_due(g->journal, ended))
 		return;
 	/* without memory what waits goes on waiting */
@@ -358,9 +376,8 @@ on_numbered(void *arg, enum err e)
 {
 	struct gateway *g = arg;
 
-	if (e != ERR_OK)
-		log_event(g->cfg.log, LOG_DISK_FAILED, (uint64_t)-(int64_t)e, 0, 0);
-	else if (!g->closing)
+	disk_answered(g, e);
+	if (e == ERR_OK && !g->closing)
 		links_end_batch(g->links);
 }
 
@@ -406,7 +423,7 @@ on_round(void *arg)
 	/* busy: the last round is still being dealt with; this one joins the next */
 	e = exit_round(g->exit, on_exit_done, g);
 	if (e != ERR_OK && e != ERR_BUSY)
-		log_event(g->cfg.log, LOG_DISK_FAILED, (uint64_t)-(int64_t)e, 0, 0);
+		disk_answered(g, e);
 }
 
 static void
@@ -573,6 +590,7 @@ gateway_new(struct gateway **out, const struct gateway_config *cfg, struct diag 
 	g->cfg = *cfg;
 	g->params = &cfg->charter->params;
 	g->epoch_logged = epoch_now(g);
+	g->started_ms = wall_ms(g);
 	g->queue = workq_new(cfg->loop, 1);
 	e = g->queue != NULL ? check_own(g, d) : ERR_MEMORY;
 	if (e == ERR_OK)

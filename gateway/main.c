@@ -256,6 +256,7 @@ run_run(const struct call *c)
 		return OPTIONS_EXIT_CONFIG;
 	}
 	m.log.threshold = m.settings.log_level;
+	(void)signal(SIGXFSZ, SIG_IGN); /* a limit on files is a full disk, which we survive */
 	e = charterfile_load(&m.charter, m.settings.charter, clock_wall_ms(clock_system()), &d);
 	if (e == ERR_OK && !o->check)
 		e = run(&m, &d);
