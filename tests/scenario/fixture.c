@@ -27,7 +27,7 @@ tell_died(void *arg)
 static enum err
 look(struct fixture_disk *k, enum err e)
 {
-	if (k->fault.failed > 0 && !k->dead) {
+	if (k->fault.failed > 0 && !k->dead && !k->full) {
 		k->dead = true;
 		world_kill(k->host);
 		assert_err_ok(world_at(k->world, 0, tell_died, k));
@@ -120,6 +120,7 @@ fixture_disk_start(struct fixture_disk *k)
 {
 	k->fault = (struct disk_fault){0};
 	k->dead = false;
+	k->full = false;
 	k->faulty = disk_fault_new(k->medium, &k->fault);
 	k->disk = disk_new(&disk_ops, k);
 	assert_non_null(k->faulty);
@@ -162,9 +163,19 @@ fixture_disk_crash(struct fixture_disk *k, const struct rng *r)
 {
 	k->dead = true;
 	if (k->fault.failed > 0)
-		return;
+		return; /* nothing more gets there anyhow */
 	k->fault.count = 0;
 	plan_fault(k, 1 + rng_below(r, 3), r);
+}
+
+void
+fixture_disk_fill(struct fixture_disk *k, bool full)
+{
+	k->full = full;
+	k->fault = (struct disk_fault){0};
+	if (full)
+		k->fault = (struct disk_fault){
+		    .at = 1, .err = ERR_FULL, .forever = true, .writes_only = true};
 }
 
 /* ---- nodes ---- */
@@ -275,6 +286,17 @@ fixture_kill(struct fixture_node *n, int64_t down_ms)
 	n->down_ms = down_ms;
 	fixture_disk_crash(&n->disk, world_rng(n->fixture->world));
 	world_kill(n->host);
+	on_died(n);
+}
+
+void
+fixture_unplug(struct fixture_node *n, int64_t down_ms)
+{
+	if (!fixture_runs(n))
+		return;
+	n->down_ms = down_ms;
+	fixture_disk_crash(&n->disk, world_rng(n->fixture->world));
+	world_unplug(n->host);
 	on_died(n);
 }
 

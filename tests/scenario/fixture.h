@@ -33,7 +33,7 @@ struct fixture_disk {
 	struct disk *faulty, *disk; /* of the present run; `disk` is to be used */
 	void (*died)(void *arg); /* called at a later event */
 	void *arg;
-	bool dead;
+	bool dead, full;
 };
 
 void fixture_disk_init(struct fixture_disk *k, struct world *w, struct world_host *host,
@@ -50,6 +50,8 @@ void fixture_disk_stop(struct fixture_disk *k);
 void fixture_disk_kill_in(struct fixture_disk *k, uint64_t n, const struct rng *r);
 /* For a host that is being killed now: what still waits to be written is lost, or not. */
 void fixture_disk_crash(struct fixture_disk *k, const struct rng *r);
+/* From now on every write fails as on a full disk, until it is emptied. */
+void fixture_disk_fill(struct fixture_disk *k, bool full);
 
 struct fixture;
 
@@ -101,6 +103,8 @@ void fixture_start(struct fixture_node *n);
 void fixture_kill(struct fixture_node *n, int64_t down_ms);
 /* The same in its n-th write from now. */
 void fixture_kill_in_write(struct fixture_node *n, uint64_t write, int64_t down_ms);
+/* As if its cable was cut and it was switched off: its peers are not told. */
+void fixture_unplug(struct fixture_node *n, int64_t down_ms);
 bool fixture_runs(const struct fixture_node *n);
 /* A disk that survives nothing: what a new machine has. */
 void fixture_wipe(struct fixture_node *n);

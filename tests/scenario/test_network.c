@@ -473,6 +473,27 @@ test_deaths(void **state)
 		check_deaths(any_seed());
 }
 
+/* Peers go on believing in it until its silence, or its return, tells them. */
+static void
+test_an_unplugged_node(void **state)
+{
+	struct fixture_config cfg = {.seed = any_seed(), .params = slow_params()};
+	struct fixture f;
+	struct probe p;
+	uint64_t digest;
+
+	(void)state;
+	begin(&f, &p, &cfg);
+	for (size_t i = 0; i < f.node_count; i++) {
+		fixture_unplug(&f.nodes[i], i % 2 == 0 ? 2000 : 5 * MINUTE_MS);
+		fixture_run_for(&f, 30 * MINUTE_MS);
+		digest = probe_deposit_any(&p);
+		fixture_run_for(&f, 15 * MINUTE_MS);
+		assert_int_equal(probe_listed(&p, digest), 1);
+	}
+	end(&f, &p);
+}
+
 /* ---- clocks and lines ---- */
 
 static void
@@ -667,6 +688,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_wrong_layers),
     cmocka_unit_test(test_a_packet_under_another_sheet),
     cmocka_unit_test(test_deaths),
+    cmocka_unit_test(test_an_unplugged_node),
     cmocka_unit_test(test_clocks_set_wrong_and_right),
     cmocka_unit_test(test_sleep),
     cmocka_unit_test(test_a_cut_and_its_end),

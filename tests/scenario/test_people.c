@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/charter/timing.h"
-#include "gateway/store_memory.h"
+#include "common/net/session.h"
 #include "tests/lib/test.h"
 #include "tests/scenario/fixture.h"
 #include "tests/scenario/person.h"
@@ -171,6 +171,37 @@ test_losses(void **state)
 	end(&s);
 }
 
+/* A disk that is full for ten minutes, one after the other, while they talk. */
+static void
+test_full_disks(void **state)
+{
+	struct fixture_disk *disks[FIXTURE_NODES_MAX + 2];
+	struct scene s;
+	size_t n = 0;
+
+	(void)state;
+	begin(&s, any_seed(), NULL);
+	for (size_t i = 0; i < s.f.node_count; i++)
+		disks[n++] = &s.f.nodes[i].disk;
+	disks[n++] = &s.a.disk;
+	disks[n++] = &s.b.disk;
+	for (size_t i = 0; i < n; i++) {
+		fixture_disk_fill(disks[i], true);
+		for (int j = 0; j < 5; j++) {
+			person_say(&s.a);
+			person_say(&s.b);
+			fixture_run_for(&s.f, 2 * MINUTE_MS);
+		}
+		fixture_disk_fill(disks[i], false);
+		fixture_run_for(&s.f, MINUTE_MS);
+	}
+	fixture_run_until_true(&s.f, both_done, &s, 6 * HOUR_MS);
+	check_all_heard(&s);
+	assert_int_equal(person_heard(&s.a), 25);
+	assert_int_equal(person_heard(&s.b), 25);
+	end(&s);
+}
+
 /* ---- kill -9 at any moment ---- */
 
 static void
@@ -258,10 +289,78 @@ b_caught_up(void *arg)
 	return status.caught_up && person_heard(&s->b) == s->a.said;
 }
 
+struct day_reader {
+	bool over;
+	enum frame_error error;
+};
+
+static bool
+no_slot(void *arg, struct session *s, struct session_packet *out)
+{
+	(void)arg;
+	(void)s;
+	(void)out;
+	return false;
+}
+
+static enum err
+any_item(void *arg, struct session *s, enum item_kind kind, const uint8_t *p, size_t n)
+{
+	(void)arg;
+	(void)s;
+	(void)kind;
+	(void)p;
+	(void)n;
+	return ERR_OK;
+}
+
+static void
+day_is_over(void *arg, struct session *s, enum err why, enum frame_error error)
+{
+	struct day_reader *r = arg;
+
+	(void)why;
+	r->over = true;
+	r->error = error;
+	session_free(s);
+}
+
+static bool
+reader_is_done(void *arg)
+{
+	return ((struct day_reader *)arg)->over;
+}
+
+/* Ask the gateway for a day, as anybody can. */
+static bool
+day_is_kept(struct fixture *f, uint32_t day)
+{
+	static const struct session_events events = {
+	    .slot = no_slot, .item = any_item, .ended = day_is_over};
+	struct session_config cfg = {
+	    .charter = f->network->charter,
+	    .address = charter_gateway(f->network->charter)->entrance,
+	    .open = {.version = FRAME_OPEN_VERSION, .read = FRAME_READ_DAY, .day = day},
+	    .rng = world_rng(f->world),
+	    .keys = world_rng(f->world),
+	};
+	struct day_reader r = {0};
+	struct world_host *host;
+	struct session *session;
+
+	assert_err_ok(world_host_new(&host, f->world));
+	cfg.open.hour = timing_hour(f->params, world_now_ms(f->world));
+	assert_err_ok(session_open(&session, world_loop(host), &cfg, &events, &r));
+	fixture_run_until_true(f, reader_is_done, &r, 30 * MINUTE_MS);
+	assert_true(r.error == FRAME_ERROR_COMPLETE || r.error == FRAME_ERROR_DAY);
+	return r.error == FRAME_ERROR_COMPLETE;
+}
+
 /* Away over a day's end; then for longer than the journal keeps anything. */
 static void
 test_absence(void **state)
 {
+	uint32_t first_day = timing_day(long_params(), FIXTURE_START_MS);
 	struct scene s;
 
 	(void)state;
@@ -281,6 +380,12 @@ test_absence(void **state)
 	person_start(&s.b);
 	fixture_run_until_true(&s.f, b_caught_up, &s, 12 * HOUR_MS);
 	check_all_heard(&s);
+	/* What the journal no longer keeps, and what its owner no longer wants to keep. */
+	assert_false(day_is_kept(&s.f, first_day));
+	assert_true(day_is_kept(&s.f, first_day + 2));
+	client_set_retention(s.b.client, HOUR_MS);
+	fixture_run_for(&s.f, 3 * HOUR_MS);
+	assert_int_equal(person_heard(&s.b), 0);
 	end(&s);
 }
 
@@ -288,6 +393,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_conversation),
     cmocka_unit_test(test_a_file),
     cmocka_unit_test(test_losses),
+    cmocka_unit_test(test_full_disks),
     cmocka_unit_test(test_kills),
     cmocka_unit_test(test_absence),
 };
