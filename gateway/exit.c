@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/secret.h"
 #include "common/charter/timing.h"
 
 #define EPOCHS 2 /* running, and the last within its grace */
@@ -54,18 +55,26 @@ batch_reserve(struct batch *b, size_t n)
 	return ERR_OK;
 }
 
+/* What was opened says what a packet carried. */
 static void
-batch_clear(struct batch *b)
+packet_free(const struct exit *x, uint8_t *packet)
+{
+	secret_wipe(packet, x->packet_bytes);
+	free(packet);
+}
+
+static void
+batch_clear(const struct exit *x, struct batch *b)
 {
 	for (size_t i = 0; i < b->count; i++)
-		free(b->jobs[i].packet);
+		packet_free(x, b->jobs[i].packet);
 	b->count = 0;
 }
 
 static void
-batch_release(struct batch *b)
+batch_release(const struct exit *x, struct batch *b)
 {
-	batch_clear(b);
+	batch_clear(x, b);
 	free(b->jobs);
 	*b = (struct batch){ 0 };
 }
@@ -119,7 +128,7 @@ exit_take(struct exit *x, uint32_t epoch, const uint8_t *packet)
 	}
 	if (b->epoch != epoch) {
 		x->status.dropped_epoch += b->count;
-		batch_clear(b);
+		batch_clear(x, b);
 		b->epoch = epoch;
 	}
 	if (keep(x, b, packet) != ERR_OK)
@@ -150,7 +159,7 @@ hand_over(struct exit *x)
 		x->status.by_kind[c.kind]++;
 		x->cfg.command(x->cfg.arg, &c);
 	}
-	batch_clear(&x->opened);
+	batch_clear(x, &x->opened);
 }
 
 static void
@@ -190,7 +199,7 @@ on_unwrapped(void *arg, size_t survivors)
 	for (size_t i = 0; i < moved; i++)
 		x->opened.jobs[x->opened.count++] = x->opening.jobs[i];
 	for (size_t i = moved; i < x->opening.count; i++)
-		free(x->opening.jobs[i].packet);
+		packet_free(x, x->opening.jobs[i].packet);
 	x->opening.count = 0;
 	open_next(x);
 }
@@ -210,7 +219,7 @@ open_intake(struct exit *x, struct batch *in)
 	if (key == NULL || hash == NULL ||
 	    replay_set(&g.replay, x->cfg.replay, in->epoch) != ERR_OK) {
 		x->status.dropped_epoch += in->count;
-		batch_clear(in);
+		batch_clear(x, in);
 		return false;
 	}
 	memcpy(g.key.pk, key->pk, sizeof(g.key.pk));
@@ -226,7 +235,7 @@ open_intake(struct exit *x, struct batch *in)
 	epochkeys_drop(x->key);
 	x->key = NULL;
 	x->status.dropped_full += x->opening.count;
-	batch_clear(&x->opening);
+	batch_clear(x, &x->opening);
 	return false;
 }
 
@@ -299,9 +308,9 @@ exit_free(struct exit *x)
 		epochkeys_drop(x->key);
 	timer_free(x->turn);
 	for (size_t i = 0; i < EPOCHS; i++)
-		batch_release(&x->intake[i]);
-	batch_release(&x->opening);
-	batch_release(&x->opened);
+		batch_release(x, &x->intake[i]);
+	batch_release(x, &x->opening);
+	batch_release(x, &x->opened);
 	free(x);
 }
 

@@ -696,6 +696,33 @@ test_epochs(void **state)
 	assert_int_equal(s->sheet->epoch, epoch_now(s) + 1);
 }
 
+/* Packets of an epoch are taken until it is over and grace has passed, then never. */
+static void
+test_grace(void **state)
+{
+	struct stand *s = *state;
+	struct parcel *in_time, *late;
+	int64_t end;
+
+	found(s);
+	end = timing_epoch_start(s->params, epoch_now(s) + 1);
+	in_time = make_deposit(s);
+	late = make_deposit(s);
+	live_on(s, end - now_ms(s));
+	pass(s, end + s->params->grace_ms - MINUTE_MS - now_ms(s));
+	deliver(s, in_time);
+	pass(s, 2 * MINUTE_MS);
+	assert_int_equal(status(s).exit.dropped_epoch, 0);
+	deliver(s, late);
+	pass(s, MINUTE_MS);
+	read_live(s);
+	assert_int_equal(listed(s, in_time->digest), 1);
+	assert_int_equal(listed(s, late->digest), 0);
+	assert_int_equal(status(s).exit.dropped_epoch, 1);
+	free(in_time);
+	free(late);
+}
+
 /* What is older than the retention goes; the epoch blocks stay, and verify. */
 static void
 test_expiry(void **state)
@@ -829,6 +856,7 @@ static const struct CMUnitTest tests[] = {
 	STAND(test_sheet_survives),
 	STAND(test_stop),
 	STAND(test_epochs),
+	STAND(test_grace),
 	STAND(test_expiry),
 	STAND(test_expiry_fails),
 	STAND(test_clock_set),
