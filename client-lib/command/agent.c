@@ -27,6 +27,7 @@ struct peer {
 	struct conn *conn; /* NULL: gone; freed when `busy` calls have come back */
 	unsigned busy;
 	bool following;
+	bool stopping; /* it asked for the end, and shall have its answer first */
 };
 
 struct agent {
@@ -264,8 +265,10 @@ on_message(void *arg, int code, const struct restante_message *m, const char *te
 static void
 do_stop(struct peer *p)
 {
+	p->stopping = true;
 	answer_done(p, RESTANTE_OK);
-	loop_event_stop(p->agent->loop);
+	if (p->conn == NULL)
+		loop_event_stop(p->agent->loop);
 }
 
 static void
@@ -357,11 +360,22 @@ on_data(void *arg, const uint8_t *bytes, size_t n)
 }
 
 static void
+on_drained(void *arg)
+{
+	struct peer *p = arg;
+
+	if (p->stopping)
+		loop_event_stop(p->agent->loop);
+}
+
+static void
 on_closed(void *arg, enum err why)
 {
 	struct peer *p = arg;
 
 	(void)why;
+	if (p->stopping)
+		loop_event_stop(p->agent->loop);
 	conn_free(p->conn);
 	p->conn = NULL;
 	peer_maybe_free(p);
@@ -370,7 +384,9 @@ on_closed(void *arg, enum err why)
 static void
 on_accept(void *arg, struct conn *c)
 {
-	static const struct conn_events events = { .data = on_data, .closed = on_closed };
+	static const struct conn_events events = { .data = on_data,
+		.drained = on_drained,
+		.closed = on_closed };
 	static const struct conn_limits limits = { WIRE_MESSAGE_MAX, OUT_MAX };
 	struct agent *a = arg;
 	struct peer *p = a->peer_count < PEERS_MAX ? calloc(1, sizeof(*p)) : NULL;
