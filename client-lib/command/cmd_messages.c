@@ -38,6 +38,7 @@ const struct config_schema cmd_send_schema = {
 
 struct sending {
 	const struct call *call;
+	struct wire queued;
 	uint64_t id;
 	struct restante_message last; /* as last heard */
 	bool heard;
@@ -50,8 +51,10 @@ each_queued(void *arg, const struct wire *a)
 
 	if (a->type != WIRE_IS_QUEUED)
 		return;
+	s->queued = *a;
+	s->queued.text = ""; /* theirs is gone when this is shown */
+	s->queued.text_len = 0;
 	s->id = a->number;
-	show_queued(s->call->out, a, talk_json(s->call));
 }
 
 static void
@@ -181,10 +184,23 @@ prepare(struct wire *q, const struct call *c, struct buf *text, char real[static
 	return e;
 }
 
+/* Queued is said when it is durable, not when it has a number. */
+static enum err
+hand_over(struct sending *s, struct remote *r, const struct wire *q, struct diag *d)
+{
+	const struct send_options *o = s->call->own;
+	enum err e = talk_ask(r, q, each_queued, s, d);
+
+	if (e == ERR_OK)
+		show_queued(s->call->out, &s->queued, talk_json(s->call));
+	if (e == ERR_OK && o->wait > RESTANTE_QUEUED)
+		e = wait_for(s, r, o->wait, d);
+	return e;
+}
+
 int
 cmd_send(const struct call *c)
 {
-	const struct send_options *o = c->own;
 	struct wire q = { .type = WIRE_SEND_TEXT };
 	struct sending s = { .call = c };
 	char real[PATH_MAX];
@@ -198,9 +214,7 @@ cmd_send(const struct call *c)
 	if (e == ERR_OK) {
 		e = talk_open(&r, c, &d);
 		if (e == ERR_OK) {
-			e = talk_ask(&r, &q, each_queued, &s, &d);
-			if (e == ERR_OK && o->wait > RESTANTE_QUEUED)
-				e = wait_for(&s, &r, o->wait, &d);
+			e = hand_over(&s, &r, &q, &d);
 			remote_close(&r);
 		}
 	}
