@@ -309,12 +309,45 @@ fixture_kill_in_write(struct fixture_node *n, uint64_t write, int64_t down_ms)
 	fixture_disk_kill_in(&n->disk, write, world_rng(n->fixture->world));
 }
 
+struct copying {
+	struct disk *from, *to;
+};
+
+static int
+copy_file(void *arg, const char *name)
+{
+	const struct copying *c = arg;
+	struct buf bytes;
+
+	buf_init(&bytes);
+	assert_err_ok(disk_read(c->from, &bytes, name, SIZE_MAX));
+	assert_err_ok(disk_replace(c->to, name, bytes.data, bytes.len));
+	buf_release(&bytes);
+	return 0;
+}
+
+static struct disk *
+copy_disk(struct disk *from)
+{
+	struct copying c = {.from = from, .to = disk_memory()};
+
+	assert_non_null(c.to);
+	assert_err_ok(disk_list(from, copy_file, &c));
+	return c.to;
+}
+
+struct disk *
+fixture_backup(const struct fixture_node *n)
+{
+	return copy_disk(n->disk.medium);
+}
+
 void
-fixture_wipe(struct fixture_node *n)
+fixture_restore(struct fixture_node *n, struct disk *backup)
 {
 	assert_false(fixture_runs(n));
-	fixture_disk_release(&n->disk);
-	fixture_disk_init(&n->disk, n->fixture->world, n->host, on_died, n);
+	disk_free(n->disk.medium);
+	n->disk.medium = copy_disk(backup);
 }
 
 /* ---- the network ---- */

@@ -106,8 +106,9 @@ void fixture_kill_in_write(struct fixture_node *n, uint64_t write, int64_t down_
 /* As if its cable was cut and it was switched off: its peers are not told. */
 void fixture_unplug(struct fixture_node *n, int64_t down_ms);
 bool fixture_runs(const struct fixture_node *n);
-/* A disk that survives nothing: what a new machine has. */
-void fixture_wipe(struct fixture_node *n);
+/* A copy of a node's disk as it is now, and a node that is down given that copy's content. */
+struct disk *fixture_backup(const struct fixture_node *n);
+void fixture_restore(struct fixture_node *n, struct disk *backup);
 
 void fixture_run_for(struct fixture *f, int64_t ms);
 void fixture_run_until(struct fixture *f, int64_t wall_ms);

@@ -134,7 +134,7 @@ test_epochs_come_and_go(void **state)
 		digest = probe_deposit_any(&p);
 		fixture_run_until(&f, timing_epoch_start(f.params, epoch + 1) - MINUTE_MS);
 		assert_int_equal(probe_listed(&p, digest), 1);
-		/* The next is there before it begins; the old one outlives its epoch by the grace. */
+		/* The next is there before it begins; the old one goes after the grace. */
 		assert_non_null(probe_sheet(&p, epoch + 1));
 		fixture_run_for(&f, f.params->grace_ms);
 		assert_true(on_disk(&f, epoch));
@@ -494,6 +494,52 @@ test_an_unplugged_node(void **state)
 	end(&f, &p);
 }
 
+/*
+ * A mix that comes back with the disk of twenty minutes ago has forgotten tags.
+ * Its peers know, and it sits the epoch out.
+ */
+static void
+check_old_disk(bool empty)
+{
+	struct fixture_config cfg = {.seed = any_seed()};
+	struct fixture f;
+	struct probe p;
+	struct fixture_node *mix;
+	struct disk *backup;
+	uint64_t digest;
+
+	begin(&f, &p, &cfg);
+	mix = fixture_mix(&f, 0, 0);
+	backup = empty ? disk_memory() : fixture_backup(mix);
+	fixture_run_for(&f, 20 * MINUTE_MS);
+	fixture_kill(mix, -1);
+	fixture_restore(mix, backup);
+	disk_free(backup);
+	fixture_start(mix);
+	fixture_run_for(&f, 2 * MINUTE_MS);
+	assert_true(status_of(&f, 0).sits_out);
+	digest = probe_deposit_any(&p);
+	fixture_run_for(&f, 20 * MINUTE_MS);
+	assert_true(probe_idle(&p));
+	assert_int_equal(probe_listed(&p, digest), 0);
+	assert_int_equal(status_of(&f, 0).released, 0);
+	fixture_run_until(
+	    &f, timing_epoch_start(f.params, status_of(&f, 0).epoch + 1) + 5 * MINUTE_MS);
+	assert_false(status_of(&f, 0).sits_out);
+	digest = probe_deposit_any(&p);
+	fixture_run_for(&f, 15 * MINUTE_MS);
+	assert_int_equal(probe_listed(&p, digest), 1);
+	end(&f, &p);
+}
+
+static void
+test_an_old_disk(void **state)
+{
+	(void)state;
+	check_old_disk(false);
+	check_old_disk(true);
+}
+
 /* ---- clocks and lines ---- */
 
 static void
@@ -689,6 +735,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_packet_under_another_sheet),
     cmocka_unit_test(test_deaths),
     cmocka_unit_test(test_an_unplugged_node),
+    cmocka_unit_test(test_an_old_disk),
     cmocka_unit_test(test_clocks_set_wrong_and_right),
     cmocka_unit_test(test_sleep),
     cmocka_unit_test(test_a_cut_and_its_end),
