@@ -1,0 +1,74 @@
+/*
+ * What the two node daemons, restante-mix and restante-gateway, share: `init`,
+ * which makes a node's keys, and `run`, from the configuration to the end by a
+ * signal. What runs on it is a struct daemon_node.
+ */
+#ifndef MIX_DAEMON_H
+#define MIX_DAEMON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/disk.h"
+#include "common/base/err.h"
+#include "common/base/log.h"
+#include "common/charter/charter.h"
+#include "common/config/options.h"
+#include "common/net/loop.h"
+#include "mix/nodekeys.h"
+
+#define DAEMON_PATH_BYTES 1024
+
+/* The keys that both configuration files have: the first member of their structs. */
+struct daemon_settings {
+	char state[DAEMON_PATH_BYTES], charter[DAEMON_PATH_BYTES];
+	char listen[CHARTER_ADDRESS_MAX], entrance[CHARTER_ADDRESS_MAX];
+	int64_t threads;
+	enum log_level log_level;
+};
+/* "debug" to "alarm", for a CONFIG_ENUM row. */
+extern const char *const daemon_levels[];
+
+/* Options of `run`. */
+struct daemon_run_options {
+	char config[DAEMON_PATH_BYTES];
+	bool check;
+};
+extern const struct config_schema daemon_run_schema;
+
+/* What is open while a node runs. */
+struct daemon {
+	const struct daemon_settings *settings;
+	struct log log;
+	struct charter *charter;
+	struct disk *disk;
+	struct nodekeys *keys;
+	struct loop *loop;
+	const struct charter_node *own;
+};
+
+struct daemon_node {
+	enum charter_role role;
+	/* Make the node on m's loop; arg is daemon_run's. */
+	enum err (*start)(void *arg, struct daemon *m, struct diag *d);
+	void (*stop)(void *arg, int64_t linger_ms, void (*stopped)(void *arg), void *stopped_arg);
+	/* Also after a start that failed half-way. */
+	void (*free)(void *arg);
+};
+
+/* The configured text, or NULL if it is empty: "as the charter says". */
+const char *daemon_given(const char *s);
+
+/* Make keys in dir and print the node's public line; returns the exit code. */
+int daemon_init(const struct call *c, const char *dir, enum charter_role role,
+    const char *address, const char *entrance);
+
+/*
+ * Read the configuration that c's daemon_run_options name into settings (whose
+ * first member is a struct daemon_settings), and run the node until SIGTERM,
+ * SIGINT or SIGHUP; with --check-config only check. Returns the exit code.
+ */
+int daemon_run(const struct call *c, const struct config_schema *schema, void *settings,
+    const struct daemon_node *node, void *arg);
+
+#endif
