@@ -35,11 +35,11 @@ on_accept(void *arg, struct conn *c)
 }
 
 static void
-turn_all(struct entry *e)
+for_all(struct entry *e, void (*each)(struct guest *g))
 {
 	for (struct guest *g = e->house.first, *next; g != NULL; g = next) {
 		next = guest_next(g);
-		guest_turn(g);
+		each(g);
 	}
 }
 
@@ -59,7 +59,7 @@ on_turn(void *arg)
 {
 	struct entry *e = arg;
 
-	turn_all(e);
+	for_all(e, guest_turn);
 	log_event(e->log, LOG_SESSIONS, e->house.status.sessions, e->house.status.refused, 0);
 	arm(e);
 }
@@ -191,7 +191,8 @@ entry_sheet(struct entry *e, uint32_t epoch, const uint8_t *sheet, size_t len)
 	h->sheets[at] = c;
 	h->sheet_epochs[at] = epoch;
 	h->sheet_number++;
-	turn_all(e);
+	if (epoch == timing_epoch(h->params, loop_wall_ms(h->loop)))
+		for_all(e, guest_hurry);
 	return ERR_OK;
 }
 

@@ -414,6 +414,14 @@ on_timer(void *arg)
 	send_frame(g);
 }
 
+/* A sheet that came late is what everybody waits for: it does not wait for a slot. */
+void
+guest_hurry(struct guest *g)
+{
+	if (g->opened && g->caught_up)
+		timer_after(g->timer, params_scaled(g->house->params, CATCH_UP_MS));
+}
+
 void
 guest_turn(struct guest *g)
 {

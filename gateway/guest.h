@@ -60,7 +60,9 @@ struct guest_house {
 void guest_new(struct guest_house *h, struct conn *c);
 void guest_free(struct guest *g);
 struct guest *guest_next(const struct guest *g);
-/* Something to send may be there, or the hour may be over. */
+/* The hour may be over. */
 void guest_turn(struct guest *g);
+/* The running epoch's sheet is there. */
+void guest_hurry(struct guest *g);
 
 #endif
