@@ -77,22 +77,21 @@ frames_down()
 }
 
 # The slot clock does not show when there is something to send: 20 frames a
-# second, whatever happens (a second that was cut in two may miss some).
+# second. A loaded machine may delay frames, so they are counted from the
+# beginning of a connection: never more than its slots so far, and the handshake.
 steady()
 {
 	"$python" - "$net_dir/tap/up.trace" <<-'X'
 		import json, sys
-		worst = 0
+		seen = 0
 		for line in open(sys.argv[1]):
-		    seconds = json.loads(line)["seconds"]
-		    whole = [v / 4404 for k, v in sorted(seconds.items(), key=lambda x: int(x[0]))][1:-1]
-		    if len(whole) < 5:
-		        continue
-		    worst = max(worst, max(whole))
-		    mean = sum(whole) / len(whole)
-		    print("mean %.1f frames a second, most %.1f" % (mean, max(whole)))
-		    assert mean <= 20.5, "more than one frame in a slot"
-		assert 0 < worst <= 22, "a burst"
+		    frames = 0
+		    for second, count in sorted((int(k), v) for k, v in json.loads(line)["seconds"].items()):
+		        frames += count / 4404
+		        seen += 1
+		        if frames > 20 * (second + 1) + 2:
+		            sys.exit("%d frames after %d seconds" % (frames, second + 1))
+		sys.exit(0 if seen > 5 else "too little was seen")
 	X
 }
 
