@@ -278,13 +278,17 @@ open_sheets(struct mix *m, struct diag *d)
 		.changed = sheet_changed,
 		.arg = m,
 	};
+	struct diag why = { "" };
 	struct buf state;
 	enum err e;
 
 	buf_init(&state);
 	e = sheets_open(&m->sheets, &cfg, &state, d);
-	if (e == ERR_OK && state.len > 0)
-		e = chain_load(m->chain, state.data, state.len, d);
+	if (e == ERR_OK && state.len > 0) {
+		e = chain_load(m->chain, state.data, state.len, &why);
+		if (e != ERR_OK)
+			(void)diag_set(d, e, "chain: %s", why.text);
+	}
 	buf_release(&state);
 	return e;
 }

@@ -554,6 +554,9 @@ load_chain(struct sheets *k, struct buf *out, struct diag *d)
 {
 	enum err e = disk_read(k->cfg.disk, out, CHAIN_NAME, CHAIN_STATE_BYTES_MAX);
 
+	if (e == ERR_OK && out->len == 0)
+		return diag_set(d, ERR_TRUNCATED,
+		    CHAIN_NAME ": empty; remove it to verify the journal anew");
 	if (e == ERR_OK || e == ERR_NOT_FOUND)
 		return ERR_OK;
 	return diag_set(d, e, CHAIN_NAME ": %s; see that the file is ours and readable",

@@ -9,7 +9,9 @@
 
 #include "common/base/format.h"
 #include "common/charter/timing.h"
+#include "common/crypto/hash.h"
 
+#define STATE_CHECK_BYTES 16
 #define STATE_MAGIC "rschai"
 #define STATE_VERSION 1
 
@@ -568,14 +570,22 @@ read_points(struct points *out, struct reader *r)
 }
 
 /*
- * state = header || network id 32 || epoch points || recent points || latest signature 64,
- * points = count u32, each round u64 || hash 32
+ * state = header || network id 32 || epoch points || recent points || latest signature 64 || check,
+ * points = count u32, each round u64 || hash 32; check = BLAKE2b-128 of what is before it
  */
+static void
+state_check(uint8_t out[static STATE_CHECK_BYTES], const uint8_t *p, size_t n)
+{
+	const struct hash_part part = { p, n };
+
+	hash_parts(out, STATE_CHECK_BYTES, &part, 1);
+}
+
 enum err
 chain_save(const struct chain *k, struct buf *out)
 {
 	size_t n = FORMAT_BYTES + 32 + 2 * 4 + (k->epochs.count + k->recent.count) * POINT_BYTES +
-	    BLOCK_SIGNATURE_BYTES;
+	    BLOCK_SIGNATURE_BYTES + STATE_CHECK_BYTES;
 	struct writer w;
 	uint8_t *space;
 	enum err e = buf_reserve(out, n, out->len + n, &space);
@@ -588,6 +598,7 @@ chain_save(const struct chain *k, struct buf *out)
 	write_points(&w, &k->epochs);
 	write_points(&w, &k->recent);
 	writer_copy(&w, k->latest_signature, BLOCK_SIGNATURE_BYTES);
+	state_check(writer_space(&w, STATE_CHECK_BYTES), space, n - STATE_CHECK_BYTES);
 	e = writer_end(&w);
 	if (e == ERR_OK)
 		out->len += n;
@@ -610,6 +621,18 @@ read_state(struct chain *k, struct reader *r)
 	return e == ERR_OK ? reader_end(r) : e;
 }
 
+/* The last bytes of n are the check of those before them. */
+static bool
+state_is_whole(const uint8_t *p, size_t n)
+{
+	uint8_t check[STATE_CHECK_BYTES];
+
+	if (n < sizeof(check))
+		return false;
+	state_check(check, p, n - sizeof(check));
+	return memcmp(check, p + n - sizeof(check), sizeof(check)) == 0; /* public */
+}
+
 /* Whether what k goes by, its anchor, agrees with the loaded epochs. */
 static bool
 holds_anchor(const struct chain *k, const struct chain *loaded)
@@ -630,11 +653,11 @@ chain_load(struct chain *k, const void *p, size_t n, struct diag *d)
 	points_init(&loaded.epochs, EPOCHS_MAX);
 	points_init(&loaded.recent, RECENT_MAX);
 	points_init(&loaded.reading, EPOCHS_MAX);
-	reader_init(&r, p, n);
+	reader_init(&r, p, n > STATE_CHECK_BYTES ? n - STATE_CHECK_BYTES : 0);
 	e = format_check(&r, NULL, STATE_MAGIC, STATE_VERSION, "the saved state of the chain", d);
 	if (e != ERR_OK)
 		return e;
-	e = read_state(&loaded, &r);
+	e = state_is_whole(p, n) ? read_state(&loaded, &r) : ERR_MALFORMED;
 	if (e == ERR_OK && !holds_anchor(k, &loaded))
 		e = ERR_CHAIN;
 	if (e != ERR_OK) {

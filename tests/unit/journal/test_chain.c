@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "common/crypto/hash.h"
 #include "tests/lib/test.h"
 #include "tests/unit/journal/blocks.h"
 
@@ -411,10 +412,14 @@ test_bad_state(void **state)
 	store_u16(saved.data + 6, 2);
 	assert_err(chain_load(k, saved.data, saved.len, &d), ERR_VERSION);
 	store_u16(saved.data + 6, 1);
-	saved.data[8] ^= 1; /* network id */
-	assert_err(chain_load(k, saved.data, saved.len, &d), ERR_MALFORMED);
-	saved.data[8] ^= 1;
+	for (size_t i = 8; i < saved.len; i++) {
+		saved.data[i] ^= 1;
+		assert_err(chain_load(k, saved.data, saved.len, &d), ERR_MALFORMED);
+		saved.data[i] ^= 1;
+	}
 	store_u32(saved.data + 40, UINT32_MAX);
+	hash_parts(saved.data + saved.len - 16, 16,
+	    &(struct hash_part){ saved.data, saved.len - 16 }, 1);
 	assert_err(chain_load(k, saved.data, saved.len, &d), ERR_RANGE);
 	assert_true(chain_segment_verified(s));
 	buf_release(&saved);
