@@ -139,6 +139,16 @@ read_charter_file(struct buf *out, const char *path, struct diag *d)
 	return e;
 }
 
+/* Read what is in a file of that name. */
+static enum err
+parse_charter(struct charter **out, const struct buf *text, const char *name, struct diag *d)
+{
+	struct diag why = { "" };
+	enum err e = charter_parse(out, text->data, text->len, &why);
+
+	return e == ERR_OK ? ERR_OK : diag_set(d, e, "%s: %s", name, why.text);
+}
+
 static enum err
 fill_directory(struct disk *k, const struct buf *text, const struct charter *c, uint16_t mailbox,
     const struct vault_unlock *u, struct diag *d)
@@ -176,7 +186,7 @@ restante_init(const char *directory, const char *charter_file, uint16_t mailbox,
 	if (e == ERR_OK)
 		e = read_charter_file(&text, charter_file, &d);
 	if (e == ERR_OK)
-		e = charter_parse(&c, text.data, text.len, &d);
+		e = parse_charter(&c, &text, charter_file, &d);
 	if (e == ERR_OK)
 		e = disk_open(&k, directory, &d);
 	if (e == ERR_OK)
@@ -197,11 +207,11 @@ open_charter(struct restante *r, struct diag *d)
 
 	buf_init(&text);
 	e = disk_read(r->disk, &text, CHARTER_FILE, CHARTER_BYTES_MAX);
-	if (e == ERR_OK)
-		e = charter_parse(&r->charter, text.data, text.len, d);
-	else
+	if (e != ERR_OK)
 		(void)diag_set(d, e, CHARTER_FILE ": %s; copy the network's charter there",
 		    err_text(e));
+	else
+		e = parse_charter(&r->charter, &text, CHARTER_FILE, d);
 	buf_release(&text);
 	return e;
 }

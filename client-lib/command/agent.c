@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "client-lib/command/talk.h"
 #include "client-lib/command/wire.h"
 #include "client-lib/invite.h"
 #include "common/base/secret.h"
@@ -467,11 +468,7 @@ open_library(struct agent *a, const char *directory, const struct restante_unloc
 		if (rc != RESTANTE_OK)
 			(void)diag_set(d, ERR_STATE, "%s", restante_explain(a->r));
 	}
-	if (rc == RESTANTE_OK)
-		return ERR_OK;
-	if (rc == RESTANTE_E_BUSY)
-		return ERR_BUSY;
-	return rc == RESTANTE_E_PASSPHRASE ? ERR_PASSPHRASE : ERR_STATE;
+	return talk_code(rc);
 }
 
 static enum err

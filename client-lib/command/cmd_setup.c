@@ -72,30 +72,6 @@ const struct config_schema cmd_passphrase_schema = {
 
 /* ---- commands ---- */
 
-/* librestante's code as an error of ours, for the exit code. */
-static enum err
-library_error(int code)
-{
-	switch (code) {
-	case RESTANTE_OK:
-		return ERR_OK;
-	case RESTANTE_E_BUSY:
-		return ERR_BUSY;
-	case RESTANTE_E_PASSPHRASE:
-		return ERR_PASSPHRASE;
-	case RESTANTE_E_EXISTS:
-		return ERR_EXISTS;
-	case RESTANTE_E_NOT_FOUND:
-		return ERR_NOT_FOUND;
-	case RESTANTE_E_IO:
-		return ERR_IO;
-	case RESTANTE_E_FULL:
-		return ERR_FULL;
-	default:
-		return ERR_MALFORMED;
-	}
-}
-
 /* The directories above the client's own, as mkdir -p makes them. */
 static enum err
 make_parents(const char *directory, struct diag *d)
@@ -126,7 +102,7 @@ cmd_init(const struct call *c)
 	if (e == ERR_OK)
 		e = place_unlock(&u, &o->keys, "New passphrase: ", true, &d);
 	if (e == ERR_OK)
-		e = library_error(restante_init(directory, o->charter, (uint16_t)o->mailbox, &u,
+		e = talk_code(restante_init(directory, o->charter, (uint16_t)o->mailbox, &u,
 		    d.text));
 	place_unlock_free(&u);
 	if (e != ERR_OK)
@@ -162,12 +138,12 @@ change_unlock(const char *directory, const struct restante_unlock *old,
 	int rc = restante_open(&r, directory, old, NULL, d->text);
 
 	if (rc != RESTANTE_OK)
-		return library_error(rc);
+		return talk_code(rc);
 	rc = restante_change_unlock(r, fresh);
 	if (rc != RESTANTE_OK)
 		(void)diag_set(d, ERR_IO, "%s", restante_explain(r));
 	restante_close(r);
-	return library_error(rc);
+	return talk_code(rc);
 }
 
 int

@@ -25,9 +25,8 @@ talk_open(struct remote *r, const struct call *c, struct diag *d)
 	return e == ERR_OK ? remote_open(r, socket, d) : e;
 }
 
-/* The agent's code as an error of ours, for the exit code. */
-static enum err
-from_code(int code)
+enum err
+talk_code(int code)
 {
 	switch (code) {
 	case RESTANTE_OK:
@@ -50,6 +49,8 @@ from_code(int code)
 		return ERR_VERSION;
 	case RESTANTE_E_PASSPHRASE:
 		return ERR_PASSPHRASE;
+	case RESTANTE_E_REFUSED:
+		return ERR_SIGNATURE;
 	default:
 		return ERR_STATE;
 	}
@@ -66,7 +67,7 @@ talk_ask(struct remote *r, const struct wire *q, talk_each *each, void *arg, str
 		if (e != ERR_OK)
 			break;
 		if (a.type == WIRE_DONE)
-			return diag_set(d, from_code(a.code), "%s", a.text);
+			return diag_set(d, talk_code(a.code), "%s", a.text);
 		if (each != NULL)
 			each(arg, &a);
 	}

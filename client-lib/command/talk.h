@@ -20,6 +20,8 @@ RST_MUST_USE enum err talk_ask(struct remote *r, const struct wire *q, talk_each
     struct diag *d);
 /* Open, ask once, close; print failures; returns the exit code. */
 int talk_once(const struct call *c, const struct wire *q, talk_each *each, void *arg);
+/* The library's or the agent's code as an error of ours, for the exit code. */
+RST_MUST_USE enum err talk_code(int code);
 bool talk_json(const struct call *c);
 /* Fill a wire's name and text; ERR_RANGE with a sentence if the name is too long. */
 RST_MUST_USE enum err talk_name(struct wire *q, const char *name, struct diag *d);
