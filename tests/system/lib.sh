@@ -44,7 +44,7 @@ check()
 	else
 		check_ok=no
 		echo "not ok $test_number - $check_text"
-		sed 's/^/# /' "$net_dir/check.out" | head -n 20
+		sed 's/^/# /' "$net_dir/check.out" | tail -n 20
 	fi
 }
 
