@@ -12,7 +12,7 @@
 #define HOUR_MS (60 * MINUTE_MS)
 /* A full hour of 2030. */
 #define START_MS (INT64_C(1900000000000) / HOUR_MS * HOUR_MS)
-#define RUNS_MAX 64
+#define RUNS_MAX 1024
 
 struct scene {
 	struct world *world;
@@ -318,7 +318,7 @@ test_a_mark_long_before_its_time_is_a_failure(void **state)
 	scene_attend(&k);
 	k.gateway.error = FRAME_ERROR_MARK;
 	run_for(&k, MINUTE_MS);
-	assert_int_equal(k.closed, 1);
+	assert_true(k.closed >= 1); /* more if it waited less than the rest of the minute */
 	k.gateway.error = FRAME_ERROR_NONE;
 	run_for(&k, 15 * MINUTE_MS + 1000);
 	assert_true(attend_live(k.attend));
