@@ -8,6 +8,7 @@
 #include "gateway/store_leveldb.h"
 #include "mix/daemon.h"
 
+#define OTHER_FILES 1536 /* open beside the sessions: databases, links, strangers */
 #define JOURNAL "journal" /* under the state directory */
 
 #define SCHEMA(keys, type) { keys, sizeof(keys) / sizeof(keys[0]), sizeof(type) }
@@ -97,6 +98,22 @@ open_store(struct store **out, struct gateway_daemon *x, struct daemon *m, struc
 	return e == ERR_OK ? store_leveldb_open(out, &cfg, d) : e;
 }
 
+/*
+ * Strangers at the entrance must not use up the descriptors with which the
+ * journal is written.
+ */
+static size_t
+sessions_allowed(struct log *l, size_t sessions)
+{
+	uint64_t wanted = sessions + OTHER_FILES, files = daemon_want_files(wanted);
+
+	if (files >= wanted)
+		return sessions;
+	sessions = files > 2 * OTHER_FILES ? (size_t)files - OTHER_FILES : (size_t)files / 2;
+	log_event(l, LOG_SESSIONS_LIMITED, sessions, files, 0);
+	return sessions;
+}
+
 static enum err
 start(void *arg, struct daemon *m, struct diag *d)
 {
@@ -113,7 +130,7 @@ start(void *arg, struct daemon *m, struct diag *d)
 		.keys = rng_system(),
 		.log = &m->log,
 		.threads = (unsigned)m->settings->threads,
-		.sessions_max = (size_t)x->settings.sessions,
+		.sessions_max = sessions_allowed(&m->log, (size_t)x->settings.sessions),
 	};
 	enum err e = check_entrance(cfg.entrance != NULL ? cfg.entrance : m->own->entrance, d);
 

@@ -4,6 +4,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "common/base/clock.h"
 #include "common/charter/nodeline.h"
@@ -32,6 +33,21 @@ const char *
 daemon_given(const char *s)
 {
 	return s[0] != '\0' ? s : NULL;
+}
+
+uint64_t
+daemon_want_files(uint64_t wanted)
+{
+	struct rlimit r = { 0 };
+
+	if (getrlimit(RLIMIT_NOFILE, &r) != 0)
+		return wanted;
+	if (r.rlim_cur < wanted) {
+		struct rlimit raised = { r.rlim_max < wanted ? r.rlim_max : wanted, r.rlim_max };
+		if (setrlimit(RLIMIT_NOFILE, &raised) == 0)
+			r = raised;
+	}
+	return r.rlim_cur;
 }
 
 /* ---- init ---- */

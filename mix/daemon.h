@@ -59,6 +59,12 @@ struct daemon_node {
 /* The configured text, or NULL if it is empty: "as the charter says". */
 const char *daemon_given(const char *s);
 
+/*
+ * Ask the system for so many open files at a time; returns how many there may
+ * be. A node that runs out of them cannot write its state either.
+ */
+uint64_t daemon_want_files(uint64_t wanted);
+
 /* Make keys in dir and print the node's public line; returns the exit code. */
 int daemon_init(const struct call *c, const char *dir, enum charter_role role,
     const char *address, const char *entrance);

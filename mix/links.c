@@ -366,6 +366,22 @@ candidates(const struct links *k, struct link_candidate out[static CHARTER_NODES
 	return n;
 }
 
+/*
+ * Room for one more stranger. When all places are taken somebody at random has
+ * to go: a crowd that only waits could otherwise keep an honest peer out.
+ */
+static void
+make_room(struct links *k)
+{
+	struct line *n = LIST_FIRST(&k->strangers);
+
+	if (k->stranger_count < STRANGERS_MAX)
+		return;
+	for (uint32_t i = rng_below(k->cfg.rng, STRANGERS_MAX); i > 0; i--)
+		n = LIST_NEXT(n, strangers);
+	line_free(n);
+}
+
 static void
 accepted(void *arg, struct conn *c)
 {
@@ -375,12 +391,13 @@ accepted(void *arg, struct conn *c)
 	struct links *k = arg;
 	struct link_candidate who[CHARTER_NODES_MAX];
 	struct link_config cfg = link_config(k, k->own->layer);
-	struct line *n = k->stranger_count < STRANGERS_MAX ? calloc(1, sizeof(*n)) : NULL;
+	struct line *n = calloc(1, sizeof(*n));
 
 	if (n == NULL) {
 		conn_free(c);
 		return;
 	}
+	make_room(k);
 	n->owner = k;
 	n->layer = k->own->layer;
 	if (link_accept_any(&n->link, k->cfg.loop, c, &cfg, who, candidates(k, who), &events, n) !=

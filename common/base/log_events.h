@@ -27,6 +27,7 @@ LOG_EVENT(LOG_DAY_OPENED, LOG_INFO, "day-opened", "day", NULL, NULL)
 LOG_EVENT(LOG_DAY_EXPIRED, LOG_INFO, "day-expired", "day", NULL, NULL)
 LOG_EVENT(LOG_STORE_FAILED, LOG_ALARM, "store-failed", "code", NULL, NULL)
 LOG_EVENT(LOG_SESSIONS, LOG_INFO, "sessions", "open", "refused", NULL)
+LOG_EVENT(LOG_SESSIONS_LIMITED, LOG_WARNING, "sessions-limited", "sessions", "files", NULL)
 /* client sessions (mix and client) */
 LOG_EVENT(LOG_SESSION_ENDED, LOG_DEBUG, "session-ended", "reason", NULL, NULL)
 LOG_EVENT(LOG_CHAIN_BROKEN, LOG_ALARM, "chain-broken", "code", NULL, NULL)
