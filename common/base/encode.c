@@ -24,6 +24,76 @@ encode_base64(char *out, const void *p, size_t n)
 	(void)sodium_bin2base64(out, ENCODE_BASE64_SIZE(n), p, n, VARIANT);
 }
 
+/* 0..31 to a..z2..7, without a branch or an index on the value. */
+static char
+base32_char(unsigned v)
+{
+	unsigned is_digit = (25u - v) >> 8 & 1;
+
+	return (char)('a' + v - is_digit * ('a' + 26u - '2'));
+}
+
+/* The inverse; 32 for every other character. */
+static unsigned
+base32_value(char c)
+{
+	unsigned u = (unsigned char)c;
+	unsigned letter = ((u - 'a') | ('z' - u)) >> 8 & 1;	 /* 1: is none */
+	unsigned digit = ((u - '2') | ('7' - u)) >> 8 & 1;   /* likewise */
+
+	return ((letter - 1u) & (u - 'a')) | ((digit - 1u) & (u - '2' + 26u)) | (letter & digit) << 5;
+}
+
+void
+encode_base32(char *out, const void *p, size_t n)
+{
+	const uint8_t *in = p;
+	unsigned bits = 0, held = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		bits = bits << 8 | in[i];
+		for (held += 8; held >= 5; held -= 5)
+			*out++ = base32_char(bits >> (held - 5) & 31);
+	}
+	if (held > 0)
+		*out++ = base32_char(bits << (5 - held) & 31);
+	*out = '\0';
+}
+
+/* All characters of len, each good, and no bit left over that is not zero. */
+static enum err
+check_base32(const char *text, size_t len)
+{
+	unsigned bad = 0, last = 0;
+
+	for (size_t i = 0; i < len; i++) {
+		last = base32_value(text[i]);
+		bad |= last & 32;
+	}
+	bad |= last & ((1u << 5 * len % 8) - 1u);
+	return bad == 0 ? ERR_OK : ERR_MALFORMED;
+}
+
+enum err
+encode_from_base32(uint8_t *out, size_t n, const char *text, size_t len)
+{
+	unsigned bits = 0, held = 0;
+
+	if (len != ENCODE_BASE32_SIZE(n) - 1)
+		return len < ENCODE_BASE32_SIZE(n) - 1 ? ERR_TRUNCATED : ERR_TRAILING;
+	if (check_base32(text, len) != ERR_OK)
+		return ERR_MALFORMED;
+	for (size_t i = 0; i < len; i++) {
+		bits = bits << 5 | base32_value(text[i]);
+		held += 5;
+		if (held >= 8) {
+			held -= 8;
+			*out++ = (uint8_t)(bits >> held);
+		}
+	}
+	return ERR_OK;
+}
+
 size_t
 encode_base64_bytes(size_t len)
 {

@@ -23,13 +23,22 @@ test_known_texts(void **state)
 	assert_string_equal(text, "");
 	encode_hex(text, "", 0);
 	assert_string_equal(text, "");
+	/* RFC 4648, section 10, in lower case and without padding */
+	encode_base32(text, "foobar", 6);
+	assert_string_equal(text, "mzxw6ytboi");
+	encode_base32(text, "foob", 4);
+	assert_string_equal(text, "mzxw6yq");
+	encode_base32(text, "fo", 2);
+	assert_string_equal(text, "mzxq");
+	encode_base32(text, "", 0);
+	assert_string_equal(text, "");
 }
 
 static void
 test_round_trip(void **state)
 {
 	uint8_t in[200], out[200];
-	char hex[ENCODE_HEX_SIZE(200)], b64[ENCODE_BASE64_SIZE(200)];
+	char hex[ENCODE_HEX_SIZE(200)], b64[ENCODE_BASE64_SIZE(200)], b32[ENCODE_BASE32_SIZE(200)];
 
 	(void)state;
 	for (size_t n = 0; n <= sizeof(in); n++) {
@@ -42,6 +51,11 @@ test_round_trip(void **state)
 		assert_int_equal(strlen(b64) + 1, ENCODE_BASE64_SIZE(n));
 		assert_int_equal(encode_base64_bytes(strlen(b64)), n);
 		assert_err_ok(encode_from_base64(out, n, b64, strlen(b64)));
+		assert_memory_equal(in, out, n);
+		encode_base32(b32, in, n);
+		assert_int_equal(strlen(b32) + 1, ENCODE_BASE32_SIZE(n));
+		memset(out, 0x55, n);
+		assert_err_ok(encode_from_base32(out, n, b32, strlen(b32)));
 		assert_memory_equal(in, out, n);
 	}
 }
@@ -75,6 +89,36 @@ test_every_other_text_differs(void **state)
 }
 
 static void
+test_base32_has_one_text(void **state)
+{
+	uint8_t in[33], out[33];
+	char text[ENCODE_BASE32_SIZE(33)];
+	size_t len;
+
+	(void)state;
+	rng_bytes(test_rng(), in, sizeof(in));
+	encode_base32(text, in, sizeof(in));
+	len = strlen(text);
+	assert_int_equal(encode_from_base32(out, sizeof(out), text, len - 1), ERR_TRUNCATED);
+	assert_int_equal(encode_from_base32(out, sizeof(out) - 1, text, len), ERR_TRAILING);
+	for (size_t i = 0; i < len; i++)
+		for (int c = 0; c < 256; c++) {
+			char old = text[i], again[ENCODE_BASE32_SIZE(33)];
+
+			text[i] = (char)c;
+			memset(out, 0x55, sizeof(out));
+			if (encode_from_base32(out, sizeof(out), text, len) == ERR_OK) {
+				encode_base32(again, out, sizeof(out));
+				assert_string_equal(again, text);
+			} else {
+				assert_int_equal(out[0], 0x55);
+				assert_true(c != old);
+			}
+			text[i] = old;
+		}
+}
+
+static void
 test_refused(void **state)
 {
 	uint8_t out[3] = {7, 7, 7};
@@ -98,6 +142,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_known_texts),
     cmocka_unit_test(test_round_trip),
     cmocka_unit_test(test_every_other_text_differs),
+    cmocka_unit_test(test_base32_has_one_text),
     cmocka_unit_test(test_refused),
 };
 TEST_MAIN(tests)
