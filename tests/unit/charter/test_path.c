@@ -137,12 +137,12 @@ a_packet_opens_along_its_path(void **state)
 	(void)state;
 	rng_bytes(test_rng(), body, sizeof(body));
 	path_draw(&p, n->charter, test_rng());
-	assert_err_ok(
-	    path_packet(packet, &p, e->sheet, &n->charter->params, &command, test_rng()));
+	assert_err_ok(path_packet(packet, &p, e->sheet, &n->charter->params, &command, test_rng(),
+	    test_rng()));
 	follow(n, e, &p, packet, body);
 	p.hops--;
-	assert_err(path_packet(packet, &p, e->sheet, &n->charter->params, &command, test_rng()),
-	    ERR_USAGE);
+	assert_err(path_packet(packet, &p, e->sheet, &n->charter->params, &command, test_rng(),
+	    test_rng()), ERR_USAGE);
 	network_epoch_free(e);
 	network_free(n);
 }
@@ -159,8 +159,8 @@ a_missing_mix_means_no_packet(void **state)
 	(void)state;
 	path_draw(&p, n->charter, test_rng());
 	e->sheet->nodes[1].node = 99;
-	assert_err(path_packet(packet, &p, e->sheet, &n->charter->params, &command, test_rng()),
-	    ERR_NOT_FOUND);
+	assert_err(path_packet(packet, &p, e->sheet, &n->charter->params, &command, test_rng(),
+	    test_rng()), ERR_NOT_FOUND);
 	network_epoch_free(e);
 	network_free(n);
 }

@@ -407,7 +407,7 @@ build(struct town *t, uint8_t *packet)
 
 	path_draw(&path, t->net->charter, test_rng());
 	assert_err_ok(path_packet(packet, &path, t->epoch->sheet, &t->net->charter->params, &c,
-	    test_rng()));
+	    test_rng(), test_rng()));
 }
 
 static void

@@ -68,7 +68,7 @@ new_packet(const struct field *f, const struct path *path)
 
 	assert_non_null(p);
 	assert_err_ok(path_packet(p, path, f->epoch->sheet, &f->net->charter->params, &c,
-	    test_rng()));
+	    test_rng(), test_rng()));
 	return p;
 }
 
