@@ -436,8 +436,10 @@ strategy_delay_ms(const struct strategy *s, double arrivals, int64_t round_ms)
 	case STRATEGY_THRESHOLD_OR_TIMED:
 		break;
 	case STRATEGY_THRESHOLD:
-	case STRATEGY_THRESHOLD_AND_TIMED:
 		rounds = waiting_rounds(s->threshold, arrivals);
+		break;
+	case STRATEGY_THRESHOLD_AND_TIMED:
+		rounds = waiting_rounds(s->threshold - 1, arrivals);
 		break;
 	case STRATEGY_THRESHOLD_POOL:
 		rounds = waiting_rounds((uint64_t)flushes(s->threshold / pool) * s->threshold,
