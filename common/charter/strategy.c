@@ -304,7 +304,8 @@ strategy_parse(struct strategy *out, const char *text, const char *key, struct d
 
 /* ---- what follows ---- */
 
-#define DELAY_ROUNDS_MAX 10000 /* beyond any use: the rules between parameters refuse it */
+/* Longer than any `grace`, whatever the round: the rules between parameters refuse it. */
+#define DELAY_ROUNDS_MAX 1000000
 
 /* A whole number of arrivals, at least 1. */
 static uint64_t

@@ -303,6 +303,9 @@ contradictions_are_refused_with_a_remedy(void **state)
 		{ { { "strategy.2", "threshold-pool packets=500 min=9000" } }, "grace" },
 		{ { { "strategy.2", "binomial rate=0.01 mean=100 deviation=40" } }, "grace" },
 		{ { { "strategy.2", "stop-and-go mean=2min" } }, "grace" },
+		/* short rounds make no delay right that is capped */
+		{ { { "strategy.2", "threshold packets=1000000" }, { "people", "1" },
+		      { "round", "100ms" }, { "grace", "1h" } }, "grace" },
 		{ { { "strategy.2", "threshold-or-timed packets=50001" } }, "pool-max must be twice" },
 		{ { { "strategy.2", "threshold-and-timed packets=400" }, { "pool-max", "1299" } },
 		    "pool-max must be twice" },
@@ -454,7 +457,7 @@ delays_follow_the_documented_formulas(void **state)
 	assert_int_equal(delay_with("stop-and-go mean=2s", "1", 1), 13916);
 	assert_int_equal(delay_with("stop-and-go mean=2s", "50000", 9), 13916);
 	/* an absurd pool is capped, not waited for */
-	assert_int_equal(delay_with("timed-pool min=1000000", "1", 1), 100000000);
+	assert_int_equal(delay_with("timed-pool min=1000000", "1", 1), 10000000000);
 }
 
 static void
