@@ -164,6 +164,16 @@ end(struct running *r)
 	charter_free(r->m.charter);
 }
 
+/* For --check-config; what runs asks the charter that is in force by then. */
+static enum err
+check_date(const struct charter *c, const char *path, struct diag *d)
+{
+	if (charter_in_force(c, clock_wall_ms(clock_system())))
+		return ERR_OK;
+	return diag_set(d, ERR_RANGE, "%s: its not-after has passed; get the network's present "
+	    "charter, or set this machine's clock", path);
+}
+
 int
 daemon_run(const struct call *c, const struct config_schema *schema, void *settings,
     const struct daemon_node *node, void *arg)
@@ -182,10 +192,9 @@ daemon_run(const struct call *c, const struct config_schema *schema, void *setti
 	}
 	(void)signal(SIGXFSZ, SIG_IGN); /* a limit on files is a full disk, which we survive */
 	r.m.log.threshold = r.m.settings->log_level;
-	e = charterfile_load(&r.m.charter, r.m.settings->charter, clock_wall_ms(clock_system()),
-	    &d);
-	if (e == ERR_OK && !o->check)
-		e = run(&r, &d);
+	e = charterfile_load(&r.m.charter, r.m.settings->charter, &d);
+	if (e == ERR_OK)
+		e = o->check ? check_date(r.m.charter, r.m.settings->charter, &d) : run(&r, &d);
 	end(&r);
 	return e == ERR_OK ? OPTIONS_EXIT_OK : options_fail(c, e, &d);
 }

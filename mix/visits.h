@@ -12,7 +12,7 @@
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/rng.h"
-#include "common/charter/charter.h"
+#include "common/charter/succession.h"
 #include "common/journal/chain.h"
 #include "common/net/loop.h"
 #include "mix/sheets.h"
@@ -23,12 +23,15 @@ struct visits;
 
 struct visits_config {
 	struct loop *loop;
-	const struct charter *charter; /* borrowed */
-	const char *entrance;	       /* where the gateway's clients enter */
+	const struct succession *charters; /* borrowed */
+	const char *entrance; /* where the gateway's clients enter; NULL: as the charters say */
 	struct chain *chain;	       /* that segments belong to, borrowed */
 	struct sheets *sheets;
 	const struct rng *rng, *keys;
 	struct log *log;
+	/* A charter that the gateway shows; whoever owns the charters judges it. */
+	void (*charter)(void *arg, const uint8_t *text, size_t n);
+	void *arg;
 };
 
 struct visits_status {

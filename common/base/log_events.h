@@ -18,6 +18,11 @@ LOG_EVENT(LOG_EPOCH_KEY_DESTROYED, LOG_INFO, "epoch-key-destroyed", "epoch", NUL
 LOG_EVENT(LOG_SHEET_ACCEPTED, LOG_INFO, "sheet-accepted", "epoch", "nodes", NULL)
 LOG_EVENT(LOG_SHEET_REFUSED, LOG_ALARM, "sheet-refused", "epoch", "code", NULL)
 LOG_EVENT(LOG_SHEET_EQUIVOCATION, LOG_ALARM, "sheet-equivocation", "epoch", NULL, NULL)
+LOG_EVENT(LOG_CHARTER_TAKEN, LOG_INFO, "charter-taken", "version", "epoch", NULL)
+LOG_EVENT(LOG_CHARTER_IN_FORCE, LOG_INFO, "charter-in-force", "version", "epoch", NULL)
+LOG_EVENT(LOG_CHARTER_REFUSED, LOG_ALARM, "charter-refused", "version", "code", NULL)
+LOG_EVENT(LOG_CHARTER_BEHIND, LOG_ALARM, "charter-behind", "version", NULL, NULL)
+LOG_EVENT(LOG_NOT_IN_CHARTER, LOG_ALARM, "not-in-charter", "version", "epoch", NULL)
 LOG_EVENT(LOG_DROPS, LOG_INFO, "drops", "packets", "cause", "epoch")
 LOG_EVENT(LOG_POOL_FULL, LOG_WARNING, "pool-full", "dropped", NULL, NULL)
 /* gateway */
