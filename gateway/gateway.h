@@ -22,6 +22,7 @@
 #include "gateway/entry.h"
 #include "gateway/exit.h"
 #include "gateway/store.h"
+#include "mix/links.h"
 
 struct gateway;
 
@@ -47,13 +48,17 @@ struct gateway_config {
 struct gateway_status {
 	uint32_t epoch;
 	bool has_sheet;	     /* of the running epoch, in the journal */
+	unsigned sheet_nodes; /* that it has keys of */
+	bool sits_out;	     /* the running epoch: we were found to run on old state */
 	bool founded;	     /* there is a journal */
 	uint64_t round;	     /* of the last block */
 	bool storing_failed; /* the last write failed and is being tried again */
+	size_t days;	     /* of the journal that are kept */
 	uint64_t blocks, forwarded, dropped_in;
 	uint32_t charter;	 /* the version in force */
 	uint32_t coming_charter; /* the next one, from coming_epoch; 0: none */
 	uint32_t coming_epoch;
+	uint32_t latest_charter, latest_epoch; /* the last one of all */
 	struct entry_status entry;
 	struct exit_status exit;
 	struct unwrap_counts unwrapped;
@@ -81,5 +86,7 @@ RST_MUST_USE enum err gateway_publish(struct gateway *g, const void *text, size_
     gateway_done_cb *done, void *arg, struct diag *d);
 
 void gateway_get_status(const struct gateway *g, struct gateway_status *out);
+/* links_list of its links. */
+size_t gateway_links(const struct gateway *g, struct links_peer *out, size_t max);
 
 #endif

@@ -1,14 +1,20 @@
 /* restante-gateway: the gateway of a Restante network. */
 #include "config.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/civil.h"
+#include "common/charter/timing.h"
 #include "gateway/gateway.h"
 #include "gateway/store_leveldb.h"
+#include "mix/charterfile.h"
 #include "mix/daemon.h"
 
 #define OTHER_FILES 1536 /* open beside the sessions: databases, links, strangers */
+#define PUBLISH_VERB "charter-publish"
+#define PUBLISH_MS 60000 /* until it is on the disk */
 #define JOURNAL "journal" /* under the state directory */
 
 #define SCHEMA(keys, type) { keys, sizeof(keys) / sizeof(keys[0]), sizeof(type) }
@@ -43,6 +49,15 @@ static const struct config_key setting_keys[] = {
 	{ .name = "transport", .type = CONFIG_ENUM, .choices = transports, .fallback = "loopback",
 	    .help = "how clients reach the entrance: a unix socket or a loopback port",
 	    CONFIG_FIELD(struct settings, transport) },
+	{ .name = "desk", .type = CONFIG_ADDRESS, .fallback = "",
+	    .help = "the unix socket at which the running daemon is asked; else STATE/desk",
+	    CONFIG_FIELD(struct settings, common.desk) },
+	{ .name = "alarm-command", .type = CONFIG_PATH, .fallback = "", .unit = "PROGRAM",
+	    .help = "run with raised|cleared, the name and the number of each alarm",
+	    CONFIG_FIELD(struct settings, common.alarm_command) },
+	{ .name = "disk-low", .type = CONFIG_SIZE, .min = 0, .max = (int64_t)1 << 50,
+	    .fallback = "256MiB", .help = "less free space than this is an alarm",
+	    CONFIG_FIELD(struct settings, common.disk_low) },
 	{ .name = "log-level", .type = CONFIG_ENUM, .choices = daemon_levels, .fallback = "info",
 	    .help = "the least level that is logged, on standard error",
 	    CONFIG_FIELD(struct settings, common.log_level) },
@@ -70,13 +85,16 @@ struct gateway_daemon {
 	struct settings settings;
 	struct disk *journal;
 	struct gateway *gateway;
+	const struct params *params;
+	struct gateway_status counted; /* at the last count of traffic */
+	struct desk_call *publishing;  /* waits until the charter is durable */
 };
 
 /* Until there is an onion service, clients come from this machine only. */
 static enum err
 check_entrance(const char *address, struct diag *d)
 {
-	static const char *const local[] = { "unix:", "127.", "[::1]:" };
+	static const char *const local[] = { "unix:", "127.", "[::1]:", "fd:" };
 
 	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++)
 		if (strncmp(address, local[i], strlen(local[i])) == 0)
@@ -114,6 +132,41 @@ sessions_allowed(struct log *l, size_t sessions)
 	return sessions;
 }
 
+static void
+on_published(void *arg, enum err e)
+{
+	struct gateway_daemon *x = arg;
+	struct desk_call *call = x->publishing;
+	struct gateway_status s;
+	char text[128];
+	int n;
+
+	x->publishing = NULL;
+	if (e != ERR_OK) {
+		desk_refuse(call, e, NULL);
+		return;
+	}
+	gateway_get_status(x->gateway, &s);
+	n = snprintf(text, sizeof(text), "version %" PRIu32 " is published and will be in force from "
+	    "epoch %" PRIu32 " (now %" PRIu32 ")\n", s.latest_charter, s.latest_epoch, s.epoch);
+	desk_answer(call, ERR_OK, text, (size_t)n);
+}
+
+static void
+on_publish(void *arg, struct desk_call *call, const uint8_t *payload, size_t n)
+{
+	struct gateway_daemon *x = arg;
+	struct diag d = { "" };
+	enum err e = ERR_BUSY;
+
+	if (x->publishing == NULL)
+		e = gateway_publish(x->gateway, payload, n, on_published, x, &d);
+	if (e == ERR_OK)
+		x->publishing = call;
+	else
+		desk_refuse(call, e, &d);
+}
+
 static enum err
 start(void *arg, struct daemon *m, struct diag *d)
 {
@@ -136,7 +189,14 @@ start(void *arg, struct daemon *m, struct diag *d)
 
 	if (e == ERR_OK)
 		e = open_store(&cfg.store, x, m, d);
-	return e == ERR_OK ? gateway_new(&x->gateway, &cfg, d) : e;
+	if (e == ERR_OK)
+		e = gateway_new(&x->gateway, &cfg, d);
+	x->params = &m->charter->params;
+	if (e == ERR_OK)
+		e = desk_serve(m->desk, PUBLISH_VERB, on_publish, x);
+	if (e == ERR_OK)
+		daemon_ready(m);
+	return e;
 }
 
 static void
@@ -156,6 +216,75 @@ end(void *arg)
 	disk_free(x->journal);
 }
 
+/* ---- for status and alarms ---- */
+
+static void
+look(void *arg, struct watch_view *v)
+{
+	struct gateway_daemon *x = arg;
+	struct gateway_status s;
+
+	gateway_get_status(x->gateway, &s);
+	v->epoch = s.epoch;
+	v->has_sheet = s.has_sheet;
+	v->sheet_nodes = s.sheet_nodes;
+	v->sits_out = s.sits_out;
+	v->charter = s.charter;
+	v->coming_charter = s.coming_charter;
+	v->coming_epoch = s.coming_epoch;
+	v->serves = v->has_place = true;
+	v->journal = s.founded;
+	v->blocks = s.blocks;
+	v->link_count = gateway_links(x->gateway, v->links, CHARTER_NODES_MAX);
+}
+
+static void
+count(void *arg)
+{
+	struct gateway_daemon *x = arg;
+
+	gateway_get_status(x->gateway, &x->counted);
+}
+
+static void
+report_journal(struct report *r, const struct gateway_daemon *x)
+{
+	const struct gateway_status *s = &x->counted;
+	char last[CIVIL_TEXT_BYTES];
+
+	report_section(r, "journal");
+	report_count(r, "blocks", s->blocks);
+	report_u64(r, "days", s->days);
+	civil_text(last, log_rounded_ms(timing_round_start(x->params, s->round)));
+	report_text(r, "last_block", s->founded ? last : NULL);
+	report_bool(r, "writing_fails", s->storing_failed);
+}
+
+static void
+report(void *arg, struct report *r)
+{
+	const struct gateway_daemon *x = arg;
+	const struct gateway_status *s = &x->counted;
+
+	report_section(r, "packets");
+	report_count(r, "forwarded", s->forwarded);
+	report_count(r, "received", s->exit.received);
+	report_count(r, "failed_writes", s->exit.failed_commits);
+	report_section(r, "drops");
+	for (unsigned cause = UNWRAP_PASSED + 1; cause < UNWRAP_CAUSES; cause++)
+		report_count(r, unwrap_cause_name(cause), s->unwrapped.by[cause]);
+	report_count(r, "wrong_epoch", s->exit.dropped_epoch);
+	report_count(r, "full", s->exit.dropped_full);
+	report_count(r, "malformed", s->exit.malformed);
+	report_count(r, "not_forwarded", s->dropped_in);
+	report_journal(r, x);
+	report_section(r, "sessions");
+	report_count(r, "open", s->entry.sessions);
+	report_u64(r, "most", (uint64_t)x->settings.sessions);
+	report_count(r, "opened", s->entry.opened);
+	report_count(r, "refused", s->entry.refused);
+}
+
 static int
 run_init(const struct call *c)
 {
@@ -167,10 +296,75 @@ run_init(const struct call *c)
 static int
 run_run(const struct call *c)
 {
-	static const struct daemon_node node = { CHARTER_GATEWAY, start, stop, end };
+	static const struct daemon_node node = { CHARTER_GATEWAY, start, stop, end,
+		{ look, count, report } };
 	struct gateway_daemon x = { .gateway = NULL };
 
 	return daemon_run(c, &settings_schema, &x.settings, &node, &x);
+}
+
+static int
+run_status(const struct call *c)
+{
+	struct settings settings;
+
+	return daemon_status(c, &settings_schema, &settings);
+}
+
+struct charter_options {
+	char config[DAEMON_PATH_BYTES];
+};
+static const struct config_key charter_keys[] = {
+	{ .name = "config", .type = CONFIG_STRING, .min = 1, .unit = "FILE", .letter = 'c',
+	    .help = "the running gateway's configuration file",
+	    CONFIG_FIELD(struct charter_options, config) },
+};
+static const struct config_schema charter_schema = SCHEMA(charter_keys, struct charter_options);
+
+/* The file's bytes go to the daemon, which judges them; here only what is no charter at all. */
+static enum err
+publish(const struct call *c, const struct daemon_settings *settings, struct diag *d)
+{
+	char address[CHARTER_ADDRESS_MAX];
+	struct charter *ch;
+	struct buf text, out;
+	enum err e;
+
+	buf_init(&text);
+	buf_init(&out);
+	e = charterfile_load(&ch, c->operands[1], d);
+	if (e == ERR_OK) {
+		e = charter_print_signed(&text, ch);
+		charter_free(ch);
+	}
+	if (e == ERR_OK)
+		e = daemon_desk(address, settings, d);
+	if (e == ERR_OK)
+		e = desk_ask(&out, address, PUBLISH_VERB, text.data, text.len, PUBLISH_MS, d);
+	if (e == ERR_OK)
+		(void)fwrite(out.data, 1, out.len, c->out);
+	buf_release(&text);
+	buf_release(&out);
+	return e;
+}
+
+static int
+run_charter(const struct call *c)
+{
+	const struct charter_options *o = c->own;
+	struct settings settings;
+	struct diag d = { "" };
+	enum err e;
+	int code;
+
+	if (strcmp(c->operands[0], "publish") != 0)
+		return options_fail(c, diag_set(&d, ERR_USAGE, "charter %s: there is only "
+		    "`charter publish FILE`", c->operands[0]), &d);
+	code = daemon_settings_load(c, &settings_schema, &settings, o->config);
+	if (code != OPTIONS_EXIT_OK)
+		return code;
+	e = publish(c, &settings.common, &d);
+	return e == ERR_OK ? OPTIONS_EXIT_OK : daemon_ask_failed(c, e, &d);
 }
 
 static const struct command commands[] = {
@@ -178,6 +372,11 @@ static const struct command commands[] = {
 	    .summary = "Make the gateway's keys and print its public line for the charter" },
 	{ .name = "run", .options = &daemon_run_schema, .run = run_run,
 	    .summary = "Run the gateway" },
+	{ .name = "status", .options = &daemon_status_schema, .run = run_status,
+	    .summary = "Show how the running gateway stands" },
+	{ .name = "charter", .operands = "publish FILE", .operands_min = 2, .operands_max = 2,
+	    .options = &charter_schema, .run = run_charter,
+	    .summary = "Publish a new version of the charter in the running network" },
 };
 
 static const struct program program = {

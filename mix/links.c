@@ -620,6 +620,21 @@ peer_free(struct peer *p)
 	free(p);
 }
 
+/* In order of number. */
+static void
+insert(struct links *k, struct peer *p)
+{
+	struct peer *after = NULL, *q;
+
+	LIST_FOREACH(q, &k->peers, entry)
+		if (q->number < p->number)
+			after = q;
+	if (after != NULL)
+		LIST_INSERT_AFTER(after, p, entry);
+	else
+		LIST_INSERT_HEAD(&k->peers, p, entry);
+}
+
 static struct peer *
 peer_new(struct links *k, const struct peer *roles, const struct charter_node *n)
 {
@@ -635,7 +650,7 @@ peer_new(struct links *k, const struct peer *roles, const struct charter_node *n
 	p->accepts = roles->accepts;
 	p->out = (struct line){ .owner = k, .peer = p, .layer = n->layer, .dialled = true };
 	STAILQ_INIT(&p->queue);
-	LIST_INSERT_HEAD(&k->peers, p, entry);
+	insert(k, p);
 	p->retry = p->dials ? timer_new(k->cfg.loop, on_retry, p) : NULL;
 	if (p->retry == NULL && p->dials) {
 		peer_free(p);
@@ -967,4 +982,23 @@ uint64_t
 links_dropped(const struct links *k)
 {
 	return k->dropped;
+}
+
+size_t
+links_list(const struct links *k, struct links_peer *out, size_t max)
+{
+	const struct peer *p;
+	size_t n = 0;
+
+	LIST_FOREACH(p, &k->peers, entry) {
+		if (n == max)
+			break;
+		out[n++] = (struct links_peer){ .number = p->number,
+			.serving = p->serving,
+			.dials = p->dials,
+			.accepts = p->accepts,
+			.dialled_up = p->out.link != NULL && link_is_up(p->out.link),
+			.accepted_up = p->in != NULL && link_is_up(p->in->link) };
+	}
+	return n;
 }

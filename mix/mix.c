@@ -167,9 +167,9 @@ turn_charters(struct mix *m)
 		m->charter_logged = c->version;
 		log_event(m->cfg.log, LOG_CHARTER_IN_FORCE, c->version, c->from_epoch, 0);
 	}
-	if (!links_has_place(m->links) && !m->place_logged)
-		log_event(m->cfg.log, LOG_NOT_IN_CHARTER, succession_latest(m->all)->version,
-		    epoch_now(m), 0);
+	if (links_has_place(m->links) == m->place_logged)
+		log_event(m->cfg.log, m->place_logged ? LOG_NOT_IN_CHARTER_OVER : LOG_NOT_IN_CHARTER,
+		    succession_latest(m->all)->version, epoch_now(m), 0);
 	m->place_logged = !links_has_place(m->links);
 }
 
@@ -186,6 +186,9 @@ charter_came(void *arg, const uint8_t *text, size_t n)
 	}
 	if (e != ERR_OK)
 		return;
+	if (m->behind_logged != 0)
+		log_event(m->cfg.log, LOG_CHARTER_BEHIND_OVER, latest, 0, 0);
+	m->behind_logged = 0;
 	replay_expect(m->replay, tags_max(m->all));
 	sheets_again(m->sheets, wall_ms(m));
 	turn_charters(m);
@@ -546,12 +549,15 @@ mix_get_status(const struct mix *m, struct mix_status *out)
 {
 	const struct charter *now = succession_at(m->all, epoch_now(m));
 	const struct charter *next = succession_next(m->all, epoch_now(m));
+	const struct sheet *sheet = sheets_find(m->sheets, epoch_now(m));
 	struct flow_status s;
 
 	flow_get_status(m->flow, &s);
 	*out = (struct mix_status){
 		.epoch = epoch_now(m),
-		.has_sheet = sheets_find(m->sheets, epoch_now(m)) != NULL,
+		.has_sheet = sheet != NULL,
+		.sheet_nodes = sheet != NULL ? (unsigned)sheet->count : 0,
+		.struck = sheets_struck(m->sheets, epoch_now(m)),
 		.sits_out = flow_sits_out(m->flow, epoch_now(m)),
 		.held = s.held,
 		.pooled = s.pooled,
@@ -567,6 +573,13 @@ mix_get_status(const struct mix *m, struct mix_status *out)
 		.charter = now != NULL ? now->version : 0,
 		.coming_charter = next != NULL ? next->version : 0,
 		.coming_epoch = next != NULL ? next->from_epoch : 0,
+		.serves = now != NULL && charter_node(now, m->own->number) != NULL,
 		.has_place = links_has_place(m->links),
 	};
+}
+
+size_t
+mix_links(const struct mix *m, struct links_peer *out, size_t max)
+{
+	return links_list(m->links, out, max);
 }

@@ -12,8 +12,8 @@ struct charters {
 	struct workq *queue; /* NULL: not yet */
 	struct log *log;
 	uint32_t saved;	      /* all versions up to this are in their files */
-	uint32_t refused;     /* the version of the last alarm */
-	bool busy;
+	uint32_t refused;     /* the version of the alarm that stands; 0: none */
+	bool busy, failed;    /* failed: the last write */
 };
 
 /* One file on its way to the disk. */
@@ -41,6 +41,28 @@ job_run(void *arg)
 	j->err = charterfiles_save(j->owner->disk, j->charter);
 }
 
+/* A charter is held: whatever was refused in its place. */
+static void
+taken(struct charters *c)
+{
+	const struct charter *latest = succession_latest(c->all);
+
+	log_event(c->log, LOG_CHARTER_TAKEN, latest->version, latest->from_epoch, 0);
+	if (c->refused != 0)
+		log_event(c->log, LOG_CHARTER_REFUSED_OVER, c->refused, 0, 0);
+	c->refused = 0;
+}
+
+static void
+written(struct charters *c, enum err e)
+{
+	if (e != ERR_OK)
+		log_event(c->log, LOG_DISK_FAILED, (uint64_t)-(int64_t)e, 0, 0);
+	else if (c->failed)
+		log_event(c->log, LOG_DISK_RECOVERED, 0, 0, 0);
+	c->failed = e != ERR_OK;
+}
+
 static void
 job_done(void *arg)
 {
@@ -49,15 +71,13 @@ job_done(void *arg)
 	enum err e = j->err;
 
 	c->busy = false;
+	written(c, e);
 	if (e == ERR_OK && j->fresh)
 		e = succession_add(c->all, j->charter, NULL);
 	if (e == ERR_OK)
 		c->saved = j->charter->version;
-	else
-		log_event(c->log, LOG_DISK_FAILED, (uint64_t)-(int64_t)e, 0, 0);
 	if (e == ERR_OK && j->fresh)
-		log_event(c->log, LOG_CHARTER_TAKEN, j->charter->version, j->charter->from_epoch,
-		    0);
+		taken(c);
 	if (j->done != NULL)
 		j->done(j->arg, e);
 	job_free(j);
@@ -104,14 +124,14 @@ enum err
 charters_offer(struct charters *c, const void *text, size_t n, struct diag *d)
 {
 	enum err e = succession_offer(c->all, text, n, d);
-	const struct charter *latest = succession_latest(c->all);
+	uint32_t next = succession_latest(c->all)->version + 1;
 
 	if (e == ERR_OK) {
-		log_event(c->log, LOG_CHARTER_TAKEN, latest->version, latest->from_epoch, 0);
+		taken(c);
 		charters_turn(c);
 	} else if (e != ERR_EXISTS && e != ERR_STATE && e != ERR_MEMORY && e != ERR_FULL &&
-	    c->refused != latest->version + 1) {
-		c->refused = latest->version + 1;
+	    c->refused != next) {
+		c->refused = next;
 		log_event(c->log, LOG_CHARTER_REFUSED, c->refused, (uint64_t)-(int64_t)e, 0);
 	}
 	return e;
