@@ -181,7 +181,7 @@ look_at_charter(struct client *c, int64_t now)
 {
 	charters_turn(c->charters);
 	client_turn(c);
-	if (charter_in_force(c->charter, now))
+	if (now <= c->charter->not_after_ms)
 		client_clear(c, CLIENT_ALARM_CHARTER);
 	else
 		client_raise(c, CLIENT_ALARM_CHARTER);

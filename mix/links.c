@@ -701,7 +701,7 @@ see_charter(struct links *k, const struct charter *c, int64_t now_ms)
 	if (charter_node(c, k->own->number) == NULL)
 		return;
 	k->has_place = true;
-	if (k->queue_max < c->params.pool_max)
+	if (k->cfg.queue_max == 0 && k->queue_max < c->params.pool_max)
 		k->queue_max = c->params.pool_max;
 	for (size_t i = 0; i < c->node_count; i++)
 		see_node(k, &c->nodes[i], begun);
@@ -827,6 +827,7 @@ links_open(struct links **out, const struct links_config *cfg, const struct link
 	k->events = *events;
 	k->arg = arg;
 	k->params = &succession_first(cfg->charters)->params;
+	k->queue_max = cfg->queue_max;
 	LIST_INIT(&k->strangers);
 	LIST_INIT(&k->peers);
 	e = check_own(k, d);

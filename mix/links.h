@@ -64,6 +64,7 @@ struct links_config {
 	struct workq *queue; /* one thread, the disk's only user */
 	const struct rng *rng, *keys;
 	struct log *log;
+	size_t queue_max; /* packets that wait for one peer, at most; 0: the charter's pool-max */
 };
 
 /*
@@ -89,7 +90,7 @@ void links_free(struct links *k);
 /*
  * Queue a packet (copied; its size is that of the peer's layer) or an announcement
  * for a peer that we dial. It waits while the link is down. ERR_NOT_FOUND for
- * another peer, ERR_FULL at the charter's pool-max, ERR_MEMORY.
+ * another peer, ERR_FULL at queue_max, ERR_MEMORY.
  */
 RST_MUST_USE enum err links_send_packet(struct links *k, uint16_t to, uint32_t epoch,
     const uint8_t *packet);
