@@ -50,9 +50,8 @@ enum torservice_state {
 	TORSERVICE_UPLOADING = 6,  /* descriptors are on their way */
 	TORSERVICE_UPLOADS_FAIL = 7, /* they do not get there */
 	TORSERVICE_PROBING = 8,	   /* published, and not yet tried */
-	TORSERVICE_NO_SOCKS = 9,   /* it cannot be tried: no SOCKS port */
-	TORSERVICE_UNREACHED = 10, /* probes fail */
-	TORSERVICE_TWIN = 11,	   /* a probe reached somebody else with our keys */
+	TORSERVICE_UNREACHED = 9,  /* probes fail */
+	TORSERVICE_TWIN = 10,	   /* a probe reached somebody else with our keys */
 };
 /* A clause for people, constant, without a full stop. */
 const char *torservice_state_text(enum torservice_state s);
