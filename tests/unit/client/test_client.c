@@ -614,8 +614,7 @@ test_denied(void **state)
 	proxied_begin(&x);
 	x.socks.code = 0xf4;
 	cut_off(&x);
-	run_until(x.town, alarms(x.person) != 0, TOWN_HOUR_MS);
-	assert_true((alarms(x.person) & CLIENT_ALARM_DENIED) != 0);
+	run_until(x.town, (alarms(x.person) & CLIENT_ALARM_DENIED) != 0, TOWN_HOUR_MS);
 	x.socks.code = 0xf5;
 	town_run(x.town, 2 * TOWN_HOUR_MS);
 	assert_true((alarms(x.person) & CLIENT_ALARM_DENIED) != 0);
