@@ -22,6 +22,7 @@
 #include "gateway/entry.h"
 #include "gateway/exit.h"
 #include "gateway/store.h"
+#include "mix/links.h"
 
 struct gateway;
 
@@ -38,14 +39,20 @@ struct gateway_config {
 	struct log *log;
 	unsigned threads;	       /* for unwrapping, at least 1 */
 	size_t sessions_max;
+	/* Of every link with a client, its handshake hash (LINK_HASH_BYTES). May be NULL. */
+	void (*linked)(void *arg, const uint8_t *hash);
+	void *linked_arg;
 };
 
 struct gateway_status {
 	uint32_t epoch;
 	bool has_sheet;	     /* of the running epoch, in the journal */
+	unsigned sheet_nodes; /* that it has keys of */
+	bool sits_out;	     /* the running epoch: we were found to run on old state */
 	bool founded;	     /* there is a journal */
 	uint64_t round;	     /* of the last block */
 	bool storing_failed; /* the last write failed and is being tried again */
+	size_t days;	     /* of the journal that are kept */
 	uint64_t blocks, forwarded, dropped_in;
 	struct entry_status entry;
 	struct exit_status exit;
@@ -63,6 +70,13 @@ void gateway_stop(struct gateway *g, int64_t linger_ms, void (*stopped)(void *ar
 /* Finish what is being written, wipe, free. NULL is a no-op. */
 void gateway_free(struct gateway *g);
 
+/* End every session at once: whoever may still come comes back by itself. */
+void gateway_close_sessions(struct gateway *g);
+/* The queue of everything that is done with the gateway's disk, one thing after the other. */
+struct workq *gateway_queue(struct gateway *g);
+
 void gateway_get_status(const struct gateway *g, struct gateway_status *out);
+/* links_list of its links. */
+size_t gateway_links(const struct gateway *g, struct links_peer *out, size_t max);
 
 #endif

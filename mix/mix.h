@@ -21,6 +21,7 @@
 #include "common/base/rng.h"
 #include "common/charter/charter.h"
 #include "common/net/loop.h"
+#include "mix/links.h"
 #include "mix/unwrap.h"
 
 struct mix;
@@ -34,6 +35,7 @@ struct mix_config {
 	const uint8_t *link_sk;	       /* X25519, 32 bytes in secret memory, borrowed */
 	const char *listen;	       /* NULL: our address in the charter */
 	const char *entrance;	       /* NULL: the gateway's entrance in the charter */
+	const char *socks;	       /* through which, as in common/net/link.h; NULL: directly */
 	const struct rng *rng;	       /* draws of the protocol: pool, jitter, paths */
 	const struct rng *pool_rng;    /* the pool's own, to repeat its draws; NULL: rng */
 	const struct rng *keys;	       /* key material */
@@ -45,6 +47,8 @@ struct mix_config {
 struct mix_status {
 	uint32_t epoch;		/* now */
 	bool has_sheet;		/* of this epoch */
+	unsigned sheet_nodes;	/* that it has keys of */
+	bool struck;		/* two sheets of this epoch were seen */
 	bool sits_out;		/* this epoch: rolled back, or two sheets */
 	size_t held;		/* packets in memory, wherever they are */
 	size_t pooled;		/* of these in the pool */
@@ -76,5 +80,7 @@ void mix_stop(struct mix *m, int64_t linger_ms, void (*stopped)(void *arg), void
 void mix_free(struct mix *m);
 
 void mix_get_status(const struct mix *m, struct mix_status *out);
+/* links_list of its links. */
+size_t mix_links(const struct mix *m, struct links_peer *out, size_t max);
 
 #endif
