@@ -27,6 +27,38 @@ tornet_has_programs()
 	done
 }
 
+# ---- the directory ----
+
+tornet_mark=restante-tor-network
+tornet_is_ours() { [ -f "$tornet_dir/$tornet_mark" ]; }
+
+# Makes tornet_dir absolute and a directory of ours: made here, or empty, or
+# marked by us before; where nobody else may put links.
+tornet_prepare()
+{
+	(umask 077; mkdir -p "$tornet_dir") 2>/dev/null &&
+	    tornet_real=$(cd "$tornet_dir" 2>/dev/null && pwd -P) || {
+		tornet_say "error: cannot make or enter $tornet_dir"
+		return 1
+	}
+	tornet_dir=$tornet_real
+	if [ ! -O "$tornet_dir" ]; then
+		tornet_why='belongs to somebody else'
+	elif [ "${#tornet_dir}" -gt 72 ]; then
+		tornet_why='has more than 72 characters: too many for the names of unix sockets'
+	elif ! tornet_is_ours && [ -n "$(ls -A "$tornet_dir")" ]; then
+		tornet_why='has other things in it'
+	else
+		case $tornet_dir in
+		*[!A-Za-z0-9/._+@=-]*) tornet_why='has characters that tor does not take in a path' ;;
+		*) chmod 700 "$tornet_dir" && : >"$tornet_dir/$tornet_mark"
+			return ;;
+		esac
+	fi
+	tornet_say "error: $tornet_dir $tornet_why; choose another directory"
+	return 1
+}
+
 # ---- processes ----
 
 # What a process was started with; nothing for one that has ended.

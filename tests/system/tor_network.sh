@@ -53,6 +53,7 @@ stale()
 
 must "a network starts in an empty directory" tor_took "cold start" says start '"start":"cold"'
 check "a second start finds it running" says start '"start":"running"'
+tor_show
 check "a tor joins it" tor_took "one more tor" network tor gw
 check "all listen on 127.0.0.1 only" only_loopback
 check "a relay is killed: status says so" eval "network kill r1 && ! says status '\"running\":true'"
