@@ -89,7 +89,7 @@ struct gateway_daemon {
 static enum err
 check_entrance(const char *address, struct diag *d)
 {
-	static const char *const local[] = { "unix:", "127.", "[::1]:", "fd:" };
+	static const char *const local[] = { "unix:", "127.", "[::1]:" };
 
 	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++)
 		if (strncmp(address, local[i], strlen(local[i])) == 0)
