@@ -5,9 +5,11 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 
 #define COARSE 10
 #define LINE 512
+#define VALUE 4 /* columns of a value in a row, so that most rows align */
 
 static void put(struct report *r, const char *fmt, ...) RST_PRINTF(2, 3);
 
@@ -94,7 +96,6 @@ void
 report_list(struct report *r, const char *key)
 {
 	close_section(r);
-	r->in_list = true;
 	r->in_row = false;
 	if (r->json) {
 		json_key(&r->j, key);
@@ -118,6 +119,7 @@ report_row(struct report *r)
 {
 	close_row(r);
 	r->in_row = true;
+	r->pad = 2;
 	if (r->json)
 		json_object(&r->j);
 }
@@ -130,7 +132,7 @@ report_close_list(struct report *r)
 		json_close(&r->j);
 	else if (!r->in_row)
 		put(r, "  none\n");
-	r->in_list = r->in_row = false;
+	r->in_row = false;
 }
 
 static void
@@ -139,12 +141,14 @@ text_value(struct report *r, const char *key, const char *v)
 	char name[32];
 
 	words(name, key);
-	if (r->in_row)
-		put(r, "  %s %-6s", name, v);
-	else if (r->in_section)
+	if (r->in_row) {
+		put(r, "%*s%s %s", (int)r->pad, "", name, v);
+		r->pad = 2 + (strlen(v) < VALUE ? VALUE - (unsigned)strlen(v) : 0);
+	} else if (r->in_section) {
 		put(r, "  %-16s %s\n", name, v);
-	else
+	} else {
 		put(r, "%-18s %s\n", name, v);
+	}
 }
 
 void

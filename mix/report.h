@@ -28,7 +28,8 @@ struct report {
 	bool json;
 	struct json j;
 	enum err err; /* of the text, sticky */
-	bool in_section, in_list, in_row;
+	bool in_section, in_row;
+	unsigned pad; /* blanks between two values of a row */
 };
 
 /* Append to out, which is the caller's. */
