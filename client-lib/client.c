@@ -183,6 +183,7 @@ attend(struct client *c)
 	struct attend_config cfg = { .charter = c->cfg.charter,
 		.address = c->cfg.entrance,
 		.mailbox = c->cfg.mailbox,
+		.held = c->cfg.held,
 		.rng = c->cfg.rng,
 		.keys = c->cfg.keys };
 
@@ -266,6 +267,12 @@ client_free(struct client *c)
 }
 
 /* ---- the owner's calls ---- */
+
+void
+client_hold(struct client *c, bool held)
+{
+	attend_hold(c->attend, held);
+}
 
 struct post *
 client_post(struct client *c)
