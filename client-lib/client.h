@@ -26,6 +26,7 @@ struct client;
 struct client_config {
 	const struct charter *charter; /* outlives the client */
 	const char *entrance;	       /* NULL: the charter gateway's */
+	const char *socks;	       /* of a tor, as in common/net/link.h; NULL: directly */
 	uint16_t mailbox;
 	bool held;		       /* begin as after client_hold(c, true) */
 	struct vault *vault;	       /* borrowed, open */

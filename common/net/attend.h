@@ -40,6 +40,7 @@ struct attend_events {
 struct attend_config {
 	const struct charter *charter;
 	const char *address;
+	const char *socks; /* as in link.h; NULL: directly */
 	uint16_t mailbox;
 	bool held; /* begin as after attend_hold(a, true) */
 	const struct rng *rng, *keys;
