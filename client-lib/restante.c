@@ -9,8 +9,8 @@
 
 #include "client-lib/handle.h"
 #include "common/base/secret.h"
-#include "common/crypto/hsid.h"
 #include "common/net/loop_event.h"
+#include "common/net/socks.h"
 
 #define CHARTER_FILE "charter"
 #define ARCHIVE_DIRECTORY "archive"
@@ -359,6 +359,7 @@ restante_start(struct restante *r)
 		.entrance = restante_entrance(r),
 		.mailbox = (uint16_t)r->profile.mailbox,
 		.held = r->held,
+		.socks = r->socks[0] != '\0' ? r->socks : NULL,
 		.vault = r->vault,
 		.archive = r->archive,
 		.rng = rng_system(),
@@ -368,7 +369,7 @@ restante_start(struct restante *r)
 	r->why.text[0] = '\0';
 	if (r->client != NULL)
 		return handle_code(diag_set(&r->why, ERR_STATE, "the handle has been started already"));
-	if (r->socks[0] == '\0' && hsid_is_address(cfg.entrance))
+	if (r->socks[0] == '\0' && socks_is_onion(cfg.entrance))
 		return handle_code(diag_set(&r->why, ERR_STATE, "the entrance %s is an onion service, and "
 		    "no SOCKS port of a tor is set", cfg.entrance));
 	e = client_new(&r->client, r->loop, &cfg, &events, r, &r->why);

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/net/address.h"
+#include "common/net/inherit.h"
 #include "common/net/loop_event_parts.h"
 
 #define ACCEPTS_PER_TURN 64
@@ -228,6 +229,18 @@ watch_listener(struct listener_event *s)
 	return ERR_OK;
 }
 
+static enum err
+open_socket(struct listener_event *s, const char *text, struct diag *d)
+{
+	enum err e = address_parse(&s->address, text);
+
+	if (e != ERR_OK)
+		return e;
+	s->fd = socket(s->address.to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	return s->fd >= 0 ? bind_and_listen(s, text, d)
+			  : refuse(d, ERR_IO, text, strerror(errno));
+}
+
 enum err
 listener_event_open(struct listener **out, struct loop *l, const char *text, listener_cb *cb,
     void *arg, struct diag *d)
@@ -238,13 +251,7 @@ listener_event_open(struct listener **out, struct loop *l, const char *text, lis
 	if (s == NULL)
 		return ERR_MEMORY;
 	*s = (struct listener_event){.base.loop = l, .cb = cb, .arg = arg, .fd = -1};
-	e = address_parse(&s->address, text);
-	if (e == ERR_OK) {
-		s->fd = socket(s->address.to.any.sa_family,
-		    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		e = s->fd >= 0 ? bind_and_listen(s, text, d)
-			       : refuse(d, ERR_IO, text, strerror(errno));
-	}
+	e = inherit_is(text) ? inherit_take(&s->fd, text, d) : open_socket(s, text, d);
 	if (e == ERR_OK)
 		e = watch_listener(s);
 	if (e != ERR_OK) {

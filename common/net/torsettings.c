@@ -2,9 +2,8 @@
 
 #include "common/net/torsettings.h"
 
-#include <string.h>
-
 #include "common/crypto/hsid.h"
+#include "common/net/socks.h"
 
 const char *const torsettings_transports[] = { "auto", "tor", "direct", NULL };
 const char *const torsettings_whoses[] = { "own", "named", NULL };
@@ -31,21 +30,11 @@ check_whose(const struct torsettings *s, struct diag *d)
 	return ERR_OK;
 }
 
-/* An address that ends so is not to be asked of any other network. */
-static bool
-is_onion(const char *address)
-{
-	const char *colon = strrchr(address, ':');
-	size_t n = colon != NULL ? (size_t)(colon - address) : strlen(address);
-
-	return n >= 6 && memcmp(address + n - 6, ".onion", 6) == 0; /* public */
-}
-
 enum err
 torsettings_decide(bool *through_tor, const struct torsettings *s, const char *entrance,
     struct diag *d)
 {
-	bool onion = is_onion(entrance);
+	bool onion = socks_is_onion(entrance);
 	enum err e = check_whose(s, d);
 
 	if (e != ERR_OK)
