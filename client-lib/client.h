@@ -50,6 +50,7 @@ enum client_alarm {
 struct client_status {
 	bool online;	    /* the live session is up */
 	bool verified;	    /* the chain is tied to the anchor */
+	bool denied;	    /* at the last attempt the entrance did not admit us */
 	bool caught_up;	    /* no gap is waiting */
 	unsigned gaps;	    /* days still to fetch */
 	uint32_t epoch;

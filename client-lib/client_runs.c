@@ -323,7 +323,8 @@ runs_on_state(void *arg, uint64_t run, uint32_t hour, bool open, enum err why,
 	struct client *c = arg;
 	struct run **r = find_run(c, run);
 
-	(void)why;
+	if (open || why != ERR_OK)
+		c->denied = !open && why == ERR_DENIED;
 	if (open && r == NULL)
 		new_run(c, run, hour);
 	if (!open && r != NULL) {

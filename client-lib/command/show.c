@@ -155,22 +155,6 @@ static const struct {
 };
 #define ALARM_COUNT (sizeof(alarms) / sizeof(alarms[0]))
 
-static const char *
-key_text(enum tor_key k)
-{
-	switch (k) {
-	case TOR_KEY_NONE:
-		return "none";
-	case TOR_KEY_PENDING:
-		return "pending";
-	case TOR_KEY_GIVEN:
-		return "given";
-	case TOR_KEY_REFUSED:
-		return "refused";
-	}
-	return "unknown";
-}
-
 static void
 tor_json(struct json *j, const struct tor_status *t)
 {
@@ -184,7 +168,7 @@ tor_json(struct json *j, const struct tor_status *t)
 	field_string(j, "state", tor_state_text(t->state));
 	field_number(j, "progress", t->bootstrap.progress);
 	field_string(j, "phase", t->bootstrap.tag);
-	field_string(j, "authorization", key_text(t->key));
+	field_string(j, "authorization", tor_key_text(t->key));
 	field_string(j, "version", t->version);
 	field_number(j, "starts", t->starts);
 	field_string(j, "problem", t->why.text);
@@ -214,6 +198,7 @@ status_json(FILE *out, const struct restante_status *s, const struct tor_status 
 	json_start(&j, &b);
 	field_string(&j, "network", s->network);
 	field_bool(&j, "online", s->online);
+	field_bool(&j, "denied", s->denied);
 	field_bool(&j, "verified", s->verified);
 	field_bool(&j, "caught_up", s->caught_up);
 	field_number(&j, "days_to_fetch", s->gaps);
@@ -238,6 +223,9 @@ status_json(FILE *out, const struct restante_status *s, const struct tor_status 
 static const char *
 session_text(const struct restante_status *s)
 {
+	if (s->denied && !s->online)
+		return "not connected: the gateway does not admit this client; ask its operator for a "
+		       "client authorization, and run: restante authorize";
 	if (!s->online)
 		return "not connected";
 	return s->verified ? "connected, the journal is verified"

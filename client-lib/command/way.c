@@ -110,6 +110,8 @@ open_way(struct way *w, struct loop *l, const char *directory, struct diag *d)
 
 	if (e == ERR_OK)
 		e = torsettings_decide(&through_tor, &w->profile.tor, restante_entrance(w->r), d);
+	if (e == ERR_USAGE)
+		e = ERR_MALFORMED; /* a file of the directory, not the command line */
 	if (e != ERR_OK || !through_tor)
 		return e;
 	e = start_tor(w, l, directory, d);

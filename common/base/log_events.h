@@ -42,6 +42,8 @@ LOG_EVENT(LOG_JOURNAL_SILENT_OVER, LOG_INFO, "journal-silent-over", NULL, NULL, 
 LOG_EVENT(LOG_SESSIONS, LOG_INFO, "sessions", "open", "refused", NULL)
 LOG_EVENT(LOG_SESSIONS_LIMITED, LOG_WARNING, "sessions-limited", "sessions", "files", NULL)
 /* client sessions (mix and client) */
+LOG_EVENT(LOG_TOR_READY, LOG_INFO, "tor-ready", "starts", NULL, NULL)
+LOG_EVENT(LOG_TOR_LOST, LOG_WARNING, "tor-lost", "starts", NULL, NULL)
 LOG_EVENT(LOG_SESSION_ENDED, LOG_DEBUG, "session-ended", "reason", NULL, NULL)
 LOG_EVENT(LOG_CHAIN_BROKEN, LOG_ALARM, "chain-broken", "epoch", "code", NULL)
 LOG_EVENT(LOG_CHAIN_BROKEN_OVER, LOG_INFO, "chain-broken-over", "epoch", NULL, NULL)

@@ -383,3 +383,19 @@ tor_state_text(enum tor_state s)
 	}
 	return "unknown";
 }
+
+const char *
+tor_key_text(enum tor_key k)
+{
+	switch (k) {
+	case TOR_KEY_NONE:
+		return "none";
+	case TOR_KEY_PENDING:
+		return "pending";
+	case TOR_KEY_GIVEN:
+		return "given";
+	case TOR_KEY_REFUSED:
+		return "refused";
+	}
+	return "unknown";
+}

@@ -88,5 +88,7 @@ bool tor_is_ready(const struct tor *t);
 void tor_get_status(const struct tor *t, struct tor_status *out);
 /* "starting", "connecting", ... */
 const char *tor_state_text(enum tor_state s);
+/* "none", "pending", ... */
+const char *tor_key_text(enum tor_key k);
 
 #endif

@@ -232,6 +232,7 @@ struct restante_status {
 	uint32_t queued, unacknowledged;
 	char network[64];
 	uint32_t time_scale; /* over 1: a test network, not for real use */
+	int denied; /* the entrance demands a client authorization, and ours is missing or wrong */
 };
 RESTANTE_API int restante_status(struct restante *r, struct restante_status *out);
 
