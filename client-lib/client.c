@@ -35,8 +35,7 @@ client_scaled(const struct client *c, int64_t ms)
 #define TOLD_ONLINE 0x10000u
 #define TOLD_VERIFIED 0x20000u
 #define TOLD_CAUGHT_UP 0x40000u
-#define TOLD_DENIED 0x80000u
-#define TOLD_ANYTHING 0x100000u
+#define TOLD_ANYTHING 0x80000u
 
 static unsigned
 missing_days(const struct client *c, bool *caught_up)
@@ -62,7 +61,6 @@ client_tell(struct client *c)
 	(void)missing_days(c, &caught_up);
 	now |= attend_live(c->attend) ? TOLD_ONLINE : 0;
 	now |= runs_verified(c, NULL) ? TOLD_VERIFIED : 0;
-	now |= c->denied ? TOLD_DENIED : 0;
 	now |= caught_up ? TOLD_CAUGHT_UP : 0;
 	if (now == c->told)
 		return;
@@ -79,7 +77,6 @@ client_status(const struct client *c, struct client_status *out)
 	*out = c->counters;
 	out->online = attend_live(c->attend);
 	out->verified = runs_verified(c, NULL);
-	out->denied = c->denied;
 	out->gaps = missing_days(c, &out->caught_up);
 	out->epoch = timing_epoch(p, loop_wall_ms(c->loop));
 	out->round = c->round;

@@ -45,12 +45,13 @@ enum client_alarm {
 	CLIENT_ALARM_SHEET = 16,     /* no verified sheet for this epoch */
 	CLIENT_ALARM_CHARTER = 32,   /* the charter's date has passed */
 	CLIENT_ALARM_FORK = 64,	     /* a contact was shown another journal */
+	CLIENT_ALARM_DENIED = 128,   /* tor lacks the key that the gateway's service asks for */
+	CLIENT_ALARM_ENTRY = 256,    /* three attempts in a row did not reach the gateway */
 };
 
 struct client_status {
 	bool online;	    /* the live session is up */
 	bool verified;	    /* the chain is tied to the anchor */
-	bool denied;	    /* at the last attempt the entrance did not admit us */
 	bool caught_up;	    /* no gap is waiting */
 	unsigned gaps;	    /* days still to fetch */
 	uint32_t epoch;

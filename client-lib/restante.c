@@ -469,7 +469,6 @@ restante_status(struct restante *r, struct restante_status *out)
 	memset(out, 0, sizeof(*out));
 	out->online = s.online;
 	out->verified = s.verified;
-	out->denied = s.denied;
 	out->caught_up = s.caught_up;
 	out->gaps = s.gaps;
 	out->alarms = s.alarms;

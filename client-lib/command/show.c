@@ -152,6 +152,11 @@ static const struct {
 	{ RESTANTE_ALARM_FORK, "fork",
 	    "a contact was shown another journal: the gateway lies to one of you" },
 	{ RESTANTE_ALARM_CHARTER, "charter", "the charter's date has passed: get the new one" },
+	{ RESTANTE_ALARM_DENIED, "denied",
+	    "the gateway does not admit us: the client authorization key is missing, wrong, or "
+	    "was removed" },
+	{ RESTANTE_ALARM_ENTRY, "entry",
+	    "the gateway could not be reached three times in a row: tor or the gateway is down" },
 };
 #define ALARM_COUNT (sizeof(alarms) / sizeof(alarms[0]))
 
@@ -198,7 +203,6 @@ status_json(FILE *out, const struct restante_status *s, const struct tor_status 
 	json_start(&j, &b);
 	field_string(&j, "network", s->network);
 	field_bool(&j, "online", s->online);
-	field_bool(&j, "denied", s->denied);
 	field_bool(&j, "verified", s->verified);
 	field_bool(&j, "caught_up", s->caught_up);
 	field_number(&j, "days_to_fetch", s->gaps);
@@ -223,9 +227,6 @@ status_json(FILE *out, const struct restante_status *s, const struct tor_status 
 static const char *
 session_text(const struct restante_status *s)
 {
-	if (s->denied && !s->online)
-		return "not connected: the gateway does not admit this client; ask its operator for a "
-		       "client authorization, and run: restante authorize";
 	if (!s->online)
 		return "not connected";
 	return s->verified ? "connected, the journal is verified"

@@ -83,7 +83,6 @@ put_status(struct writer *w, const struct restante_status *s)
 	writer_u32(w, s->unacknowledged);
 	put_name(w, s->network, sizeof(s->network));
 	writer_u32(w, s->time_scale);
-	writer_u8(w, s->denied != 0);
 }
 
 static void
@@ -109,7 +108,6 @@ get_status(struct reader *r, struct restante_status *s)
 	s->unacknowledged = reader_u32(r);
 	get_name(r, s->network, sizeof(s->network));
 	s->time_scale = reader_u32(r);
-	s->denied = get_bool(r);
 }
 
 static void

@@ -222,6 +222,8 @@ RESTANTE_API void restante_set_events(struct restante *r, restante_event_cb *cb,
 #define RESTANTE_ALARM_SHEET 16u
 #define RESTANTE_ALARM_CHARTER 32u
 #define RESTANTE_ALARM_FORK 64u
+#define RESTANTE_ALARM_DENIED 128u
+#define RESTANTE_ALARM_ENTRY 256u
 struct restante_status {
 	int online, verified, caught_up;
 	unsigned gaps, alarms;
@@ -232,7 +234,6 @@ struct restante_status {
 	uint32_t queued, unacknowledged;
 	char network[64];
 	uint32_t time_scale; /* over 1: a test network, not for real use */
-	int denied; /* the entrance demands a client authorization, and ours is missing or wrong */
 };
 RESTANTE_API int restante_status(struct restante *r, struct restante_status *out);
 

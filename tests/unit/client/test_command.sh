@@ -84,7 +84,7 @@ until grep -q ready agent.out || [ "$tries" -gt 200 ]; do
 done
 expect 'it says that it is ready' 0 ready cat agent.out
 expect 'status' 0 'not connected' "$tool" status
-expect 'status as JSON' 0 '"network":"Example network","online":false,"denied":false' "$tool" --json status
+expect 'status as JSON' 0 '"network":"Example network","online":false' "$tool" --json status
 expect 'its socket has only its owner' 0 '^600$' sh -c 'stat -c %a restante-*'
 expect 'no second agent' 75 'another' "$tool" agent --key-file key
 expect 'an invitation needs a verified journal' 1 'has not been verified' "$tool" invite Ann

@@ -61,7 +61,6 @@ random_wire(enum wire_type type)
 	m.message.time = (int64_t)rng_u64(test_rng());
 	m.message.done = (uint32_t)rng_u64(test_rng());
 	fill(m.message.name, sizeof(m.message.name));
-	m.status.denied = (int)rng_below(test_rng(), 2);
 	m.through_tor = rng_below(test_rng(), 2) == 1;
 	m.tor.own = rng_below(test_rng(), 2) == 1;
 	m.tor.state = (enum tor_state)rng_below(test_rng(), 4);
@@ -123,7 +122,6 @@ fields_arrive(void **state)
 	assert_int_equal(back.status.clock_skew_ms, m.status.clock_skew_ms);
 	assert_string_equal(back.status.network, m.status.network);
 	assert_int_equal(back.status.time_scale, 20);
-	assert_int_equal(back.status.denied, m.status.denied);
 	assert_int_equal(back.through_tor, m.through_tor);
 	if (m.through_tor) {
 		assert_int_equal(back.tor.state, m.tor.state);
