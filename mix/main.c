@@ -216,7 +216,7 @@ run_init(const struct call *c)
 {
 	const struct init_options *o = c->own;
 
-	return daemon_init(c, o->dir, CHARTER_MIX, o->address, NULL);
+	return daemon_init(c, o->dir, CHARTER_MIX, o->address, NULL, NULL);
 }
 
 static int
