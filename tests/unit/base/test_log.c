@@ -206,6 +206,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_event_names_are_unique),
     cmocka_unit_test(test_threshold),
     cmocka_unit_test(test_no_log),
+    cmocka_unit_test(test_observer),
     cmocka_unit_test(test_level_names),
 };
 TEST_MAIN(tests)
