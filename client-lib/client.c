@@ -184,6 +184,7 @@ attend(struct client *c)
 		.address = c->cfg.entrance,
 		.socks = c->cfg.socks,
 		.mailbox = c->cfg.mailbox,
+		.held = c->cfg.held,
 		.rng = c->cfg.rng,
 		.keys = c->cfg.keys };
 
@@ -267,6 +268,12 @@ client_free(struct client *c)
 }
 
 /* ---- the owner's calls ---- */
+
+void
+client_hold(struct client *c, bool held)
+{
+	attend_hold(c->attend, held);
+}
 
 struct post *
 client_post(struct client *c)

@@ -28,6 +28,7 @@ struct client_config {
 	const char *entrance;	       /* NULL: the charter gateway's */
 	const char *socks;	       /* of a tor, as in common/net/link.h; NULL: directly */
 	uint16_t mailbox;
+	bool held;		       /* begin as after client_hold(c, true) */
 	struct vault *vault;	       /* borrowed, open */
 	struct archive *archive;       /* borrowed, open */
 	const struct rng *rng, *keys;
@@ -80,6 +81,8 @@ RST_MUST_USE enum err client_new(struct client **out, struct loop *l,
     struct diag *d);
 void client_free(struct client *c);
 
+/* While held, no session is opened: the way to the gateway is not there (attend_hold). */
+void client_hold(struct client *c, bool held);
 void client_status(const struct client *c, struct client_status *out);
 /*
  * The post, for queries and for changes. After a change call client_commit;

@@ -10,6 +10,7 @@
 #include "client-lib/handle.h"
 #include "common/base/secret.h"
 #include "common/net/loop_event.h"
+#include "common/net/socks.h"
 
 #define CHARTER_FILE "charter"
 #define ARCHIVE_DIRECTORY "archive"
@@ -154,10 +155,12 @@ static enum err
 fill_directory(struct disk *k, const struct buf *text, const struct charter *c, uint16_t mailbox,
     const struct vault_unlock *u, struct diag *d)
 {
-	struct profile profile = { .mailbox = mailbox };
+	struct profile profile;
 	struct vault *v = NULL;
 	enum err e;
 
+	config_defaults(&profile, &profile_schema);
+	profile.mailbox = mailbox;
 	if (mailbox >= c->params.mailboxes)
 		return diag_set(d, ERR_RANGE, "mailbox %u: this network has mailboxes 0 to %u", mailbox,
 		    c->params.mailboxes - 1);
@@ -353,8 +356,10 @@ restante_start(struct restante *r)
 {
 	static const struct client_events events = { on_news, on_status };
 	struct client_config cfg = { .charter = r->charter,
-		.entrance = r->profile.entrance[0] != '\0' ? r->profile.entrance : NULL,
+		.entrance = restante_entrance(r),
 		.mailbox = (uint16_t)r->profile.mailbox,
+		.held = r->held,
+		.socks = r->socks[0] != '\0' ? r->socks : NULL,
 		.vault = r->vault,
 		.archive = r->archive,
 		.rng = rng_system(),
@@ -364,6 +369,9 @@ restante_start(struct restante *r)
 	r->why.text[0] = '\0';
 	if (r->client != NULL)
 		return handle_code(diag_set(&r->why, ERR_STATE, "the handle has been started already"));
+	if (r->socks[0] == '\0' && socks_is_onion(cfg.entrance))
+		return handle_code(diag_set(&r->why, ERR_STATE, "the entrance %s is an onion service, and "
+		    "no SOCKS port of a tor is set", cfg.entrance));
 	e = client_new(&r->client, r->loop, &cfg, &events, r, &r->why);
 	if (e == ERR_OK)
 		client_set_retention(r->client, post_retention(client_post(r->client)));

@@ -349,7 +349,7 @@ static int
 run_run(const struct call *c)
 {
 	static const struct daemon_node node = { CHARTER_GATEWAY, start, stop, end,
-		{ look, count, report } };
+		{ look, count, report }, NULL };
 	struct gateway_daemon x = { .gateway = NULL, .door = NULL };
 
 	return daemon_run(c, &settings_schema, &x.settings, &node, &x);

@@ -350,6 +350,11 @@ daemon_run(const struct call *c, const struct config_schema *schema, void *setti
 	r.m.log.threshold = r.m.settings->log_level;
 	e = charterfile_load(&r.m.charter, r.m.settings->charter, clock_wall_ms(clock_system()),
 	    &d);
+	if (e == ERR_OK && node->check != NULL && node->check(arg, &r.m, &d) != ERR_OK) {
+		charter_free(r.m.charter);
+		(void)options_fail(c, ERR_USAGE, &d);
+		return OPTIONS_EXIT_CONFIG;
+	}
 	if (e == ERR_OK && !o->check)
 		e = run(&r, &d);
 	end(&r);

@@ -73,6 +73,8 @@ struct daemon_node {
 	/* Also after a start that failed half-way. */
 	void (*free)(void *arg);
 	struct watch_node watch; /* what `status` and the alarms are made of */
+	/* What else of the configuration must be right: m has settings and charter. May be NULL. */
+	enum err (*check)(void *arg, const struct daemon *m, struct diag *d);
 };
 
 /* The configured text, or NULL if it is empty: "as the charter says". */

@@ -369,6 +369,7 @@ open_visits(struct mix *m)
 		.charter = m->cfg.charter,
 		.entrance = entrance != NULL ? entrance : charter_gateway(m->cfg.charter)->entrance,
 		.socks = m->cfg.socks,
+		.held = m->cfg.held,
 		.chain = m->chain,
 		.sheets = m->sheets,
 		.rng = m->cfg.rng,
@@ -415,6 +416,13 @@ mix_new(struct mix **out, const struct mix_config *cfg, struct diag *d)
 	}
 	*out = m;
 	return ERR_OK;
+}
+
+void
+mix_hold(struct mix *m, bool held)
+{
+	if (m->visits != NULL)
+		visits_hold(m->visits, held);
 }
 
 /* Everything that takes in or gives out new packets. */

@@ -19,7 +19,7 @@ rst_fail()
 
 rst_has_header()
 {
-	printf '#include <%s>\n' "$1" | "${CC:-cc}" -E -x c - >/dev/null 2>&1
+	printf '#include <%s>\n' "$1" | ${CC:-cc} -E -x c - >/dev/null 2>&1
 }
 
 # Prints the python3 that has PyNaCl: the first of PATH may be another one than
@@ -38,7 +38,7 @@ rst_python()
 # Whether everything is there already, however it got there; names what is not.
 rst_has_build_tools()
 {
-	for rst_tool in "${CC:-cc}" make autoreconf automake libtoolize pkg-config ip tor tor-gencert; do
+	for rst_tool in ${CC:-cc} make autoreconf automake libtoolize pkg-config ip tor tor-gencert; do
 		PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v "$rst_tool" >/dev/null 2>&1 ||
 		    { rst_say "missing: $rst_tool"; return 1; }
 	done

@@ -58,6 +58,8 @@ LOG_EVENT(LOG_TOR_CONNECTED, LOG_INFO, "tor-connected", NULL, NULL, NULL)
 LOG_EVENT(LOG_TOR_LOST, LOG_WARNING, "tor-lost", "code", NULL, NULL)
 LOG_EVENT(LOG_TOR_OLD, LOG_WARNING, "tor-old", NULL, NULL, NULL)
 /* client sessions (mix and client) */
+LOG_EVENT(LOG_TOR_READY, LOG_INFO, "tor-ready", "starts", NULL, NULL)
+LOG_EVENT(LOG_TOR_GONE, LOG_WARNING, "tor-gone", "starts", NULL, NULL)
 LOG_EVENT(LOG_SESSION_ENDED, LOG_DEBUG, "session-ended", "reason", NULL, NULL)
 LOG_EVENT(LOG_CHAIN_BROKEN, LOG_ALARM, "chain-broken", "epoch", "code", NULL)
 LOG_EVENT(LOG_CHAIN_BROKEN_OVER, LOG_INFO, "chain-broken-over", "epoch", NULL, NULL)
