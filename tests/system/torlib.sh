@@ -66,8 +66,19 @@ tor_talk() { net_client "$1" send "$2" "$3" && net_wait 120 tor_has_text "$2" "$
 # The tor that a process started for itself.
 tor_child()
 {
-	awk -v p="$(net_pid "$1")" '{ sub(/.*\) /, ""); if ($2 == p) { split(FILENAME, f, "/"); print f[3] } }' \
-	    /proc/[0-9]*/stat 2>/dev/null | head -n 1
+	cat /proc/[0-9]*/stat 2>/dev/null | awk -v parent="$(net_pid "$1")" '{
+		pid = $1; sub(/.*\) /, ""); if ($2 == parent) { print pid; exit } }'
+}
+
+# tor_published N: whether the gateway's service has been published so many times.
+tor_published() { [ "$(grep -c ' onion-published ' "$net_dir/gateway.log")" -ge "$1" ]; }
+# tor_republished command...: until it is so once more after the command.
+tor_republished()
+{
+	tor_before=$(grep -c ' onion-published ' "$net_dir/gateway.log")
+	tor_step=$(tor_now)
+	"$@" && net_wait 150 tor_published $((tor_before + 1)) || return 1
+	tor_note "the onion service was published again $(tor_since "$tor_step") s after: $*"
 }
 
 # Processor time of a process so far, in hundredths of a second.
