@@ -48,6 +48,7 @@ struct gateway {
 	bool unnumbered; /* packets went out since the last batch number */
 	bool expiring, watching, closing;
 	bool disk_failed; /* the last write to our own disk */
+	bool expire_failed; /* a day that is over could not be destroyed */
 	int64_t started_ms;
 	uint32_t missing_logged, epoch_logged;
 	struct unwrap_counts drops_logged;
@@ -272,8 +273,8 @@ on_put(void *arg, enum err e)
 	struct gateway *g = arg;
 
 	if (e == ERR_OK) {
-		if (g->retry_ms > 0)
-			log_event(g->cfg.log, LOG_DISK_RECOVERED, 0, 0, 0);
+		if (g->retry_ms > 0 && !g->expire_failed)
+			log_event(g->cfg.log, LOG_STORE_RECOVERED, 0, 0, 0);
 		g->retry_ms = 0;
 		if (!g->closing)
 			published(g);
@@ -334,8 +335,11 @@ on_expired(void *arg, enum err e)
 	struct gateway *g = arg;
 
 	g->expiring = false;
-	if (e != ERR_OK)
+	if (e != ERR_OK && !g->expire_failed)
 		log_event(g->cfg.log, LOG_STORE_FAILED, (uint64_t)-(int64_t)e, 0, 0);
+	if (e == ERR_OK && g->expire_failed && g->retry_ms == 0)
+		log_event(g->cfg.log, LOG_STORE_RECOVERED, 0, 0, 0);
+	g->expire_failed = e != ERR_OK;
 }
 
 /* The oldest day, if all of it is older than the retention. */
@@ -667,15 +671,26 @@ gateway_stop(struct gateway *g, int64_t linger_ms, void (*stopped)(void *arg), v
 void
 gateway_get_status(const struct gateway *g, struct gateway_status *out)
 {
+	const struct sheet *sheet = journal_sheet_of(g->journal, epoch_now(g));
+
 	memset(out, 0, sizeof(*out));
 	out->epoch = epoch_now(g);
-	out->has_sheet = journal_sheet_of(g->journal, out->epoch) != NULL;
+	out->has_sheet = sheet != NULL;
 	out->founded = journal_head(g->journal, &out->round);
 	out->storing_failed = g->retry_ms > 0;
+	out->sheet_nodes = sheet != NULL ? (unsigned)sheet->count : 0;
+	out->sits_out = sits_out(g);
+	out->days = store_days(g->cfg.store, NULL, 0);
 	out->blocks = g->blocks;
 	out->forwarded = g->forwarded;
 	out->dropped_in = g->dropped_in;
 	entry_get_status(g->entry, &out->entry);
 	exit_get_status(g->exit, &out->exit);
 	out->unwrapped = *exit_unwrapped(g->exit);
+}
+
+size_t
+gateway_links(const struct gateway *g, struct links_peer *out, size_t max)
+{
+	return links_list(g->links, out, max);
 }

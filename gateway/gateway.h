@@ -22,6 +22,7 @@
 #include "gateway/entry.h"
 #include "gateway/exit.h"
 #include "gateway/store.h"
+#include "mix/links.h"
 
 struct gateway;
 
@@ -43,9 +44,12 @@ struct gateway_config {
 struct gateway_status {
 	uint32_t epoch;
 	bool has_sheet;	     /* of the running epoch, in the journal */
+	unsigned sheet_nodes; /* that it has keys of */
+	bool sits_out;	     /* the running epoch: we were found to run on old state */
 	bool founded;	     /* there is a journal */
 	uint64_t round;	     /* of the last block */
 	bool storing_failed; /* the last write failed and is being tried again */
+	size_t days;	     /* of the journal that are kept */
 	uint64_t blocks, forwarded, dropped_in;
 	struct entry_status entry;
 	struct exit_status exit;
@@ -64,5 +68,7 @@ void gateway_stop(struct gateway *g, int64_t linger_ms, void (*stopped)(void *ar
 void gateway_free(struct gateway *g);
 
 void gateway_get_status(const struct gateway *g, struct gateway_status *out);
+/* links_list of its links. */
+size_t gateway_links(const struct gateway *g, struct links_peer *out, size_t max);
 
 #endif

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/civil.h"
+#include "common/charter/timing.h"
 #include "gateway/gateway.h"
 #include "gateway/store_leveldb.h"
 #include "mix/daemon.h"
@@ -43,6 +45,15 @@ static const struct config_key setting_keys[] = {
 	{ .name = "transport", .type = CONFIG_ENUM, .choices = transports, .fallback = "loopback",
 	    .help = "how clients reach the entrance: a unix socket or a loopback port",
 	    CONFIG_FIELD(struct settings, transport) },
+	{ .name = "desk", .type = CONFIG_ADDRESS, .fallback = "",
+	    .help = "the unix socket at which the running daemon is asked; else STATE/desk",
+	    CONFIG_FIELD(struct settings, common.desk) },
+	{ .name = "alarm-command", .type = CONFIG_PATH, .fallback = "", .unit = "PROGRAM",
+	    .help = "run with raised|cleared, the name and the number of each alarm",
+	    CONFIG_FIELD(struct settings, common.alarm_command) },
+	{ .name = "disk-low", .type = CONFIG_SIZE, .min = 0, .max = (int64_t)1 << 50,
+	    .fallback = "256MiB", .help = "less free space than this is an alarm",
+	    CONFIG_FIELD(struct settings, common.disk_low) },
 	{ .name = "log-level", .type = CONFIG_ENUM, .choices = daemon_levels, .fallback = "info",
 	    .help = "the least level that is logged, on standard error",
 	    CONFIG_FIELD(struct settings, common.log_level) },
@@ -70,6 +81,8 @@ struct gateway_daemon {
 	struct settings settings;
 	struct disk *journal;
 	struct gateway *gateway;
+	const struct params *params;
+	struct gateway_status counted; /* at the last count of traffic */
 };
 
 /* Until there is an onion service, clients come from this machine only. */
@@ -136,7 +149,12 @@ start(void *arg, struct daemon *m, struct diag *d)
 
 	if (e == ERR_OK)
 		e = open_store(&cfg.store, x, m, d);
-	return e == ERR_OK ? gateway_new(&x->gateway, &cfg, d) : e;
+	if (e == ERR_OK)
+		e = gateway_new(&x->gateway, &cfg, d);
+	x->params = &m->charter->params;
+	if (e == ERR_OK)
+		daemon_ready(m);
+	return e;
 }
 
 static void
@@ -156,6 +174,71 @@ end(void *arg)
 	disk_free(x->journal);
 }
 
+/* ---- for status and alarms ---- */
+
+static void
+look(void *arg, struct watch_view *v)
+{
+	struct gateway_daemon *x = arg;
+	struct gateway_status s;
+
+	gateway_get_status(x->gateway, &s);
+	v->epoch = s.epoch;
+	v->has_sheet = s.has_sheet;
+	v->sheet_nodes = s.sheet_nodes;
+	v->sits_out = s.sits_out;
+	v->journal = s.founded;
+	v->blocks = s.blocks;
+	v->link_count = gateway_links(x->gateway, v->links, CHARTER_NODES_MAX);
+}
+
+static void
+count(void *arg)
+{
+	struct gateway_daemon *x = arg;
+
+	gateway_get_status(x->gateway, &x->counted);
+}
+
+static void
+report_journal(struct report *r, const struct gateway_daemon *x)
+{
+	const struct gateway_status *s = &x->counted;
+	char last[CIVIL_TEXT_BYTES];
+
+	report_section(r, "journal");
+	report_count(r, "blocks", s->blocks);
+	report_u64(r, "days", s->days);
+	civil_text(last, log_rounded_ms(timing_round_start(x->params, s->round)));
+	report_text(r, "last_block", s->founded ? last : NULL);
+	report_bool(r, "writing_fails", s->storing_failed);
+}
+
+static void
+report(void *arg, struct report *r)
+{
+	const struct gateway_daemon *x = arg;
+	const struct gateway_status *s = &x->counted;
+
+	report_section(r, "packets");
+	report_count(r, "forwarded", s->forwarded);
+	report_count(r, "received", s->exit.received);
+	report_count(r, "failed_writes", s->exit.failed_commits);
+	report_section(r, "drops");
+	for (unsigned cause = UNWRAP_PASSED + 1; cause < UNWRAP_CAUSES; cause++)
+		report_count(r, unwrap_cause_name(cause), s->unwrapped.by[cause]);
+	report_count(r, "wrong_epoch", s->exit.dropped_epoch);
+	report_count(r, "full", s->exit.dropped_full);
+	report_count(r, "malformed", s->exit.malformed);
+	report_count(r, "not_forwarded", s->dropped_in);
+	report_journal(r, x);
+	report_section(r, "sessions");
+	report_count(r, "open", s->entry.sessions);
+	report_u64(r, "most", (uint64_t)x->settings.sessions);
+	report_count(r, "opened", s->entry.opened);
+	report_count(r, "refused", s->entry.refused);
+}
+
 static int
 run_init(const struct call *c)
 {
@@ -167,10 +250,19 @@ run_init(const struct call *c)
 static int
 run_run(const struct call *c)
 {
-	static const struct daemon_node node = { CHARTER_GATEWAY, start, stop, end };
+	static const struct daemon_node node = { CHARTER_GATEWAY, start, stop, end,
+		{ look, count, report } };
 	struct gateway_daemon x = { .gateway = NULL };
 
 	return daemon_run(c, &settings_schema, &x.settings, &node, &x);
+}
+
+static int
+run_status(const struct call *c)
+{
+	struct settings settings;
+
+	return daemon_status(c, &settings_schema, &settings);
 }
 
 static const struct command commands[] = {
@@ -178,6 +270,8 @@ static const struct command commands[] = {
 	    .summary = "Make the gateway's keys and print its public line for the charter" },
 	{ .name = "run", .options = &daemon_run_schema, .run = run_run,
 	    .summary = "Run the gateway" },
+	{ .name = "status", .options = &daemon_status_schema, .run = run_status,
+	    .summary = "Show how the running gateway stands" },
 };
 
 static const struct program program = {

@@ -717,3 +717,20 @@ links_dropped(const struct links *k)
 {
 	return k->dropped;
 }
+
+size_t
+links_list(const struct links *k, struct links_peer *out, size_t max)
+{
+	size_t n = k->peer_count < max ? k->peer_count : max;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct peer *p = &k->peers[i];
+
+		out[i] = (struct links_peer){ .number = p->node->number,
+			.dials = p->dials,
+			.accepts = p->accepts,
+			.dialled_up = p->out.link != NULL && link_is_up(p->out.link),
+			.accepted_up = p->in != NULL && link_is_up(p->in->link) };
+	}
+	return n;
+}

@@ -102,6 +102,14 @@ void links_end_batch(struct links *k);
  */
 bool links_sits_out(const struct links *k, uint32_t epoch);
 
+/* How the links to a peer stand. */
+struct links_peer {
+	uint16_t number;
+	bool dials, accepts; /* we dial it; it may dial us */
+	bool dialled_up, accepted_up;
+};
+/* At most max of the peers, in the charter's order; returns how many. */
+size_t links_list(const struct links *k, struct links_peer *out, size_t max);
 bool links_is_up(const struct links *k, uint16_t peer);
 /* Frames that still wait to leave, over all links. */
 size_t links_unsent(const struct links *k);

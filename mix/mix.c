@@ -467,12 +467,15 @@ mix_free(struct mix *m)
 void
 mix_get_status(const struct mix *m, struct mix_status *out)
 {
+	const struct sheet *sheet = sheets_find(m->sheets, epoch_now(m));
 	struct flow_status s;
 
 	flow_get_status(m->flow, &s);
 	*out = (struct mix_status){
 		.epoch = epoch_now(m),
-		.has_sheet = sheets_find(m->sheets, epoch_now(m)) != NULL,
+		.has_sheet = sheet != NULL,
+		.sheet_nodes = sheet != NULL ? (unsigned)sheet->count : 0,
+		.struck = sheets_struck(m->sheets, epoch_now(m)),
 		.sits_out = flow_sits_out(m->flow, epoch_now(m)),
 		.held = s.held,
 		.pooled = s.pooled,
@@ -486,4 +489,10 @@ mix_get_status(const struct mix *m, struct mix_status *out)
 		.dropped_link = s.dropped_link,
 		.unwrapped = *flow_unwrapped(m->flow),
 	};
+}
+
+size_t
+mix_links(const struct mix *m, struct links_peer *out, size_t max)
+{
+	return links_list(m->links, out, max);
 }

@@ -21,6 +21,7 @@
 #include "common/base/rng.h"
 #include "common/charter/charter.h"
 #include "common/net/loop.h"
+#include "mix/links.h"
 #include "mix/unwrap.h"
 
 struct mix;
@@ -45,6 +46,8 @@ struct mix_config {
 struct mix_status {
 	uint32_t epoch;		/* now */
 	bool has_sheet;		/* of this epoch */
+	unsigned sheet_nodes;	/* that it has keys of */
+	bool struck;		/* two sheets of this epoch were seen */
 	bool sits_out;		/* this epoch: rolled back, or two sheets */
 	size_t held;		/* packets in memory, wherever they are */
 	size_t pooled;		/* of these in the pool */
@@ -76,5 +79,7 @@ void mix_stop(struct mix *m, int64_t linger_ms, void (*stopped)(void *arg), void
 void mix_free(struct mix *m);
 
 void mix_get_status(const struct mix *m, struct mix_status *out);
+/* links_list of its links. */
+size_t mix_links(const struct mix *m, struct links_peer *out, size_t max);
 
 #endif

@@ -44,6 +44,7 @@ struct record {
 
 struct sheets {
 	struct sheets_config cfg;
+	bool failed; /* the last write */
 	struct record *records[RECORDS_MAX]; /* NULL: free */
 };
 
@@ -209,7 +210,10 @@ job_done(void *arg)
 	j->record->writing = false;
 	if (j->err != ERR_OK)
 		log_event(k->cfg.log, LOG_DISK_FAILED, (uint64_t)-(int64_t)j->err, 0, 0);
-	else
+	else if (k->failed)
+		log_event(k->cfg.log, LOG_DISK_RECOVERED, 0, 0, 0);
+	k->failed = j->err != ERR_OK;
+	if (j->err == ERR_OK)
 		settle(k, j->record, j->work);
 	job_free(j);
 }
@@ -352,7 +356,7 @@ consider(struct sheets *k, struct record *r)
 		return;
 	r->told_missing = true;
 	if (e == ERR_NOT_FOUND)
-		log_event(k->cfg.log, LOG_SHEET_MISSING, r->epoch, r->sheet->count, 0);
+		log_event(k->cfg.log, LOG_SHEET_WITHOUT_US, r->epoch, r->sheet->count, 0);
 	else
 		log_event(k->cfg.log, LOG_SHEET_REFUSED, r->epoch, (uint64_t)-(int64_t)e, 0);
 }

@@ -133,7 +133,9 @@ take_block(struct visit *t, uint64_t run, const uint8_t *p, size_t n)
 
 	if (e != ERR_OK) {
 		v->status.refused++;
-		log_event(v->cfg.log, LOG_CHAIN_BROKEN, (uint64_t)-(int64_t)e, 0, 0);
+		log_event(v->cfg.log, LOG_CHAIN_BROKEN,
+		    timing_epoch(&v->cfg.charter->params, loop_wall_ms(v->cfg.loop)),
+		    (uint64_t)-(int64_t)e, 0);
 		return e;
 	}
 	v->status.blocks++;

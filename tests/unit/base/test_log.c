@@ -149,7 +149,7 @@ test_threshold(void **state)
 static void
 test_no_log(void **state)
 {
-	struct log silent = {NULL, NULL, LOG_DEBUG};
+	struct log silent = { .threshold = LOG_DEBUG };
 
 	(void)state;
 	log_event(NULL, LOG_STARTED, 0, 0, 0);
