@@ -135,11 +135,13 @@ examples()
 	done
 }
 
-# type_blocks WHERE...: the guide's blocks for these machines, in its order.
+# type_blocks WHERE...: the guide's blocks for these machines, in its order, as far as
+# the members: what comes behind is for a network that runs.
 type_blocks()
 {
 	for block in "$net_dir"/blocks/*; do
 		where=${block##*/[0-9][0-9]-}
+		[ "$where" != member ] || return 0
 		case " $* " in
 		*" $where "*) ;;
 		*) continue ;;
