@@ -182,6 +182,7 @@ attend(struct client *c)
 		runs_on_state };
 	struct attend_config cfg = { .charter = c->cfg.charter,
 		.address = c->cfg.entrance,
+		.socks = c->cfg.socks,
 		.mailbox = c->cfg.mailbox,
 		.rng = c->cfg.rng,
 		.keys = c->cfg.keys };

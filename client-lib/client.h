@@ -26,6 +26,7 @@ struct client;
 struct client_config {
 	const struct charter *charter; /* outlives the client */
 	const char *entrance;	       /* NULL: the charter gateway's */
+	const char *socks;	       /* of a tor, as in common/net/link.h; NULL: directly */
 	uint16_t mailbox;
 	struct vault *vault;	       /* borrowed, open */
 	struct archive *archive;       /* borrowed, open */
@@ -43,6 +44,8 @@ enum client_alarm {
 	CLIENT_ALARM_SHEET = 16,     /* no verified sheet for this epoch */
 	CLIENT_ALARM_CHARTER = 32,   /* the charter's date has passed */
 	CLIENT_ALARM_FORK = 64,	     /* a contact was shown another journal */
+	CLIENT_ALARM_DENIED = 128,   /* tor lacks the key that the gateway's service asks for */
+	CLIENT_ALARM_ENTRY = 256,    /* three attempts in a row did not reach the gateway */
 };
 
 struct client_status {

@@ -131,6 +131,7 @@ open_session(struct client *c)
 	bool day = g->what.kind == GAP_DAY;
 	struct session_config cfg = { .charter = c->cfg.charter,
 		.address = c->cfg.entrance,
+		.socks = c->cfg.socks,
 		.open = { .version = 1,
 		    .mailbox = c->cfg.mailbox,
 		    .hour = g->what.hour,

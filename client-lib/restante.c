@@ -61,6 +61,7 @@ handle_code(enum err e)
 	case ERR_EPOCH:
 	case ERR_CHAIN:
 	case ERR_ROLLBACK:
+	case ERR_DENIED:
 		return RESTANTE_E_REFUSED;
 	}
 	return RESTANTE_E_INVALID;

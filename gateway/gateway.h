@@ -39,6 +39,9 @@ struct gateway_config {
 	struct log *log;
 	unsigned threads;	       /* for unwrapping, at least 1 */
 	size_t sessions_max;
+	/* Of every link with a client, its handshake hash (LINK_HASH_BYTES). May be NULL. */
+	void (*linked)(void *arg, const uint8_t *hash);
+	void *linked_arg;
 };
 
 struct gateway_status {
@@ -66,6 +69,11 @@ RST_MUST_USE enum err gateway_new(struct gateway **out, const struct gateway_con
 void gateway_stop(struct gateway *g, int64_t linger_ms, void (*stopped)(void *arg), void *arg);
 /* Finish what is being written, wipe, free. NULL is a no-op. */
 void gateway_free(struct gateway *g);
+
+/* End every session at once: whoever may still come comes back by itself. */
+void gateway_close_sessions(struct gateway *g);
+/* The queue of everything that is done with the gateway's disk, one thing after the other. */
+struct workq *gateway_queue(struct gateway *g);
 
 void gateway_get_status(const struct gateway *g, struct gateway_status *out);
 /* links_list of its links. */

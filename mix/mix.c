@@ -368,6 +368,7 @@ open_visits(struct mix *m)
 		.loop = m->cfg.loop,
 		.charter = m->cfg.charter,
 		.entrance = entrance != NULL ? entrance : charter_gateway(m->cfg.charter)->entrance,
+		.socks = m->cfg.socks,
 		.chain = m->chain,
 		.sheets = m->sheets,
 		.rng = m->cfg.rng,

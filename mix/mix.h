@@ -35,6 +35,7 @@ struct mix_config {
 	const uint8_t *link_sk;	       /* X25519, 32 bytes in secret memory, borrowed */
 	const char *listen;	       /* NULL: our address in the charter */
 	const char *entrance;	       /* NULL: the gateway's entrance in the charter */
+	const char *socks;	       /* through which, as in common/net/link.h; NULL: directly */
 	const struct rng *rng;	       /* draws of the protocol: pool, jitter, paths */
 	const struct rng *pool_rng;    /* the pool's own, to repeat its draws; NULL: rng */
 	const struct rng *keys;	       /* key material */

@@ -187,6 +187,7 @@ open_visit(struct visits *v, struct visit *t)
 	const struct attend_config cfg = {
 		.charter = v->cfg.charter,
 		.address = v->cfg.entrance,
+		.socks = v->cfg.socks,
 		.mailbox = (uint16_t)rng_below(v->cfg.rng, p->mailboxes),
 		.rng = v->cfg.rng,
 		.keys = v->cfg.keys,

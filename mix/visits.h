@@ -25,6 +25,7 @@ struct visits_config {
 	struct loop *loop;
 	const struct charter *charter; /* borrowed */
 	const char *entrance;	       /* where the gateway's clients enter */
+	const char *socks;	       /* as in common/net/link.h; NULL: directly */
 	struct chain *chain;	       /* that segments belong to, borrowed */
 	struct sheets *sheets;
 	const struct rng *rng, *keys;

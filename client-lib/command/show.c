@@ -152,6 +152,11 @@ static const struct {
 	{ RESTANTE_ALARM_FORK, "fork",
 	    "a contact was shown another journal: the gateway lies to one of you" },
 	{ RESTANTE_ALARM_CHARTER, "charter", "the charter's date has passed: get the new one" },
+	{ RESTANTE_ALARM_DENIED, "denied",
+	    "the gateway does not admit us: the client authorization key is missing, wrong, or "
+	    "was removed" },
+	{ RESTANTE_ALARM_ENTRY, "entry",
+	    "the gateway could not be reached three times in a row: tor or the gateway is down" },
 };
 #define ALARM_COUNT (sizeof(alarms) / sizeof(alarms[0]))
 

@@ -242,6 +242,7 @@ open_session(struct visit *v)
 	const struct session_config cfg = {
 	    .charter = a->cfg.charter,
 	    .address = a->cfg.address,
+	    .socks = a->cfg.socks,
 	    .open =
 	        {
 	            .version = FRAME_OPEN_VERSION,

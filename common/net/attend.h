@@ -40,6 +40,7 @@ struct attend_events {
 struct attend_config {
 	const struct charter *charter;
 	const char *address;
+	const char *socks; /* as in link.h; NULL: directly */
 	uint16_t mailbox;
 	const struct rng *rng, *keys;
 };

@@ -184,6 +184,8 @@ RESTANTE_API void restante_set_events(struct restante *r, restante_event_cb *cb,
 #define RESTANTE_ALARM_SHEET 16u
 #define RESTANTE_ALARM_CHARTER 32u
 #define RESTANTE_ALARM_FORK 64u
+#define RESTANTE_ALARM_DENIED 128u
+#define RESTANTE_ALARM_ENTRY 256u
 struct restante_status {
 	int online, verified, caught_up;
 	unsigned gaps, alarms;
