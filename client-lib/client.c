@@ -231,7 +231,9 @@ attend(struct client *c)
 	struct attend_config cfg = { .charter = succession_first(c->all),
 		.charters = c->all,
 		.address = c->cfg.entrance,
+		.socks = c->cfg.socks,
 		.mailbox = c->cfg.mailbox,
+		.held = c->cfg.held,
 		.rng = c->cfg.rng,
 		.keys = c->cfg.keys };
 
@@ -330,6 +332,12 @@ client_free(struct client *c)
 }
 
 /* ---- the owner's calls ---- */
+
+void
+client_hold(struct client *c, bool held)
+{
+	attend_hold(c->attend, held);
+}
 
 struct post *
 client_post(struct client *c)

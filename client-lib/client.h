@@ -31,7 +31,9 @@ struct client_config {
 	const struct charter *charter;
 	struct disk *disk;	       /* the directory, borrowed; NULL: none outlives the client */
 	const char *entrance;	       /* NULL: as the charters say */
+	const char *socks;	       /* of a tor, as in common/net/link.h; NULL: directly */
 	uint16_t mailbox;
+	bool held;		       /* begin as after client_hold(c, true) */
 	struct vault *vault;	       /* borrowed, open */
 	struct archive *archive;       /* borrowed, open */
 	const struct rng *rng, *keys;
@@ -48,7 +50,9 @@ enum client_alarm {
 	CLIENT_ALARM_SHEET = 16,     /* no verified sheet for this epoch */
 	CLIENT_ALARM_CHARTER = 32,   /* the charter's date has passed */
 	CLIENT_ALARM_FORK = 64,	     /* a contact was shown another journal */
-	CLIENT_ALARM_SUCCESSION = 128, /* the gateway showed a charter that is no successor */
+	CLIENT_ALARM_DENIED = 128,   /* tor lacks the key that the gateway's service asks for */
+	CLIENT_ALARM_ENTRY = 256,    /* three attempts in a row did not reach the gateway */
+	CLIENT_ALARM_SUCCESSION = 512, /* the gateway showed a charter that is no successor */
 };
 
 struct client_status {
@@ -86,6 +90,8 @@ RST_MUST_USE enum err client_new(struct client **out, struct loop *l,
     struct diag *d);
 void client_free(struct client *c);
 
+/* While held, no session is opened: the way to the gateway is not there (attend_hold). */
+void client_hold(struct client *c, bool held);
 void client_status(const struct client *c, struct client_status *out);
 /*
  * The post, for queries and for changes. After a change call client_commit;

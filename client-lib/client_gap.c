@@ -139,6 +139,7 @@ open_session(struct client *c)
 	struct session_config cfg = { .charter = succession_first(c->all),
 		.address = c->cfg.entrance != NULL ? c->cfg.entrance : gateway->entrance,
 		.gateway_pk = gateway->link,
+		.socks = c->cfg.socks,
 		.open = { .version = 1,
 		    .mailbox = c->cfg.mailbox,
 		    .hour = g->what.hour,

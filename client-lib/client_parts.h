@@ -92,6 +92,7 @@ struct client {
 	uint64_t round;
 	int64_t skew_ms;
 	unsigned sheetless;    /* slots without a sheet, in a row */
+	unsigned unreached;    /* attempts that did not reach the gateway, in a row */
 	struct client_status counters; /* only the counts of slots are used */
 	bool sweeping;
 	uint64_t sweep_id, sweep_until;

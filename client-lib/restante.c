@@ -12,6 +12,7 @@
 #include "common/base/secret.h"
 #include "common/charter/charterfiles.h"
 #include "common/net/loop_event.h"
+#include "common/net/socks.h"
 
 #define CHARTER_FILE "charter"
 #define ARCHIVE_DIRECTORY "archive"
@@ -63,6 +64,7 @@ handle_code(enum err e)
 	case ERR_EPOCH:
 	case ERR_CHAIN:
 	case ERR_ROLLBACK:
+	case ERR_DENIED:
 		return RESTANTE_E_REFUSED;
 	}
 	return RESTANTE_E_INVALID;
@@ -155,10 +157,12 @@ static enum err
 fill_directory(struct disk *k, const struct buf *text, const struct charter *c, uint16_t mailbox,
     const struct vault_unlock *u, struct diag *d)
 {
-	struct profile profile = { .mailbox = mailbox };
+	struct profile profile;
 	struct vault *v = NULL;
 	enum err e;
 
+	config_defaults(&profile, &profile_schema);
+	profile.mailbox = mailbox;
 	if (mailbox >= c->params.mailboxes)
 		return diag_set(d, ERR_RANGE, "mailbox %u: this network has mailboxes 0 to %u", mailbox,
 		    c->params.mailboxes - 1);
@@ -282,6 +286,8 @@ open_parts(struct restante *r, const char *directory, const struct vault_unlock 
 	if (e == ERR_OK)
 		e = own_charter(&r->charter, r->disk, d);
 	if (e == ERR_OK)
+		e = charterfiles_load(&r->charters, r->disk, r->charter, d);
+	if (e == ERR_OK)
 		e = vault_open(&r->vault, r->disk, u, rng_system(), d);
 	if (e == ERR_OK)
 		e = archive_open(&r->archive, path, vault_archive_key(r->vault), rng_system(), d);
@@ -329,6 +335,7 @@ restante_close(struct restante *r)
 		workq_free(r->files);
 	archive_free(r->archive);
 	vault_free(r->vault);
+	succession_free(r->charters);
 	charter_free(r->charter);
 	disk_free(r->disk);
 	if (r->loop != NULL)
@@ -407,6 +414,8 @@ restante_start(struct restante *r)
 		.disk = r->disk,
 		.entrance = r->profile.entrance[0] != '\0' ? r->profile.entrance : NULL,
 		.mailbox = (uint16_t)r->profile.mailbox,
+		.held = r->held,
+		.socks = r->socks[0] != '\0' ? r->socks : NULL,
 		.vault = r->vault,
 		.archive = r->archive,
 		.rng = rng_system(),
@@ -416,6 +425,9 @@ restante_start(struct restante *r)
 	r->why.text[0] = '\0';
 	if (r->client != NULL)
 		return handle_code(diag_set(&r->why, ERR_STATE, "the handle has been started already"));
+	if (r->socks[0] == '\0' && socks_is_onion(restante_entrance(r)))
+		return handle_code(diag_set(&r->why, ERR_STATE, "the entrance %s is an onion service, and "
+		    "no SOCKS port of a tor is set", restante_entrance(r)));
 	e = client_new(&r->client, r->loop, &cfg, &events, r, &r->why);
 	if (e == ERR_OK)
 		client_set_retention(r->client, post_retention(client_post(r->client)));

@@ -129,13 +129,19 @@ entry_stop_accepting(struct entry *e)
 }
 
 void
+entry_close_sessions(struct entry *e)
+{
+	while (e->house.first != NULL)
+		guest_free(e->house.first);
+}
+
+void
 entry_free(struct entry *e)
 {
 	if (e == NULL)
 		return;
 	entry_stop_accepting(e);
-	while (e->house.first != NULL)
-		guest_free(e->house.first);
+	entry_close_sessions(e);
 	loop_unwatch_jumps(e->house.loop, e);
 	timer_free(e->turn);
 	for (size_t i = 0; i < GUEST_SHEETS; i++)

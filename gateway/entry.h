@@ -39,6 +39,8 @@ struct entry_config {
 struct entry_events {
 	/* A packet of layer 0 for its first mix; valid during the call. */
 	void (*packet)(void *arg, uint16_t first_mix, uint32_t epoch, const uint8_t *packet);
+	/* A link was made; its handshake hash, LINK_HASH_BYTES. May be NULL. */
+	void (*linked)(void *arg, const uint8_t *hash);
 };
 
 struct entry_status {
@@ -55,6 +57,9 @@ RST_MUST_USE enum err entry_open(struct entry **out, const struct entry_config *
 void entry_free(struct entry *e);
 /* Accept no further sessions. */
 void entry_stop_accepting(struct entry *e);
+
+/* End every session at once, without a word; clients come back by themselves. */
+void entry_close_sessions(struct entry *e);
 
 /*
  * A round was written at this place of the journal: sessions that wait for it go

@@ -644,11 +644,20 @@ open_exit(struct gateway *g)
 	return exit_new(&g->exit, &cfg);
 }
 
+static void
+linked(void *arg, const uint8_t *hash)
+{
+	const struct gateway *g = arg;
+
+	if (g->cfg.linked != NULL)
+		g->cfg.linked(g->cfg.linked_arg, hash);
+}
+
 /* Let clients in at an address. */
 static enum err
 enter(struct gateway *g, const char *listen, struct diag *d)
 {
-	static const struct entry_events events = { packet_in };
+	static const struct entry_events events = { packet_in, linked };
 	const struct entry_config cfg = { .loop = g->cfg.loop,
 		.charter = succession_first(g->all),
 		.link_sk = g->cfg.link_sk,
@@ -835,6 +844,18 @@ gateway_stop(struct gateway *g, int64_t linger_ms, void (*stopped)(void *arg), v
 		g->stop_look = timer_new(g->cfg.loop, on_stop_look, g);
 	if (g->stop_look != NULL)
 		timer_after(g->stop_look, 0);
+}
+
+void
+gateway_close_sessions(struct gateway *g)
+{
+	entry_close_sessions(g->entry);
+}
+
+struct workq *
+gateway_queue(struct gateway *g)
+{
+	return g->queue;
 }
 
 void

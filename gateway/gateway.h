@@ -43,6 +43,9 @@ struct gateway_config {
 	struct log *log;
 	unsigned threads;	       /* for unwrapping, at least 1 */
 	size_t sessions_max;
+	/* Of every link with a client, its handshake hash (LINK_HASH_BYTES). May be NULL. */
+	void (*linked)(void *arg, const uint8_t *hash);
+	void *linked_arg;
 };
 
 struct gateway_status {
@@ -76,14 +79,19 @@ void gateway_stop(struct gateway *g, int64_t linger_ms, void (*stopped)(void *ar
 void gateway_free(struct gateway *g);
 
 /*
- * Publish a successor of the network's latest charter, from the bytes of its file:
- * done comes on the loop, never from inside the call nor from gateway_free, when it is
- * durable, after which the next block has it. Refused with a sentence: what is no successor, and one that
- * would take effect before everybody can know of it (ERR_EPOCH). ERR_BUSY, ERR_MEMORY.
+ * Publish a successor of the network's latest charter, from the bytes of its file: done
+ * comes on the loop, never from inside the call nor from gateway_free, when it is
+ * durable, after which the next block has it. Refused with a sentence: what is no
+ * successor, and what would take effect before everybody can know of it (ERR_EPOCH).
+ * ERR_BUSY, ERR_MEMORY.
  */
 typedef void gateway_done_cb(void *arg, enum err e);
 RST_MUST_USE enum err gateway_publish(struct gateway *g, const void *text, size_t n,
     gateway_done_cb *done, void *arg, struct diag *d);
+/* End every session at once: whoever may still come comes back by itself. */
+void gateway_close_sessions(struct gateway *g);
+/* The queue of everything that is done with the gateway's disk, one thing after the other. */
+struct workq *gateway_queue(struct gateway *g);
 
 void gateway_get_status(const struct gateway *g, struct gateway_status *out);
 /* links_list of its links. */

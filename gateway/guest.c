@@ -541,8 +541,11 @@ static void
 on_up(void *arg)
 {
 	struct guest *g = arg;
+	const struct guest_house *h = g->house;
 
-	timer_after(g->timer, g->house->params->slot_ms + OPEN_MS);
+	timer_after(g->timer, h->params->slot_ms + OPEN_MS);
+	if (h->events->linked != NULL)
+		h->events->linked(h->arg, link_hash(g->link));
 }
 
 static void

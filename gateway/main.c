@@ -1,33 +1,40 @@
 /* restante-gateway: the gateway of a Restante network. */
 #include "config.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "common/base/civil.h"
 #include "common/charter/timing.h"
+#include "common/crypto/hsid.h"
+#include "gateway/door.h"
 #include "gateway/gateway.h"
+#include "gateway/membercmd.h"
+#include "gateway/publish.h"
+#include "gateway/onionkey.h"
 #include "gateway/store_leveldb.h"
-#include "mix/charterfile.h"
 #include "mix/daemon.h"
 
 #define OTHER_FILES 1536 /* open beside the sessions: databases, links, strangers */
-#define PUBLISH_VERB "charter-publish"
-#define PUBLISH_MS 60000 /* until it is on the disk */
 #define JOURNAL "journal" /* under the state directory */
+#define GROUP_BYTES 64
 
 #define SCHEMA(keys, type) { keys, sizeof(keys) / sizeof(keys[0]), sizeof(type) }
 
 /* ---- tables ---- */
 
+enum transport { TRANSPORT_TOR, TRANSPORT_LOOPBACK };
+
 struct settings {
 	struct daemon_settings common;
-	int64_t sessions;
-	int transport;
+	int64_t sessions, streams;
+	enum transport transport;
+	char tor_control[CHARTER_ADDRESS_MAX], tor_socks[CHARTER_ADDRESS_MAX];
+	char tor_cookie[DAEMON_PATH_BYTES], entrance_group[GROUP_BYTES];
+	bool pow;
 };
 
-static const char *const transports[] = { "loopback", NULL };
+static const char *const transports[] = { "tor", "loopback", NULL };
 
 static const struct config_key setting_keys[] = {
 	{ .name = "state", .type = CONFIG_PATH, .unit = "DIRECTORY",
@@ -39,16 +46,34 @@ static const struct config_key setting_keys[] = {
 	    .help = "where to accept other nodes, if not at our address in the charter",
 	    CONFIG_FIELD(struct settings, common.listen) },
 	{ .name = "entrance", .type = CONFIG_ADDRESS, .fallback = "",
-	    .help = "where clients come in, if not at our entrance in the charter",
+	    .help = "tor: the unix socket that it delivers to, required; loopback: where clients "
+		    "come in, if not at our entrance in the charter",
 	    CONFIG_FIELD(struct settings, common.entrance) },
 	{ .name = "threads", .type = CONFIG_INTEGER, .min = 1, .max = 64, .fallback = "2",
 	    .help = "threads that unwrap packets", CONFIG_FIELD(struct settings, common.threads) },
 	{ .name = "sessions", .type = CONFIG_INTEGER, .min = 1, .max = 100000, .fallback = "4096",
 	    .unit = "sessions", .help = "open at a time, at most",
 	    CONFIG_FIELD(struct settings, sessions) },
-	{ .name = "transport", .type = CONFIG_ENUM, .choices = transports, .fallback = "loopback",
-	    .help = "how clients reach the entrance: a unix socket or a loopback port",
+	{ .name = "transport", .type = CONFIG_ENUM, .choices = transports, .fallback = "tor",
+	    .help = "how clients reach the entrance: our onion service, or this machine only",
 	    CONFIG_FIELD(struct settings, transport) },
+	{ .name = "entrance-group", .type = CONFIG_STRING, .fallback = "", .unit = "GROUP",
+	    .help = "the group that may use the entrance's socket: tor's; else nobody but us",
+	    CONFIG_FIELD(struct settings, entrance_group) },
+	{ .name = "tor-control", .type = CONFIG_ADDRESS, .fallback = "unix:/run/tor/control",
+	    .help = "tor's control port", CONFIG_FIELD(struct settings, tor_control) },
+	{ .name = "tor-cookie", .type = CONFIG_PATH, .fallback = "", .unit = "FILE",
+	    .help = "its cookie, if not the file that tor names",
+	    CONFIG_FIELD(struct settings, tor_cookie) },
+	{ .name = "tor-socks", .type = CONFIG_ADDRESS, .fallback = "unix:/run/tor/socks",
+	    .help = "the same tor's SOCKS port, for trying our own address",
+	    CONFIG_FIELD(struct settings, tor_socks) },
+	{ .name = "pow", .type = CONFIG_BOOL, .fallback = "yes",
+	    .help = "proof-of-work defence of the onion service, if this tor has it",
+	    CONFIG_FIELD(struct settings, pow) },
+	{ .name = "streams", .type = CONFIG_INTEGER, .min = 1, .max = 65535, .fallback = "4",
+	    .unit = "streams", .help = "open at a time on one circuit, at most",
+	    CONFIG_FIELD(struct settings, streams) },
 	{ .name = "desk", .type = CONFIG_ADDRESS, .fallback = "",
 	    .help = "the unix socket at which the running daemon is asked; else STATE/desk",
 	    CONFIG_FIELD(struct settings, common.desk) },
@@ -66,6 +91,7 @@ static const struct config_schema settings_schema = SCHEMA(setting_keys, struct 
 
 struct init_options {
 	char dir[DAEMON_PATH_BYTES], address[CHARTER_ADDRESS_MAX], entrance[CHARTER_ADDRESS_MAX];
+	int64_t onion_port;
 };
 
 static const struct config_key init_keys[] = {
@@ -74,8 +100,13 @@ static const struct config_key init_keys[] = {
 	{ .name = "address", .type = CONFIG_ADDRESS, .unit = "ADDRESS", .letter = 'a',
 	    .help = "where mixes reach the gateway",
 	    CONFIG_FIELD(struct init_options, address) },
-	{ .name = "entrance", .type = CONFIG_ADDRESS, .unit = "ADDRESS", .letter = 'e',
-	    .help = "where clients come in", CONFIG_FIELD(struct init_options, entrance) },
+	{ .name = "entrance", .type = CONFIG_ADDRESS, .fallback = "", .unit = "ADDRESS",
+	    .letter = 'e', .help = "where clients come in, on this machine; without it an onion "
+				   "service's key is made",
+	    CONFIG_FIELD(struct init_options, entrance) },
+	{ .name = "onion-port", .type = CONFIG_INTEGER, .min = 1, .max = 65535, .fallback = "80",
+	    .unit = "PORT", .help = "of the onion address",
+	    CONFIG_FIELD(struct init_options, onion_port) },
 };
 static const struct config_schema init_schema = SCHEMA(init_keys, struct init_options);
 
@@ -85,16 +116,17 @@ struct gateway_daemon {
 	struct settings settings;
 	struct disk *journal;
 	struct gateway *gateway;
+	struct door *door; /* NULL without an onion service */
 	const struct params *params;
 	struct gateway_status counted; /* at the last count of traffic */
-	struct desk_call *publishing;  /* waits until the charter is durable */
+	struct publish publish;
 };
 
-/* Until there is an onion service, clients come from this machine only. */
+/* Without an onion service clients come from this machine only. */
 static enum err
-check_entrance(const char *address, struct diag *d)
+check_loopback(const char *address, struct diag *d)
 {
-	static const char *const local[] = { "unix:", "127.", "[::1]:", "fd:" };
+	static const char *const local[] = { "unix:", "127.", "[::1]:" };
 
 	for (size_t i = 0; i < sizeof(local) / sizeof(local[0]); i++)
 		if (strncmp(address, local[i], strlen(local[i])) == 0)
@@ -133,38 +165,30 @@ sessions_allowed(struct log *l, size_t sessions)
 }
 
 static void
-on_published(void *arg, enum err e)
+linked(void *arg, const uint8_t *hash)
 {
 	struct gateway_daemon *x = arg;
-	struct desk_call *call = x->publishing;
-	struct gateway_status s;
-	char text[128];
-	int n;
 
-	x->publishing = NULL;
-	if (e != ERR_OK) {
-		desk_refuse(call, e, NULL);
-		return;
-	}
-	gateway_get_status(x->gateway, &s);
-	n = snprintf(text, sizeof(text), "version %" PRIu32 " is published and will be in force from "
-	    "epoch %" PRIu32 " (now %" PRIu32 ")\n", s.latest_charter, s.latest_epoch, s.epoch);
-	desk_answer(call, ERR_OK, text, (size_t)n);
+	if (x->door != NULL)
+		door_saw(x->door, hash);
 }
 
-static void
-on_publish(void *arg, struct desk_call *call, const uint8_t *payload, size_t n)
+/* What must be right before anything listens. */
+static enum err
+open_entrance(struct gateway_daemon *x, struct daemon *m, struct diag *d)
 {
-	struct gateway_daemon *x = arg;
-	struct diag d = { "" };
-	enum err e = ERR_BUSY;
+	const struct settings *s = &x->settings;
+	const struct door_settings door = { .entrance = daemon_given(m->settings->entrance),
+		.group = daemon_given(s->entrance_group),
+		.control = s->tor_control,
+		.socks = s->tor_socks,
+		.cookie = daemon_given(s->tor_cookie),
+		.pow = s->pow,
+		.streams = (unsigned)s->streams };
 
-	if (x->publishing == NULL)
-		e = gateway_publish(x->gateway, payload, n, on_published, x, &d);
-	if (e == ERR_OK)
-		x->publishing = call;
-	else
-		desk_refuse(call, e, &d);
+	if (s->transport == TRANSPORT_TOR)
+		return door_open(&x->door, m, &door, d);
+	return check_loopback(door.entrance != NULL ? door.entrance : m->own->entrance, d);
 }
 
 static enum err
@@ -184,8 +208,10 @@ start(void *arg, struct daemon *m, struct diag *d)
 		.log = &m->log,
 		.threads = (unsigned)m->settings->threads,
 		.sessions_max = sessions_allowed(&m->log, (size_t)x->settings.sessions),
+		.linked = linked,
+		.linked_arg = x,
 	};
-	enum err e = check_entrance(cfg.entrance != NULL ? cfg.entrance : m->own->entrance, d);
+	enum err e = open_entrance(x, m, d);
 
 	if (e == ERR_OK)
 		e = open_store(&cfg.store, x, m, d);
@@ -193,8 +219,10 @@ start(void *arg, struct daemon *m, struct diag *d)
 		e = gateway_new(&x->gateway, &cfg, d);
 	x->params = &m->charter->params;
 	if (e == ERR_OK)
-		e = desk_serve(m->desk, PUBLISH_VERB, on_publish, x);
-	if (e == ERR_OK)
+		e = publish_serve(&x->publish, m->desk, x->gateway);
+	if (e == ERR_OK && x->door != NULL)
+		e = door_start(x->door, x->gateway, d);
+	else if (e == ERR_OK)
 		daemon_ready(m);
 	return e;
 }
@@ -212,7 +240,9 @@ end(void *arg)
 {
 	struct gateway_daemon *x = arg;
 
+	door_stop(x->door);
 	gateway_free(x->gateway);
+	door_free(x->door);
 	disk_free(x->journal);
 }
 
@@ -283,22 +313,52 @@ report(void *arg, struct report *r)
 	report_u64(r, "most", (uint64_t)x->settings.sessions);
 	report_count(r, "opened", s->entry.opened);
 	report_count(r, "refused", s->entry.refused);
+	if (x->door != NULL)
+		door_report(x->door, r);
+}
+
+/* ---- commands ---- */
+
+/* Without an entrance on this machine: an onion service. */
+static enum err
+entrance(void *arg, char out[static CHARTER_ADDRESS_MAX], struct disk *disk, struct diag *d)
+{
+	const struct init_options *o = arg;
+	struct onionkey *key;
+	enum err e;
+
+	if (o->entrance[0] != '\0') {
+		(void)snprintf(out, CHARTER_ADDRESS_MAX, "%s", o->entrance);
+		return ERR_OK;
+	}
+	e = onionkey_make(&key, disk, rng_system(), d);
+	if (e != ERR_OK)
+		return e;
+	(void)snprintf(out, CHARTER_ADDRESS_MAX, "%s.onion:%d", key->id, (int)o->onion_port);
+	onionkey_free(key);
+	return ERR_OK;
 }
 
 static int
 run_init(const struct call *c)
 {
-	const struct init_options *o = c->own;
+	struct init_options o = *(const struct init_options *)c->own;
+	struct diag d;
 
-	return daemon_init(c, o->dir, CHARTER_GATEWAY, o->address, o->entrance);
+	if (hsid_is_onion(o.entrance)) {
+		(void)diag_set(&d, ERR_USAGE, "--entrance is an address on this machine; without it "
+		    "the gateway gets an onion address of its own");
+		return options_fail(c, ERR_USAGE, &d);
+	}
+	return daemon_init(c, o.dir, CHARTER_GATEWAY, o.address, entrance, &o);
 }
 
 static int
 run_run(const struct call *c)
 {
 	static const struct daemon_node node = { CHARTER_GATEWAY, start, stop, end,
-		{ look, count, report } };
-	struct gateway_daemon x = { .gateway = NULL };
+		{ look, count, report }, NULL };
+	struct gateway_daemon x = { .gateway = NULL, .door = NULL };
 
 	return daemon_run(c, &settings_schema, &x.settings, &node, &x);
 }
@@ -311,60 +371,20 @@ run_status(const struct call *c)
 	return daemon_status(c, &settings_schema, &settings);
 }
 
-struct charter_options {
-	char config[DAEMON_PATH_BYTES];
-};
-static const struct config_key charter_keys[] = {
-	{ .name = "config", .type = CONFIG_STRING, .min = 1, .unit = "FILE", .letter = 'c',
-	    .help = "the running gateway's configuration file",
-	    CONFIG_FIELD(struct charter_options, config) },
-};
-static const struct config_schema charter_schema = SCHEMA(charter_keys, struct charter_options);
-
-/* The file's bytes go to the daemon, which judges them; here only what is no charter at all. */
-static enum err
-publish(const struct call *c, const struct daemon_settings *settings, struct diag *d)
+static int
+run_member(const struct call *c)
 {
-	char address[CHARTER_ADDRESS_MAX];
-	struct charter *ch;
-	struct buf text, out;
-	enum err e;
+	struct settings settings;
 
-	buf_init(&text);
-	buf_init(&out);
-	e = charterfile_load(&ch, c->operands[1], d);
-	if (e == ERR_OK) {
-		e = charter_print_signed(&text, ch);
-		charter_free(ch);
-	}
-	if (e == ERR_OK)
-		e = daemon_desk(address, settings, d);
-	if (e == ERR_OK)
-		e = desk_ask(&out, address, PUBLISH_VERB, text.data, text.len, PUBLISH_MS, d);
-	if (e == ERR_OK)
-		(void)fwrite(out.data, 1, out.len, c->out);
-	buf_release(&text);
-	buf_release(&out);
-	return e;
+	return membercmd_run(c, &settings_schema, &settings);
 }
 
 static int
 run_charter(const struct call *c)
 {
-	const struct charter_options *o = c->own;
 	struct settings settings;
-	struct diag d = { "" };
-	enum err e;
-	int code;
 
-	if (strcmp(c->operands[0], "publish") != 0)
-		return options_fail(c, diag_set(&d, ERR_USAGE, "charter %s: there is only "
-		    "`charter publish FILE`", c->operands[0]), &d);
-	code = daemon_settings_load(c, &settings_schema, &settings, o->config);
-	if (code != OPTIONS_EXIT_OK)
-		return code;
-	e = publish(c, &settings.common, &d);
-	return e == ERR_OK ? OPTIONS_EXIT_OK : daemon_ask_failed(c, e, &d);
+	return publish_run(c, &settings_schema, &settings);
 }
 
 static const struct command commands[] = {
@@ -375,8 +395,11 @@ static const struct command commands[] = {
 	{ .name = "status", .options = &daemon_status_schema, .run = run_status,
 	    .summary = "Show how the running gateway stands" },
 	{ .name = "charter", .operands = "publish FILE", .operands_min = 2, .operands_max = 2,
-	    .options = &charter_schema, .run = run_charter,
+	    .options = &publish_schema, .run = run_charter,
 	    .summary = "Publish a new version of the charter in the running network" },
+	{ .name = "member", .operands = "add NAME | remove NAME | list", .operands_min = 1,
+	    .operands_max = 2, .options = &membercmd_schema, .run = run_member,
+	    .summary = "Say which groups of members may reach the onion service" },
 };
 
 static const struct program program = {

@@ -445,6 +445,8 @@ open_visits(struct mix *m)
 		.loop = m->cfg.loop,
 		.charters = m->all,
 		.entrance = m->cfg.entrance,
+		.socks = m->cfg.socks,
+		.held = m->cfg.held,
 		.chain = m->chain,
 		.sheets = m->sheets,
 		.rng = m->cfg.rng,
@@ -493,6 +495,13 @@ mix_new(struct mix **out, const struct mix_config *cfg, struct diag *d)
 	}
 	*out = m;
 	return ERR_OK;
+}
+
+void
+mix_hold(struct mix *m, bool held)
+{
+	if (m->visits != NULL)
+		visits_hold(m->visits, held);
 }
 
 /* Everything that takes in or gives out new packets. */

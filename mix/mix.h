@@ -39,6 +39,8 @@ struct mix_config {
 	const uint8_t *link_sk;	       /* X25519, 32 bytes in secret memory, borrowed */
 	const char *listen;	       /* NULL: our address in the charter */
 	const char *entrance;	       /* NULL: the gateway's entrance in the charters */
+	const char *socks;	       /* through which, as in common/net/link.h; NULL: directly */
+	bool held;		       /* begin as after mix_hold(m, true) */
 	const struct rng *rng;	       /* draws of the protocol: pool, jitter, paths */
 	const struct rng *pool_rng;    /* the pool's own, to repeat its draws; NULL: rng */
 	const struct rng *keys;	       /* key material */
@@ -76,6 +78,9 @@ struct mix_status {
  * sentence. The disk is only used by this mix until mix_free.
  */
 RST_MUST_USE enum err mix_new(struct mix **out, const struct mix_config *cfg, struct diag *d);
+
+/* While held, it opens no session with the gateway: the way there is not open. */
+void mix_hold(struct mix *m, bool held);
 
 /*
  * Stop accepting; nothing is released any more that was not committed before.

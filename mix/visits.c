@@ -196,6 +196,8 @@ open_visit(struct visits *v, struct visit *t)
 		.charter = succession_first(v->cfg.charters),
 		.charters = v->cfg.charters,
 		.address = v->cfg.entrance,
+		.socks = v->cfg.socks,
+		.held = v->cfg.held,
 		.mailbox = (uint16_t)rng_below(v->cfg.rng, v->params->mailboxes),
 		.rng = v->cfg.rng,
 		.keys = v->cfg.keys,
@@ -226,6 +228,13 @@ visits_new(struct visits **out, const struct visits_config *cfg)
 	}
 	*out = v;
 	return ERR_OK;
+}
+
+void
+visits_hold(struct visits *v, bool held)
+{
+	for (size_t i = 0; i < VISITS_COUNT; i++)
+		attend_hold(v->visits[i].attend, held);
 }
 
 void

@@ -2,7 +2,7 @@
  * A running node under its operator's eyes: the alarms that come from how it stands,
  * what `status` answers, and what the service manager is told.
  *
- * Coarse on purpose, so that what it says may leave the machine: counts of traffic
+ * Coarse on purpose, so that what it says gives no traffic away: counts of traffic
  * are those of the last full ten minutes and rounded down to tens, times are
  * rounded down to ten minutes, and there is nothing of a single session.
  */

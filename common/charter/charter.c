@@ -10,6 +10,7 @@
 #include "common/charter/timing.h"
 #include "common/config/value.h"
 #include "common/crypto/hash.h"
+#include "common/crypto/hsid.h"
 
 struct charter *
 charter_new(void)
@@ -125,6 +126,24 @@ address_ok(const char address[static CHARTER_ADDRESS_MAX])
 	    config_address(address) == ERR_OK;
 }
 
+/* Nodes reach each other without tor; clients may come through it. */
+static enum err
+check_addresses(const struct charter_node *n, struct diag *d)
+{
+	bool gateway = n->role == CHARTER_GATEWAY;
+
+	if (!address_ok(n->address) || (gateway && !address_ok(n->entrance)))
+		return diag_set(d, ERR_MALFORMED,
+		    "node %u: an address is not host:port, [IPv6]:port or unix:/path", n->number);
+	if (hsid_is_onion(n->address))
+		return diag_set(d, ERR_MALFORMED,
+		    "node %u: only a gateway's entrance can be an onion address", n->number);
+	if (gateway && hsid_is_onion(n->entrance) && !hsid_is_address(n->entrance))
+		return diag_set(d, ERR_MALFORMED, "node %u: the entrance's onion "
+		    "address is mistyped, or not in lower case: copy it anew", n->number);
+	return ERR_OK;
+}
+
 static enum err
 check_node(const struct charter *c, const struct charter_node *n, struct diag *d)
 {
@@ -144,10 +163,7 @@ check_node(const struct charter *c, const struct charter_node *n, struct diag *d
 		    d, ERR_CRYPTO, "node %u: its identity is not an Ed25519 key", n->number);
 	if (!charter_key_usable(n->link))
 		return diag_set(d, ERR_CRYPTO, "node %u: its link key is of low order", n->number);
-	if (!address_ok(n->address) || (n->role == CHARTER_GATEWAY && !address_ok(n->entrance)))
-		return diag_set(d, ERR_MALFORMED,
-		    "node %u: an address is not host:port, [IPv6]:port or unix:/path", n->number);
-	return ERR_OK;
+	return check_addresses(n, d);
 }
 
 /* A node against those before it. */

@@ -23,6 +23,7 @@ struct visit {
 	bool opened;
 	struct timer *timer; /* to open; past the hour: to close */
 	bool used;
+	bool due; /* it was to be opened while we are held */
 };
 
 /* The hour before (until the gateway closes it), the running one, the coming one. */
@@ -37,6 +38,7 @@ struct attend {
 	struct timer *plan; /* the next mark or the next coming session's window */
 	uint64_t runs;
 	unsigned failures; /* sessions that did not open: the gateway may be elsewhere */
+	bool held;
 	bool freed;
 	unsigned busy; /* depth of calls that run callbacks */
 };
@@ -120,6 +122,7 @@ drop(struct visit *v)
 	v->session = NULL;
 	v->opened = false;
 	v->used = false;
+	v->due = false;
 }
 
 /* A place for an hour; what is left of an earlier one gives way. */
@@ -254,6 +257,7 @@ open_session(struct visit *v)
 	    .charter = a->cfg.charter,
 	    .address = a->cfg.address != NULL ? a->cfg.address : gateway->entrance,
 	    .gateway_pk = gateway->link,
+	    .socks = a->cfg.socks,
 	    .open =
 	        {
 	            .version = FRAME_OPEN_VERSION,
@@ -279,7 +283,8 @@ on_visit_timer(void *arg)
 	bool was_open = v->opened;
 
 	if (v->hour >= hour_now(a)) {
-		if (v->session == NULL)
+		v->due = v->session == NULL && a->held;
+		if (v->session == NULL && !a->held)
 			open_session(v);
 		return;
 	}
@@ -333,6 +338,23 @@ on_plan(void *arg)
 	struct attend *a = arg;
 
 	plan(a, draw_wait(a, RETRY_MAX_MS));
+}
+
+void
+attend_hold(struct attend *a, bool held)
+{
+	a->held = held;
+	for (size_t i = 0; i < VISITS && !held; i++) {
+		struct visit *v = &a->visits[i];
+
+		if (!v->due)
+			continue;
+		v->due = false;
+		if (v->hour > hour_now(a))
+			timer_at_wall(v->timer, draw_opening(a, v->hour));
+		else
+			timer_after(v->timer, 0);
+	}
 }
 
 /* Sleep, or a set clock: nothing that was planned holds, and sessions are cut off. */
@@ -409,6 +431,7 @@ attend_new(struct attend **out, struct loop *l, const struct attend_config *cfg,
 	a->cfg = *cfg;
 	a->events = *events;
 	a->arg = arg;
+	a->held = cfg->held;
 	e = set_up(a);
 	if (e != ERR_OK) {
 		attend_free(a);
