@@ -95,7 +95,7 @@ scene_begin(struct scene *s, const char *state, int64_t disk_low)
 	cfg.log = &s->log;
 	cfg.charter = s->net->charter;
 	cfg.own = charter_gateway(s->net->charter);
-	s->view.has_sheet = true;
+	s->view.has_sheet = s->view.serves = s->view.has_place = true;
 	assert_err_ok(watch_new(&s->watch, &cfg));
 	watch_begin(s->watch);
 	watch_ready(s->watch, NULL);
@@ -150,8 +150,10 @@ test_links(void **state)
 	(void)state;
 	scene_begin(&s, test_tmpdir(), 0);
 	s.view.link_count = 2;
-	s.view.links[0] = (struct links_peer){ .number = 3, .dials = true, .dialled_up = true };
-	s.view.links[1] = (struct links_peer){ .number = 5, .dials = true, .accepts = true,
+	s.view.links[0] = (struct links_peer){ .number = 3, .serving = true, .dials = true,
+		.dialled_up = true };
+	s.view.links[1] = (struct links_peer){ .number = 5, .serving = true, .dials = true,
+		.accepts = true,
 		.dialled_up = true };
 	run_for(&s, 9 * MINUTE_MS);
 	assert_int_equal(logged(&s, "alarm"), 0);
@@ -235,6 +237,31 @@ test_epoch(void **state)
 	assert_int_equal(logged(&s, "info chain-broken-over epoch=1000\n"), 1);
 	(void)status(&s, true, &good);
 	assert_true(good);
+	scene_end(&s);
+}
+
+/* A node whose charter is to come is not ready, and has nothing to be alarmed about. */
+static void
+test_before_its_charter(void **state)
+{
+	struct scene s;
+	bool good;
+
+	(void)state;
+	scene_begin(&s, test_tmpdir(), 0);
+	s.view.serves = s.view.has_sheet = false;
+	s.view.charter = 0;
+	s.view.coming_charter = 2;
+	s.view.coming_epoch = 1007;
+	s.view.link_count = 1;
+	s.view.links[0] = (struct links_peer){ .number = 3, .accepts = true };
+	run_for(&s, 40 * MINUTE_MS);
+	assert_int_equal(logged(&s, "alarm"), 0);
+	check_reason(&s, "the charter that has this node is not in force");
+	assert_contains(status(&s, true, &good),
+	    "\"version\":0,\"coming_version\":2,\"coming_epoch\":1007}");
+	s.view.has_place = false;
+	check_reason(&s, "the charter does not have this node");
 	scene_end(&s);
 }
 
@@ -383,6 +410,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_links),
 	cmocka_unit_test(test_sheet),
 	cmocka_unit_test(test_epoch),
+	cmocka_unit_test(test_before_its_charter),
 	cmocka_unit_test(test_journal),
 	cmocka_unit_test(test_disk),
 	cmocka_unit_test(test_coarse),
