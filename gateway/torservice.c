@@ -18,6 +18,7 @@
 #define SWEEPS_LOST 3	/* connections that break under them until no more are asked */
 #define COMMAND_BYTES 32768 /* the longest command: MEMBERS_MAX groups */
 #define FIRST_PROBE_MS 2000
+#define FETCH_MS 10000 /* for a fresh descriptor to come */
 #define KEY_TEXT sodium_base64_ENCODED_LEN(32, sodium_base64_VARIANT_ORIGINAL)
 
 struct torservice {
@@ -36,6 +37,7 @@ struct torservice {
 	bool subscribed, asked_phase, authorized, pow_off;
 	bool there;	 /* the service is added */
 	bool published;
+	bool fetch, fetching; /* a fresh descriptor is to be asked for; is awaited */
 	/* what is to be done */
 	bool stale;	 /* the service does not do: delete it, add it again */
 	unsigned wanted, added; /* which members there should be, and which there are */
@@ -335,12 +337,19 @@ add(struct torservice *t)
 /* ---- deleting ---- */
 
 static void
+stop_probing(struct torservice *t)
+{
+	timer_cancel(t->prober);
+	probe_stop(t->probe);
+	t->fetch = t->fetching = false;
+}
+
+static void
 is_gone(struct torservice *t)
 {
 	t->there = t->published = t->status.published = false;
 	timer_cancel(t->upload);
-	timer_cancel(t->prober);
-	probe_stop(t->probe);
+	stop_probing(t);
 }
 
 static void
@@ -366,8 +375,7 @@ delete(struct torservice *t)
 {
 	char line[sizeof("DEL_ONION ") + HSID_SIZE];
 
-	timer_cancel(t->prober);
-	probe_stop(t->probe);
+	stop_probing(t);
 	(void)snprintf(line, sizeof(line), "DEL_ONION %s", t->cfg.key->id);
 	say(t, line, on_deleted);
 }
@@ -552,11 +560,47 @@ on_probed(void *arg, enum err e)
 }
 
 static void
+on_fetched(void *arg, const struct control_reply *r, enum err why)
+{
+	struct torservice *t = arg;
+
+	(void)why;
+	if (!answered(t, r))
+		return;
+	t->fetching = true;
+	step(t);
+}
+
+/*
+ * tor would reach us by the descriptor that it remembers. What others find is what a
+ * directory has now.
+ */
+static void
+fetch(struct torservice *t)
+{
+	char line[sizeof("HSFETCH ") + HSID_SIZE];
+
+	t->fetch = false;
+	(void)snprintf(line, sizeof(line), "HSFETCH %s", t->cfg.key->id);
+	say(t, line, on_fetched);
+}
+
+/* First for a fresh descriptor; then, when it has come or is late, for the probe. */
+static void
 on_prober(void *arg)
 {
 	struct torservice *t = arg;
 
-	if (t->published && probe_start(t->probe) != ERR_OK)
+	if (!t->published)
+		return;
+	if (!t->fetch && !t->fetching) {
+		t->fetch = true;
+		timer_after(t->prober, FETCH_MS);
+		step(t);
+		return;
+	}
+	t->fetch = t->fetching = false;
+	if (probe_start(t->probe) != ERR_OK)
 		probe_again(t);
 }
 
@@ -605,6 +649,10 @@ on_descriptor(struct torservice *t, enum toronion_event e)
 	case TORONION_FAILED:
 		t->failed_uploads++;
 		break;
+	case TORONION_RECEIVED:
+		if (t->fetching)
+			timer_after(t->prober, 0);
+		return;
 	case TORONION_OTHER:
 		return;
 	}
@@ -702,6 +750,8 @@ step(struct torservice *t)
 		add(t);
 	else if (t->there && !t->authorized)
 		authorize(t);
+	else if (t->fetch)
+		fetch(t);
 }
 
 /* ---- life ---- */
