@@ -713,8 +713,26 @@ test_twin(void **state)
 	assert_contains(status(k).trouble, "another process");
 	run(k, 3600);
 	assert_int_equal(logged(k, "onion-twin\n"), 1);
-	assert_int_equal(k->adds, 1);
+	assert_in_range(k->adds, 2, 7);
 	k->twin = false;
+	from_now(k);
+	await(k, TORSERVICE_READY, 1000);
+	assert_int_equal(logged(k, "onion-twin-over"), 1);
+}
+
+/* A twin that does not share our probe's key: its descriptor does not admit us. */
+static void
+test_twin_denies(void **state)
+{
+	struct scene *k = *state;
+
+	k->socks.code = 0xf5;
+	start(k);
+	await(k, TORSERVICE_TWIN, 60);
+	run(k, 3600);
+	assert_int_equal(logged(k, "onion-twin\n"), 1);
+	assert_in_range(k->adds, 2, 7); /* no fight over it */
+	k->socks.code = 0;
 	from_now(k);
 	await(k, TORSERVICE_READY, 1000);
 	assert_int_equal(logged(k, "onion-twin-over"), 1);
@@ -861,6 +879,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_unreached),
 	TEST(test_one_probe_fails),
 	TEST(test_twin),
+	TEST(test_twin_denies),
 	TEST(test_member_added),
 	TEST(test_member_removed),
 	TEST(test_changes_meet),
