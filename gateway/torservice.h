@@ -6,7 +6,8 @@
  *
  * Who is reached is what counts: the probe dials our own address through tor and
  * makes a link. Its handshake hash must be one that our entry has seen, and the
- * descriptor must be one that admits the probe, as all of ours do; else another process serves our key.
+ * descriptor must be one that admits the probe, as all of ours do; else another
+ * process serves our key.
  */
 #ifndef GATEWAY_TORSERVICE_H
 #define GATEWAY_TORSERVICE_H
