@@ -109,9 +109,18 @@ int daemon_ask_failed(const struct call *c, enum err e, const struct diag *d);
 /* The command `status`: ask the running daemon, print, and return the exit code. */
 int daemon_status(const struct call *c, const struct config_schema *schema, void *settings);
 
-/* Make keys in dir and print the node's public line; returns the exit code. */
+/*
+ * Say where a gateway's clients come in, once its keys are made in this directory: a
+ * text into out. Errors with a sentence.
+ */
+typedef enum err daemon_entrance_cb(void *arg, char out[static CHARTER_ADDRESS_MAX],
+    struct disk *disk, struct diag *d);
+/*
+ * Make keys in dir and print the node's public line; returns the exit code. entrance:
+ * NULL for mixes.
+ */
 int daemon_init(const struct call *c, const char *dir, enum charter_role role,
-    const char *address, const char *entrance);
+    const char *address, daemon_entrance_cb *entrance, void *arg);
 
 /*
  * Read the configuration that c's daemon_run_options name into settings (whose

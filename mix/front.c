@@ -148,7 +148,7 @@ on_changed(void *arg)
 		return;
 	f->was_open = !f->was_open;
 	tor_get_status(f->tor, &s);
-	log_event(f->log, f->was_open ? LOG_TOR_READY : LOG_TOR_LOST, s.starts, 0, 0);
+	log_event(f->log, f->was_open ? LOG_TOR_READY : LOG_TOR_GONE, s.starts, 0, 0);
 	f->open(f->arg, f->was_open);
 }
 

@@ -4,6 +4,7 @@
 
 #include <sodium.h>
 #include <string.h>
+#include <strings.h>
 
 #include "common/base/encode.h"
 #include "common/crypto/sha3.h"
@@ -73,6 +74,16 @@ hsid_is_address(const char *text)
 	return hsid_parse(NULL, text) == ERR_OK &&
 	    strncmp(text + HSID_CHARS, SUFFIX, strlen(SUFFIX)) == 0 &&
 	    is_port(text + HSID_CHARS + strlen(SUFFIX));
+}
+
+bool
+hsid_is_onion(const char *address)
+{
+	const char *port = strrchr(address, ':');
+	size_t n = strlen(SUFFIX);
+
+	return strncmp(address, "unix:", 5) != 0 && port != NULL &&
+	    (size_t)(port - address) >= n - 1 && strncasecmp(port - (n - 1), SUFFIX, n) == 0;
 }
 
 void

@@ -19,7 +19,7 @@
 #include "common/net/loop.h"
 
 #define CONTROL_LINE_MAX 65536	   /* bytes of a line that is read */
-#define CONTROL_REPLY_MAX 262144   /* bytes of one whole reply, its data included */
+#define CONTROL_REPLY_MAX 4194304  /* bytes of one whole reply: thousands of circuits fit */
 #define CONTROL_LINES_MAX 4096	   /* lines of a reply */
 #define CONTROL_PENDING_MAX 64	   /* commands that wait for an answer */
 #define CONTROL_COMMAND_MAX 65536  /* bytes of a command */

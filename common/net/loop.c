@@ -6,7 +6,6 @@
 #include <stdlib.h>
 
 #include "common/net/address.h"
-#include "common/net/inherit.h"
 #include "common/net/timerheap.h"
 
 #define DELAY_MAX_MS (INT64_C(1) << 52)
@@ -154,7 +153,7 @@ enum err
 listener_open(struct listener **out, struct loop *l, const char *address, listener_cb *cb,
     void *arg, struct diag *d)
 {
-	if (!inherit_is(address) && address_check(address) != ERR_OK)
+	if (address_check(address) != ERR_OK)
 		return diag_set(d, ERR_USAGE,
 		    "the address to listen on is malformed: write \"127.0.0.1:7000\", "
 		    "\"[::1]:7000\" or \"unix:/path\" with a path of at most 107 bytes");

@@ -46,9 +46,12 @@ begin(struct scene *s)
 static void
 end(struct scene *s)
 {
+	unsigned changes = s->changes;
+
 	alarms_release(&s->alarms);
 	log_event(&s->log, LOG_DISK_FAILED, 3, 0, 0);
-	assert_int_equal(s->alarms.count, 0);
+	log_event(&s->log, LOG_DISK_RECOVERED, 0, 0, 0);
+	assert_int_equal(s->changes, changes);
 	(void)fclose(s->log.out);
 	free(s->text);
 }
@@ -159,6 +162,7 @@ test_random(void **state)
 		size_t k = rng_below(test_rng(), (uint32_t)n);
 		uint64_t number = rng_below(test_rng(), 4), v[LOG_COUNTERS] = { 9, 9, 9 };
 		bool raise = rng_below(test_rng(), 2) == 0;
+		size_t held = 0;
 		uint64_t *at = &model[k][kinds[k].counter < 0 ? 0 : number];
 
 		v[raise && kinds[k].counter > 0 ? kinds[k].counter : 0] = number;
@@ -168,7 +172,12 @@ test_random(void **state)
 			const struct alarm *h = &s.alarms.held[i];
 			size_t row = (size_t)(h->kind - kinds);
 			assert_int_equal(h->count, model[row][h->kind->counter < 0 ? 0 : h->number]);
+			held++;
 		}
+		for (size_t i = 0; i < n; i++)
+			for (size_t j = 0; j < 4; j++)
+				held -= model[i][j] > 0;
+		assert_int_equal(held, 0);
 	}
 	end(&s);
 }

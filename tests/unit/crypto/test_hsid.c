@@ -143,6 +143,21 @@ test_address_form(void **state)
 	assert_false(hsid_is_address("unix:/run/x"));
 }
 
+static void
+test_host_in_onion(void **state)
+{
+	(void)state;
+	assert_true(hsid_is_onion(SEED_00_TO_1F ".onion:80"));
+	assert_true(hsid_is_onion("a.OnIon:80"));
+	assert_true(hsid_is_onion(".onion:80"));
+	assert_false(hsid_is_onion("a.onion"));
+	assert_false(hsid_is_onion("onion:80"));
+	assert_false(hsid_is_onion("a.onion.org:80"));
+	assert_false(hsid_is_onion("unix:/run/a.onion:80"));
+	assert_false(hsid_is_onion("[::1]:80"));
+	assert_false(hsid_is_onion(""));
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_sha3_published),
 	cmocka_unit_test(test_sha3_lengths),
@@ -150,6 +165,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_expand),
 	cmocka_unit_test(test_spelling),
 	cmocka_unit_test(test_address_form),
+	cmocka_unit_test(test_host_in_onion),
 };
 
 TEST_MAIN(tests)

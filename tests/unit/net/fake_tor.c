@@ -118,6 +118,10 @@ answer(struct fake_tor *t, const char *line)
 	static char text[1 << 17];
 
 	t->commands++;
+	if (t->reply != NULL) {
+		t->reply(t->reply_arg, line);
+		return;
+	}
 	if (t->answer == NULL)
 		snprintf(text, sizeof(text), "250-echo=%.100s\r\n250 OK\r\n", line);
 	else

@@ -33,6 +33,9 @@ struct fake_tor {
 	/* what it says; NULL: what tor says */
 	const char *info, *auth;
 	const char *answer; /* to every command after the authentication, %s is the command */
+	/* Instead of that: answers one command by fake_tor_say. */
+	void (*reply)(void *arg, const char *line);
+	void *reply_arg;
 	uint8_t cookie[TORCOOKIE_BYTES]; /* what it believes to be the cookie */
 	char cookie_path[256];		 /* what it says to be the file */
 	bool lies;	    /* proves a wrong SERVERHASH */
