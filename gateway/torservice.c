@@ -18,6 +18,8 @@
 #define SWEEPS_LOST 3	/* connections that break under them until no more are asked */
 #define COMMAND_BYTES 32768 /* the longest command: MEMBERS_MAX groups */
 #define FIRST_PROBE_MS 2000
+#define DENIALS 2 /* of our own probe, one after the other: that is no old descriptor any more */
+#define FETCH_MS 10000 /* for a fresh descriptor to come */
 #define KEY_TEXT sodium_base64_ENCODED_LEN(32, sodium_base64_VARIANT_ORIGINAL)
 
 struct torservice {
@@ -33,9 +35,10 @@ struct torservice {
 	struct timer *retry, *upload, *prober, *patience;
 	/* of this control connection */
 	bool busy;	 /* a command waits for its answer */
-	bool subscribed, asked_phase, authorized, pow_off;
+	bool subscribed, asked_phase, authorized, has_probe_key, pow_off;
 	bool there;	 /* the service is added */
 	bool published;
+	bool fetch, fetching; /* a fresh descriptor is to be asked for; is awaited */
 	/* what is to be done */
 	bool stale;	 /* the service does not do: delete it, add it again */
 	unsigned wanted, added; /* which members there should be, and which there are */
@@ -45,7 +48,7 @@ struct torservice {
 	size_t circuit_count;
 	uint32_t circuits[CIRCUITS];
 	/* how it went */
-	unsigned collisions, failed_probes, failed_uploads;
+	unsigned collisions, denials, failed_probes, failed_uploads;
 	int64_t retry_ms, reprobe_ms;
 	enum torservice_state down; /* as the log has it; TORSERVICE_READY: none */
 	bool twin, sweep_failed;
@@ -335,12 +338,19 @@ add(struct torservice *t)
 /* ---- deleting ---- */
 
 static void
+stop_probing(struct torservice *t)
+{
+	timer_cancel(t->prober);
+	probe_stop(t->probe);
+	t->fetch = t->fetching = false;
+}
+
+static void
 is_gone(struct torservice *t)
 {
 	t->there = t->published = t->status.published = false;
 	timer_cancel(t->upload);
-	timer_cancel(t->prober);
-	probe_stop(t->probe);
+	stop_probing(t);
 }
 
 static void
@@ -366,8 +376,7 @@ delete(struct torservice *t)
 {
 	char line[sizeof("DEL_ONION ") + HSID_SIZE];
 
-	timer_cancel(t->prober);
-	probe_stop(t->probe);
+	stop_probing(t);
 	(void)snprintf(line, sizeof(line), "DEL_ONION %s", t->cfg.key->id);
 	say(t, line, on_deleted);
 }
@@ -469,7 +478,8 @@ on_authorized(void *arg, const struct control_reply *r, enum err why)
 	if (!answered(t, r))
 		return;
 	t->authorized = true;
-	if (r->code < 250 || r->code > 252) {
+	t->has_probe_key = r->code >= 250 && r->code <= 252;
+	if (!t->has_probe_key) {
 		(void)diag_set(&d, ERR_STATE, "tor answers %u to ONION_CLIENT_AUTH_ADD, so that the "
 		    "onion service cannot be tried; see tor's own log", r->code);
 		become(t, TORSERVICE_UNREACHED, r->code, d.text);
@@ -514,7 +524,6 @@ probe_failed(struct torservice *t, enum err e)
 	    err_text(e));
 	become(t, TORSERVICE_UNREACHED, (uint64_t)-(int64_t)e, d.text);
 	t->stale = true;
-	step(t);
 }
 
 static void
@@ -523,9 +532,23 @@ found_twin(struct torservice *t)
 	if (!t->twin)
 		log_event(t->cfg.log, LOG_ONION_TWIN, 0, 0, 0);
 	t->twin = true;
+	/* No fight over it; but what a twin that is gone has left is to be replaced. */
+	if (++t->failed_probes % TORSERVICE_PROBES == 0)
+		t->stale = true;
 	become(t, TORSERVICE_TWIN, 0, "our onion address leads to another process that has our keys: "
 	    "stop the other gateway; if there is none that you know of, the keys were stolen and "
 	    "the charter must be changed");
+}
+
+/*
+ * Whether a descriptor that is out there does not admit our probe, which all of ours
+ * do: somebody else has published it.
+ */
+static bool
+is_denied(struct torservice *t, enum err e)
+{
+	t->denials = e == ERR_DENIED && t->has_probe_key ? t->denials + 1 : 0;
+	return t->denials >= DENIALS;
 }
 
 static void
@@ -536,7 +559,7 @@ on_probed(void *arg, enum err e)
 	t->status.probed = true;
 	t->status.probe_ok = e == ERR_OK;
 	if (e == ERR_OK) {
-		t->failed_probes = 0;
+		t->failed_probes = t->denials = 0;
 		t->reprobe_ms = TORSERVICE_REPROBE_MS;
 		t->status.probed_ms = loop_wall_ms(t->cfg.loop);
 		timer_after(t->prober,
@@ -545,18 +568,55 @@ on_probed(void *arg, enum err e)
 		return;
 	}
 	probe_again(t);
-	if (e == ERR_EXISTS)
+	if (e == ERR_EXISTS || is_denied(t, e))
 		found_twin(t);
 	else
 		probe_failed(t, e);
+	step(t);
 }
 
+static void
+on_fetched(void *arg, const struct control_reply *r, enum err why)
+{
+	struct torservice *t = arg;
+
+	(void)why;
+	if (!answered(t, r))
+		return;
+	t->fetching = true;
+	step(t);
+}
+
+/*
+ * tor would reach us by the descriptor that it remembers. What others find is what a
+ * directory has now.
+ */
+static void
+fetch(struct torservice *t)
+{
+	char line[sizeof("HSFETCH ") + HSID_SIZE];
+
+	t->fetch = false;
+	(void)snprintf(line, sizeof(line), "HSFETCH %s", t->cfg.key->id);
+	say(t, line, on_fetched);
+}
+
+/* First for a fresh descriptor; then, when it has come or is late, for the probe. */
 static void
 on_prober(void *arg)
 {
 	struct torservice *t = arg;
 
-	if (t->published && probe_start(t->probe) != ERR_OK)
+	if (!t->published)
+		return;
+	if (!t->fetch && !t->fetching) {
+		t->fetch = true;
+		timer_after(t->prober, FETCH_MS);
+		step(t);
+		return;
+	}
+	t->fetch = t->fetching = false;
+	if (probe_start(t->probe) != ERR_OK)
 		probe_again(t);
 }
 
@@ -605,6 +665,10 @@ on_descriptor(struct torservice *t, enum toronion_event e)
 	case TORONION_FAILED:
 		t->failed_uploads++;
 		break;
+	case TORONION_RECEIVED:
+		if (t->fetching)
+			timer_after(t->prober, 0);
+		return;
 	case TORONION_OTHER:
 		return;
 	}
@@ -702,6 +766,8 @@ step(struct torservice *t)
 		add(t);
 	else if (t->there && !t->authorized)
 		authorize(t);
+	else if (t->fetch)
+		fetch(t);
 }
 
 /* ---- life ---- */

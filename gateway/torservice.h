@@ -5,8 +5,9 @@
  * it may be gone. docs/protocol.md, "The onion service".
  *
  * Who is reached is what counts: the probe dials our own address through tor and
- * makes a link. Its handshake hash must be one that our entry has seen, else
- * another process serves our key.
+ * makes a link. Its handshake hash must be one that our entry has seen, and the
+ * descriptor must be one that admits the probe, as all of ours do; else another
+ * process serves our key.
  */
 #ifndef GATEWAY_TORSERVICE_H
 #define GATEWAY_TORSERVICE_H

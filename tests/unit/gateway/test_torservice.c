@@ -45,12 +45,12 @@ struct scene {
 	const char *add_error;	/* instead of the service */
 	unsigned add_errors;	/* so often; then as it should be */
 	const char *service_id; /* what it says to have made */
-	bool no_uploads, failing_uploads, silent_add, no_auth, no_circuit_status;
+	bool no_uploads, failing_uploads, silent_add, no_auth, no_circuit_status, no_fetch;
 	bool twin;	      /* the entry does not see the links */
 	unsigned circuits;    /* of ours that are open */
 	/* what happened */
 	char trace[65536];    /* the first letters of the commands */
-	unsigned adds, dels, closed_circuits, listings, evictions, changes;
+	unsigned fetches, adds, dels, closed_circuits, listings, evictions, changes;
 	unsigned with_pow, keys; /* of the last ADD_ONION */
 	bool there;
 	size_t connections; /* what was there belongs to an earlier one */
@@ -145,7 +145,7 @@ take_command(void *arg, const char *line)
 	if (k->connections != k->tor.dials)
 		k->there = false;
 	k->connections = k->tor.dials;
-	if (n + 2 < sizeof(k->trace) && strncmp(line, "CLOSE", 5) != 0) {
+	if (n + 2 < sizeof(k->trace) && line[0] != 'C' && line[0] != 'H') {
 		k->trace[n] = line[0] == 'G' && strstr(line, "circuit") != NULL ? 'c' : line[0];
 		k->trace[n + 1] = '\0';
 	}
@@ -169,6 +169,14 @@ take_command(void *arg, const char *line)
 		k->closed_circuits++;
 		k->circuits--;
 		fake_tor_say(&k->tor, "250 OK\r\n");
+	} else if (strncmp(line, "HSFETCH ", 8) == 0) {
+		char text[128];
+
+		assert_string_equal(line + 8, k->key->id);
+		(void)snprintf(text, sizeof(text), "250 OK\r\n650 HS_DESC RECEIVED %s NO_AUTH "
+		    "$AA~r descriptor\r\n", k->key->id);
+		k->fetches++;
+		fake_tor_say(&k->tor, k->no_fetch ? "512 No\r\n" : text);
 	} else if (strncmp(line, "ONION_CLIENT_AUTH_ADD ", 22) == 0) {
 		fake_tor_say(&k->tor, k->no_auth ? "553 No\r\n" : "250 OK\r\n");
 	} else {
@@ -412,6 +420,7 @@ test_published_and_reached(void **state)
 	run(k, 7200);
 	assert_string_equal(k->trace, "SGAO");
 	assert_in_range(k->socks.dials, 8, 26);
+	assert_int_equal(k->fetches, k->socks.dials);
 	assert_int_equal(logged(k, "alarm"), 0);
 	assert_int_equal(k->evictions, 0);
 }
@@ -704,8 +713,26 @@ test_twin(void **state)
 	assert_contains(status(k).trouble, "another process");
 	run(k, 3600);
 	assert_int_equal(logged(k, "onion-twin\n"), 1);
-	assert_int_equal(k->adds, 1);
+	assert_in_range(k->adds, 2, 7);
 	k->twin = false;
+	from_now(k);
+	await(k, TORSERVICE_READY, 1000);
+	assert_int_equal(logged(k, "onion-twin-over"), 1);
+}
+
+/* A twin that does not share our probe's key: its descriptor does not admit us. */
+static void
+test_twin_denies(void **state)
+{
+	struct scene *k = *state;
+
+	k->socks.code = 0xf5;
+	start(k);
+	await(k, TORSERVICE_TWIN, 60);
+	run(k, 3600);
+	assert_int_equal(logged(k, "onion-twin\n"), 1);
+	assert_in_range(k->adds, 2, 7); /* no fight over it */
+	k->socks.code = 0;
 	from_now(k);
 	await(k, TORSERVICE_READY, 1000);
 	assert_int_equal(logged(k, "onion-twin-over"), 1);
@@ -821,6 +848,20 @@ test_no_key_for_the_probe(void **state)
 	assert_true(k->there);
 }
 
+/* A tor that fetches nothing is probed all the same. */
+static void
+test_no_fresh_descriptor(void **state)
+{
+	struct scene *k = *state;
+
+	k->no_fetch = true;
+	start(k);
+	await(k, TORSERVICE_READY, 20);
+	run(k, 7200);
+	assert_in_range(k->socks.dials, 8, 26);
+	assert_int_equal(logged(k, "alarm"), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 static const struct CMUnitTest tests[] = {
 	TEST(test_published_and_reached),
@@ -838,11 +879,13 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_unreached),
 	TEST(test_one_probe_fails),
 	TEST(test_twin),
+	TEST(test_twin_denies),
 	TEST(test_member_added),
 	TEST(test_member_removed),
 	TEST(test_changes_meet),
 	TEST(test_circuits_not_told),
 	TEST(test_no_key_for_the_probe),
+	TEST(test_no_fresh_descriptor),
 };
 
 TEST_MAIN(tests)
