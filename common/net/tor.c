@@ -69,7 +69,7 @@ on_phase(void *arg, const struct control_reply *r, enum err why)
 	size_t n;
 
 	(void)why; /* a lost connection is told by itself */
-	if (r != NULL && control_reply_value(&text, &n, r, PHASE "="))
+	if (r != NULL && control_reply_value(&text, &n, r, PHASE))
 		take_phase(arg, text, n);
 }
 

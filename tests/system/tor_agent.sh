@@ -59,13 +59,7 @@ setting() # KEY VALUE
 status() { member --json status | tee status; }
 says() { status | grep -q "$1"; }
 # The pid of the tor that reads this torrc.
-tor_pid()
-{
-	for at in /proc/[0-9]*; do
-		tr '\0' ' ' <"$at/cmdline" 2>/dev/null | grep -q -- "-f $1 " && echo "${at#/proc/}" && return
-	done
-	return 1
-}
+tor_pid() { pgrep -f -- "^[^ ]*tor .*-f $1 "; }
 own_pid() { tor_pid "$net_dir/client/tor/torrc"; }
 no_own() { ! own_pid; }
 start_agent()
