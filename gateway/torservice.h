@@ -28,6 +28,8 @@
 #define TORSERVICE_UPLOAD_MS 90000
 /* So long tor may be away until it is an alarm. */
 #define TORSERVICE_PATIENCE_MS 120000
+/* How often tor is asked something, to see that it answers. */
+#define TORSERVICE_LOOK_MS 60000
 /* Between two probes that succeed (each is drawn from half to one and a half of it). */
 #define TORSERVICE_PROBE_MS 600000
 /* After a probe that failed: doubled each time, up to TORSERVICE_PROBE_MS. */
