@@ -62,7 +62,7 @@ second_gateway()
 	    "$tornet_dir/$1/socks" >>"$net_dir/thief.conf"
 	net_spawn thief "$net_bin/gateway/restante-gateway" run --config "$net_dir/thief.conf"
 }
-end_thief() { net_kill TERM thief; rm -rf "$net_dir/thief"; }
+end_thief() { net_kill TERM thief; rm -rf "$net_dir/thief"; mv "$net_dir/thief.log" "$net_dir/thief.log.$test_number"; }
 same_tor()
 {
 	second_gateway gateway && net_wait 60 status_says 'serves our onion key already' "$net_dir/thief.conf" &&
