@@ -151,8 +151,8 @@ test_links(void **state)
 	(void)state;
 	scene_begin(&s, test_tmpdir(), 0);
 	s.view.link_count = 2;
-	s.view.links[0] = (struct links_peer){ .number = 3, .dials = true, .dialled_up = true };
-	s.view.links[1] = (struct links_peer){ .number = 5, .dials = true, .accepts = true,
+	s.view.links[0] = (struct links_peer){ .number = 3, .serving = true, .dials = true, .dialled_up = true };
+	s.view.links[1] = (struct links_peer){ .number = 5, .serving = true, .dials = true, .accepts = true,
 		.dialled_up = true };
 	run_for(&s, 9 * MINUTE_MS);
 	assert_int_equal(logged(&s, "alarm"), 0);
