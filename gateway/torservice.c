@@ -32,7 +32,7 @@ struct torservice {
 	uint8_t *probe_sk; /* 32 bytes of secret memory */
 	uint8_t probe_pk[32];
 	struct probe *probe;
-	struct timer *retry, *upload, *prober, *patience;
+	struct timer *retry, *upload, *prober, *patience, *look;
 	/* of this control connection */
 	bool busy;	 /* a command waits for its answer */
 	bool subscribed, asked_phase, authorized, has_probe_key, pow_off;
@@ -227,6 +227,7 @@ on_phase(void *arg, const struct control_reply *r, enum err why)
 	if (!answered(t, r))
 		return;
 	t->asked_phase = true;
+	timer_after(t->look, TORSERVICE_LOOK_MS);
 	if (control_reply_value(&text, &len, r, "status/bootstrap-phase"))
 		(void)toronion_bootstrap(&t->status.bootstrap, text, len);
 	step(t);
@@ -722,6 +723,7 @@ on_lost(void *arg, enum err e, const struct diag *why)
 	t->status.connected = false;
 	t->busy = false;
 	timer_cancel(t->retry);
+	timer_cancel(t->look);
 	is_gone(t);
 	t->stale = false;
 	if (!timer_armed(t->patience))
@@ -738,6 +740,16 @@ on_patience(void *arg)
 	struct torservice *t = arg;
 
 	raise_down(t, TORSERVICE_NO_TOR, 0);
+}
+
+/* A tor that hangs keeps the connection, and says nothing: it is asked something. */
+static void
+on_look(void *arg)
+{
+	struct torservice *t = arg;
+
+	t->asked_phase = false;
+	step(t);
 }
 
 static void
@@ -801,8 +813,9 @@ make_parts(struct torservice *t)
 	t->upload = timer_new(t->cfg.loop, on_upload_late, t);
 	t->prober = timer_new(t->cfg.loop, on_prober, t);
 	t->patience = timer_new(t->cfg.loop, on_patience, t);
+	t->look = timer_new(t->cfg.loop, on_look, t);
 	if (t->service_target == NULL || t->retry == NULL || t->upload == NULL ||
-	    t->prober == NULL || t->patience == NULL)
+	    t->prober == NULL || t->patience == NULL || t->look == NULL)
 		return ERR_MEMORY;
 	t->cfg.target = t->service_target;
 	return make_probe(t);
@@ -856,6 +869,7 @@ torservice_free(struct torservice *t)
 	timer_free(t->upload);
 	timer_free(t->prober);
 	timer_free(t->patience);
+	timer_free(t->look);
 	secret_free(t->probe_sk);
 	free(t->service_target);
 	free(t);

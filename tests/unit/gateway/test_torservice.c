@@ -9,6 +9,7 @@
 
 #include "common/base/encode.h"
 #include "common/base/secret.h"
+#include "common/net/control.h"
 #include "common/net/link.h"
 #include "tests/lib/network.h"
 #include "tests/lib/test.h"
@@ -52,7 +53,7 @@ struct scene {
 	char trace[65536];    /* the first letters of the commands */
 	unsigned fetches, adds, dels, closed_circuits, listings, evictions, changes;
 	unsigned with_pow, keys; /* of the last ADD_ONION */
-	bool there;
+	bool there, asked;
 	size_t connections; /* what was there belongs to an earlier one */
 	enum torservice_state state, past[STATES_MAX];
 	size_t past_count, awaited; /* how many of them were awaited, or are past */
@@ -141,11 +142,14 @@ take_command(void *arg, const char *line)
 {
 	struct scene *k = arg;
 	size_t n = strlen(k->trace);
+	bool again; /* only to see that tor answers */
 
 	if (k->connections != k->tor.dials)
-		k->there = false;
+		k->there = k->asked = false;
 	k->connections = k->tor.dials;
-	if (n + 2 < sizeof(k->trace) && line[0] != 'C' && line[0] != 'H') {
+	again = k->asked && strcmp(line, "GETINFO status/bootstrap-phase") == 0;
+	k->asked |= line[0] == 'G';
+	if (n + 2 < sizeof(k->trace) && line[0] != 'C' && line[0] != 'H' && !again) {
 		k->trace[n] = line[0] == 'G' && strstr(line, "circuit") != NULL ? 'c' : line[0];
 		k->trace[n + 1] = '\0';
 	}
@@ -506,6 +510,24 @@ test_added_again_after_loss(void **state)
 	}
 	assert_int_equal(logged(k, "alarm"), 0);
 	assert_int_equal(logged(k, "tor-lost"), 5);
+}
+
+/* Nothing is to be asked of it, and it does not hang up: it is noticed all the same. */
+static void
+test_tor_hangs(void **state)
+{
+	struct scene *k = *state;
+
+	start(k);
+	await(k, TORSERVICE_READY, 10);
+	run(k, 3600);
+	assert_int_equal(k->tor.dials, 1);
+	k->tor.hang = FAKE_TOR_COMMANDS;
+	await(k, TORSERVICE_NO_TOR, (TORSERVICE_LOOK_MS + CONTROL_COMMAND_MS) / 1000 + 1);
+	assert_non_null(strstr(status(k).trouble, "has not answered"));
+	k->tor.hang = FAKE_TOR_STAGES;
+	await(k, TORSERVICE_READY, 120);
+	assert_int_equal(k->adds, 2);
 }
 
 /* A tor that stays away is an alarm after two minutes, and one that comes back ends it. */
@@ -869,6 +891,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_most_groups_fit),
 	TEST(test_nobody),
 	TEST(test_added_again_after_loss),
+	TEST(test_tor_hangs),
 	TEST(test_tor_away),
 	TEST(test_older_tor_without_pow),
 	cmocka_unit_test(test_refused),
