@@ -374,6 +374,89 @@ test_go_on(void **state)
 	turn(k, k->first + (uint64_t)(k->params->epoch_ms / k->params->round_ms));
 }
 
+/* The charters that a block has, as bits of their versions. */
+static unsigned
+charters_in(const struct block *b)
+{
+	unsigned versions = 0;
+
+	for (size_t i = 0; i < b->entry_count; i++) {
+		uint32_t version;
+		uint8_t hash[32];
+
+		if (b->entries[i].kind != BLOCK_CHARTER)
+			continue;
+		assert_err_ok(charter_peek(&version, hash, b->entries[i].data, b->entries[i].len));
+		versions |= 1u << version;
+	}
+	return versions;
+}
+
+/* The charters of the block of a round. */
+static unsigned
+told_in(struct desk *k, uint64_t round)
+{
+	struct block b;
+	struct journal_round *r = build(k, &b, round);
+	unsigned versions = charters_in(&b);
+
+	advance(k, r);
+	return versions;
+}
+
+/* Told once, and again by every epoch block until it is followed by another. */
+static void
+test_succession(void **state)
+{
+	struct desk *k = *state;
+	uint64_t epoch = (uint64_t)(k->params->epoch_ms / k->params->round_ms);
+	uint32_t now = timing_epoch(k->params, timing_round_start(k->params, k->first));
+	struct diag d;
+
+	assert_int_equal(told_in(k, k->first), 1u << 1);
+	(void)network_succeed(k->network, NULL, now + 2, NULL, NULL);
+	(void)network_succeed(k->network, NULL, now + 3, NULL, NULL);
+	assert_true(journal_due(k->journal, k->first + 1));
+	/* a crash before the block */
+	journal_free(k->journal);
+	assert_err_ok(journal_new(&k->journal, k->network->charters, k->identity_sk));
+	assert_err_ok(journal_load(k->journal, k->state.data, k->state.len, &d));
+	assert_true(journal_due(k->journal, k->first + 1));
+	assert_int_equal(told_in(k, k->first + 1), 1u << 2 | 1u << 3);
+	assert_false(journal_due(k->journal, k->first + 2));
+	journal_free(k->journal);
+	assert_err_ok(journal_new(&k->journal, k->network->charters, k->identity_sk));
+	assert_err_ok(journal_load(k->journal, k->state.data, k->state.len, &d));
+	assert_false(journal_due(k->journal, k->first + 2));
+	assert_int_equal(told_in(k, k->first + epoch), 1u << 1 | 1u << 2 | 1u << 3);
+	assert_int_equal(told_in(k, k->first + 2 * epoch), 1u << 2 | 1u << 3);
+	assert_int_equal(told_in(k, k->first + 3 * epoch), 1u << 3);
+	/* the gateway sleeps through the whole time of two versions */
+	(void)network_succeed(k->network, NULL, now + 5, NULL, NULL);
+	(void)network_succeed(k->network, NULL, now + 6, NULL, NULL);
+	assert_int_equal(told_in(k, k->first + 9 * epoch), 1u << 4 | 1u << 5);
+}
+
+/* What a version before this one wrote knew of one charter only. */
+static void
+test_state_without_charters(void **state)
+{
+	struct desk *k = *state;
+	size_t at = 8 + 32 + 8 + 32 + 32;
+	struct diag d;
+
+	turn(k, k->first);
+	memmove(k->state.data + at, k->state.data + at + 8, k->state.len - at - 8);
+	k->state.len -= 8;
+	store_u16(k->state.data + 6, 1);
+	(void)network_succeed(k->network, NULL, 90000, NULL, NULL);
+	journal_free(k->journal);
+	assert_err_ok(journal_new(&k->journal, k->network->charters, k->identity_sk));
+	assert_err_ok(journal_load(k->journal, k->state.data, k->state.len, &d));
+	assert_true(journal_due(k->journal, k->first + 1));
+	assert_int_equal(told_in(k, k->first + 1), 1u << 2);
+}
+
 static void
 test_bad_state(void **state)
 {
@@ -409,6 +492,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_sheets, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_go_on, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_bad_state, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_succession, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_state_without_charters, set_up, tear_down),
 };
 
 TEST_MAIN(tests)
