@@ -34,6 +34,8 @@ member()
 	"$gateway" member --config conf "$@"
 }
 
+tap_plan 26
+
 printf 'state = %s/g\ncharter = %s/charter\nentrance = unix:%s/in\n' "$work" "$work" "$work" >conf
 key=mfrggzdfmztwq2lkmfrggzdfmztwq2lkmfrggzdfmztwq2lkmfra
 name='[a-z2-7]\{56\}'
