@@ -193,15 +193,24 @@ on_sheet(void *arg, const uint8_t *p, size_t n)
 	return offer_sheet(((struct run *)arg)->client, p, n, false);
 }
 
+static void
+on_charter(void *arg, const uint8_t *p, size_t n)
+{
+	client_offer(((struct run *)arg)->client, p, n);
+}
+
 /* ---- runs ---- */
 
-static const struct follow_events follow_events = { on_sheet, on_seen, on_block };
+static const struct follow_events follow_events = { .sheet = on_sheet,
+	.charter = on_charter,
+	.seen = on_seen,
+	.block = on_block };
 
 enum err
 run_begin(struct run *r, struct client *c, enum follow_what what)
 {
 	r->client = c;
-	r->follow = follow_new(what, c->chain, c->cfg.charter, c->cfg.mailbox, &follow_events, r);
+	r->follow = follow_new(what, c->chain, succession_first(c->all), c->cfg.mailbox, &follow_events, r);
 	return r->follow != NULL ? ERR_OK : ERR_MEMORY;
 }
 

@@ -14,7 +14,7 @@ restante_entrance(const struct restante *r)
 {
 	if (r->profile.entrance[0] != '\0')
 		return r->profile.entrance;
-	return charter_gateway(r->charter)->entrance;
+	return succession_gateway(r->charters, loop_wall_ms(r->loop), 0)->entrance;
 }
 
 /* A call that is for before restante_start. */

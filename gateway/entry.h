@@ -71,6 +71,9 @@ void entry_published(struct entry *e, uint32_t day, uint32_t index, uint64_t rou
 RST_MUST_USE enum err entry_sheet(struct entry *e, uint32_t epoch, const uint8_t *sheet,
     size_t len);
 
+/* A charter that a session is given before its sheets. Copied. ERR_MEMORY. */
+RST_MUST_USE enum err entry_charter(struct entry *e, const uint8_t *text, size_t len);
+
 void entry_get_status(const struct entry *e, struct entry_status *out);
 
 #endif

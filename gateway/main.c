@@ -10,6 +10,7 @@
 #include "gateway/door.h"
 #include "gateway/gateway.h"
 #include "gateway/membercmd.h"
+#include "gateway/publish.h"
 #include "gateway/onionkey.h"
 #include "gateway/store_leveldb.h"
 #include "mix/daemon.h"
@@ -118,6 +119,7 @@ struct gateway_daemon {
 	struct door *door; /* NULL without an onion service */
 	const struct params *params;
 	struct gateway_status counted; /* at the last count of traffic */
+	struct publish publish;
 };
 
 /* Without an onion service clients come from this machine only. */
@@ -234,6 +236,8 @@ start(void *arg, struct daemon *m, struct diag *d)
 	if (e == ERR_OK)
 		e = gateway_new(&x->gateway, &cfg, d);
 	x->params = &m->charter->params;
+	if (e == ERR_OK)
+		e = publish_serve(&x->publish, m->desk, x->gateway);
 	if (e == ERR_OK && x->door != NULL)
 		e = door_start(x->door, x->gateway, d);
 	else if (e == ERR_OK)
@@ -273,6 +277,10 @@ look(void *arg, struct watch_view *v)
 	v->has_sheet = s.has_sheet;
 	v->sheet_nodes = s.sheet_nodes;
 	v->sits_out = s.sits_out;
+	v->charter = s.charter;
+	v->coming_charter = s.coming_charter;
+	v->coming_epoch = s.coming_epoch;
+	v->serves = v->has_place = true;
 	v->journal = s.founded;
 	v->blocks = s.blocks;
 	v->link_count = gateway_links(x->gateway, v->links, CHARTER_NODES_MAX);
@@ -389,6 +397,14 @@ run_member(const struct call *c)
 	return membercmd_run(c, &settings_schema, &settings);
 }
 
+static int
+run_charter(const struct call *c)
+{
+	struct settings settings;
+
+	return publish_run(c, &settings_schema, &settings);
+}
+
 static const struct command commands[] = {
 	{ .name = "init", .options = &init_schema, .run = run_init,
 	    .summary = "Make the gateway's keys and print its public line for the charter" },
@@ -396,6 +412,9 @@ static const struct command commands[] = {
 	    .summary = "Run the gateway" },
 	{ .name = "status", .options = &daemon_status_schema, .run = run_status,
 	    .summary = "Show how the running gateway stands" },
+	{ .name = "charter", .operands = "publish FILE", .operands_min = 2, .operands_max = 2,
+	    .options = &publish_schema, .run = run_charter,
+	    .summary = "Publish a new version of the charter in the running network" },
 	{ .name = "member", .operands = "add NAME | remove NAME | list", .operands_min = 1,
 	    .operands_max = 2, .options = &membercmd_schema, .run = run_member,
 	    .summary = "Say which groups of members may reach the onion service" },

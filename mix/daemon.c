@@ -330,6 +330,16 @@ end(struct running *r)
 	charter_free(r->m.charter);
 }
 
+/* For --check-config; what runs asks the charter that is in force by then. */
+static enum err
+check_date(const struct charter *c, const char *path, struct diag *d)
+{
+	if (clock_wall_ms(clock_system()) <= c->not_after_ms)
+		return ERR_OK;
+	return diag_set(d, ERR_RANGE, "%s: its not-after has passed; get the network's present "
+	    "charter, or set this machine's clock", path);
+}
+
 int
 daemon_run(const struct call *c, const struct config_schema *schema, void *settings,
     const struct daemon_node *node, void *arg)
@@ -348,15 +358,14 @@ daemon_run(const struct call *c, const struct config_schema *schema, void *setti
 		return code;
 	(void)signal(SIGXFSZ, SIG_IGN); /* a limit on files is a full disk, which we survive */
 	r.m.log.threshold = r.m.settings->log_level;
-	e = charterfile_load(&r.m.charter, r.m.settings->charter, clock_wall_ms(clock_system()),
-	    &d);
+	e = charterfile_load(&r.m.charter, r.m.settings->charter, &d);
 	if (e == ERR_OK && node->check != NULL && node->check(arg, &r.m, &d) != ERR_OK) {
 		charter_free(r.m.charter);
 		(void)options_fail(c, ERR_USAGE, &d);
 		return OPTIONS_EXIT_CONFIG;
 	}
-	if (e == ERR_OK && !o->check)
-		e = run(&r, &d);
+	if (e == ERR_OK)
+		e = o->check ? check_date(r.m.charter, r.m.settings->charter, &d) : run(&r, &d);
 	end(&r);
 	return e == ERR_OK ? OPTIONS_EXIT_OK : options_fail(c, e, &d);
 }

@@ -177,6 +177,11 @@ look(void *arg, struct watch_view *v)
 	v->sheet_nodes = s.sheet_nodes;
 	v->sits_out = s.sits_out;
 	v->struck = s.struck;
+	v->charter = s.charter;
+	v->coming_charter = s.coming_charter;
+	v->coming_epoch = s.coming_epoch;
+	v->serves = s.serves;
+	v->has_place = s.has_place;
 	v->link_count = mix_links(x->mix, v->links, CHARTER_NODES_MAX);
 }
 

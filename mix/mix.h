@@ -29,12 +29,16 @@ struct mix;
 struct mix_config {
 	struct loop *loop;
 	struct disk *disk;
-	const struct charter *charter; /* borrowed */
-	uint16_t number;	       /* ours in the charter */
+	/*
+	 * Borrowed, and only until mix_new returns. The directory has what it was before and
+	 * what has become of it since.
+	 */
+	const struct charter *charter;
+	uint16_t number;	       /* ours in the charters */
 	const uint8_t *identity_sk;    /* Ed25519, 64 bytes in secret memory, borrowed */
 	const uint8_t *link_sk;	       /* X25519, 32 bytes in secret memory, borrowed */
 	const char *listen;	       /* NULL: our address in the charter */
-	const char *entrance;	       /* NULL: the gateway's entrance in the charter */
+	const char *entrance;	       /* NULL: the gateway's entrance in the charters */
 	const char *socks;	       /* through which, as in common/net/link.h; NULL: directly */
 	bool held;		       /* begin as after mix_hold(m, true) */
 	const struct rng *rng;	       /* draws of the protocol: pool, jitter, paths */
@@ -62,6 +66,11 @@ struct mix_status {
 	uint64_t dropped_out;	/* discarded because the epoch is sat out */
 	uint64_t dropped_link;	/* next node's queue was full */
 	struct unwrap_counts unwrapped;
+	uint32_t charter;	 /* the version in force; 0: the first is still to come */
+	uint32_t coming_charter; /* the next one, from coming_epoch; 0: none */
+	uint32_t coming_epoch;
+	bool serves;		 /* the one in force has us */
+	bool has_place;		 /* one of those that count has us */
 };
 
 /*

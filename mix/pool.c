@@ -32,13 +32,21 @@ pool_new(struct pool **out, const struct params *p, unsigned layer, int64_t now_
 
 	if (k == NULL)
 		return ERR_MEMORY;
-	k->strategy = strategy_of(p->strategy[layer].kind);
-	k->params = p->strategy[layer];
-	k->network = *p;
 	k->layer = layer;
-	k->strategy->arm(k, now_ms);
+	pool_change(k, p, now_ms);
 	*out = k;
 	return ERR_OK;
+}
+
+void
+pool_change(struct pool *k, const struct params *p, int64_t now_ms)
+{
+	k->strategy = strategy_of(p->strategy[k->layer].kind);
+	k->params = p->strategy[k->layer];
+	k->network = *p;
+	k->strategy->arm(k, now_ms);
+	if (k->count > 0 && k->strategy->added != NULL)
+		k->strategy->added(k, now_ms);
 }
 
 void

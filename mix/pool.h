@@ -46,6 +46,9 @@ int64_t pool_due(const struct pool *k);
  */
 size_t pool_flush(struct pool *k, uint32_t *out, int64_t now_ms, const struct rng *rng);
 
+/* Go on with the strategy and the bound of other parameters; what is in the pool stays. */
+void pool_change(struct pool *k, const struct params *p, int64_t now_ms);
+
 /* The wall clock was set: take the next flush time from now_ms. */
 void pool_rearm(struct pool *k, int64_t now_ms);
 

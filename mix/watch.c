@@ -70,6 +70,10 @@ why_not(const struct watch *w)
 	if (alarms_hold_any(&w->alarms, LOG_DISK_FAILED) ||
 	    alarms_hold_any(&w->alarms, LOG_STORE_FAILED))
 		return "the disk refuses to be written; make room or mend it";
+	if (!v->has_place)
+		return "the charter does not have this node";
+	if (!v->serves)
+		return "the charter that has this node is not in force";
 	if (v->struck)
 		return "two sheets were shown for the running epoch, which is sat out";
 	if (v->sits_out)
@@ -190,7 +194,7 @@ look_at_link(struct watch *w, const struct links_peer *p)
 	struct down *d = down_of(w, p->number);
 	int64_t since;
 
-	if (is_whole(p))
+	if (is_whole(p) || !p->serving)
 		return;
 	if (d == NULL && w->down_count < CHARTER_NODES_MAX) {
 		d = &w->downs[w->down_count++];
@@ -252,7 +256,7 @@ look_at_epoch(struct watch *w)
 		log_event(w->cfg.log, LOG_SHEET_MISSING_OVER, v->epoch, 0, 0);
 	if (v->struck)
 		raise_of_epoch(w, LOG_SHEET_EQUIVOCATION, v->epoch, 0);
-	else if (!v->has_sheet && into >= scaled(w, WATCH_SHEET_MS) &&
+	else if (v->serves && !v->has_sheet && into >= scaled(w, WATCH_SHEET_MS) &&
 	    runs >= scaled(w, WATCH_SHEET_MS))
 		raise_of_epoch(w, LOG_SHEET_MISSING, v->epoch, 0);
 	if (v->sits_out && !v->struck)
@@ -356,7 +360,11 @@ report_charter(struct report *r, const struct watch *w)
 {
 	report_section(r, "charter");
 	report_text(r, "network", w->cfg.charter->name);
-	report_u64(r, "version", w->cfg.charter->version);
+	report_u64(r, "version", w->view.charter);
+	if (w->view.coming_charter == 0)
+		return;
+	report_u64(r, "coming_version", w->view.coming_charter);
+	report_u64(r, "coming_epoch", w->view.coming_epoch);
 }
 
 static void

@@ -36,6 +36,10 @@ struct watch_view {
 	unsigned sheet_nodes; /* that it has keys of */
 	bool sits_out;	      /* this epoch: it runs on old state */
 	bool struck;	      /* this epoch: it has two sheets */
+	uint32_t charter;	  /* the version in force; 0: none yet */
+	uint32_t coming_charter, coming_epoch; /* the next one; 0: none */
+	bool serves;	      /* the charter in force has it */
+	bool has_place;	      /* that, or one to come, or that was in force until now */
 	bool journal;	      /* it writes one, and has begun */
 	uint64_t blocks;      /* written so far */
 	size_t link_count;

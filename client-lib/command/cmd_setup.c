@@ -183,6 +183,24 @@ cmd_passphrase(const struct call *c)
 }
 
 int
+cmd_charter(const struct call *c)
+{
+	char directory[PLACE_PATH_MAX];
+	struct diag d = { "" };
+	enum err e = place_directory(directory, c->options, &d);
+
+	if (e == ERR_OK)
+		e = talk_code(restante_install_charter(directory, c->operands[0], d.text));
+	if (e == ERR_BUSY)
+		(void)diag_set(&d, e, "the agent is running; stop it first with `restante stop`");
+	if (e != ERR_OK)
+		return options_fail(c, e, &d);
+	if (!talk_json(c))
+		(void)fprintf(c->out, "%s\n", d.text);
+	return OPTIONS_EXIT_OK;
+}
+
+int
 cmd_stop(const struct call *c)
 {
 	const struct wire q = { .type = WIRE_STOP, .text = "" };

@@ -13,6 +13,7 @@ extern const struct config_schema cmd_init_schema, cmd_unlock_schema, cmd_passph
 int cmd_init(const struct call *c);
 int cmd_agent(const struct call *c);
 int cmd_passphrase(const struct call *c);
+int cmd_charter(const struct call *c);
 int cmd_stop(const struct call *c);
 int cmd_status(const struct call *c);
 

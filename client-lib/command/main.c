@@ -25,6 +25,8 @@ static const struct command commands[] = {
 	{ "status", NULL, "what the agent is doing, and any alarm", 0, 0, NULL, cmd_status },
 	{ "passphrase", NULL, "change what unlocks the directory", 0, 0, &cmd_passphrase_schema,
 	    cmd_passphrase },
+	{ "charter", "FILE", "take a new version of the network's charter by hand", 1, 1, NULL,
+	    cmd_charter },
 };
 
 static const struct program program = {

@@ -152,6 +152,8 @@ static const struct {
 	{ RESTANTE_ALARM_FORK, "fork",
 	    "a contact was shown another journal: the gateway lies to one of you" },
 	{ RESTANTE_ALARM_CHARTER, "charter", "the charter's date has passed: get the new one" },
+	{ RESTANTE_ALARM_SUCCESSION, "succession",
+	    "the gateway showed a charter that the authorities did not make: tell them" },
 	{ RESTANTE_ALARM_DENIED, "denied",
 	    "the gateway does not admit us: the client authorization key is missing, wrong, or "
 	    "was removed" },
@@ -214,6 +216,9 @@ status_json(FILE *out, const struct restante_status *s, const struct tor_status 
 	field_number(&j, "slots", s->slots);
 	field_number(&j, "slots_skipped", s->skipped);
 	field_number(&j, "time_scale", s->time_scale);
+	field_number(&j, "charter", s->charter);
+	field_number(&j, "coming_charter", s->coming_charter);
+	field_number(&j, "coming_charter_epoch", s->coming_epoch);
 	json_key(&j, "alarms");
 	json_array(&j);
 	for (size_t i = 0; i < ALARM_COUNT; i++)
@@ -248,6 +253,11 @@ show_status(FILE *out, const struct restante_status *s, const struct tor_status 
 		(void)fprintf(out,
 		    "            TEST NETWORK: all waits are divided by %u; do not use it in earnest\n",
 		    s->time_scale);
+	(void)fprintf(out, "charter     version %u", s->charter);
+	if (s->coming_charter > 0)
+		(void)fprintf(out, ", version %u from epoch %u (now %u)", s->coming_charter,
+		    s->coming_epoch, s->epoch);
+	(void)fputc('\n', out);
 	if (tor != NULL)
 		show_tor(out, tor);
 	(void)fprintf(out, "session     %s\n", session_text(s));

@@ -83,6 +83,9 @@ put_status(struct writer *w, const struct restante_status *s)
 	writer_u32(w, s->unacknowledged);
 	put_name(w, s->network, sizeof(s->network));
 	writer_u32(w, s->time_scale);
+	writer_u32(w, s->charter);
+	writer_u32(w, s->coming_charter);
+	writer_u32(w, s->coming_epoch);
 }
 
 static void
@@ -108,6 +111,9 @@ get_status(struct reader *r, struct restante_status *s)
 	s->unacknowledged = reader_u32(r);
 	get_name(r, s->network, sizeof(s->network));
 	s->time_scale = reader_u32(r);
+	s->charter = reader_u32(r);
+	s->coming_charter = reader_u32(r);
+	s->coming_epoch = reader_u32(r);
 }
 
 static void

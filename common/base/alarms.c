@@ -18,6 +18,9 @@ static const struct alarm_kind kinds[] = {
 	{ LOG_SHEET_REFUSED, LOG_SHEET_REFUSED_OVER, 0, true },
 	{ LOG_SHEET_MISSING, LOG_SHEET_MISSING_OVER, 0, true },
 	{ LOG_CHAIN_BROKEN, LOG_CHAIN_BROKEN_OVER, 0, true },
+	{ LOG_CHARTER_REFUSED, LOG_CHARTER_REFUSED_OVER, -1, false },
+	{ LOG_CHARTER_BEHIND, LOG_CHARTER_BEHIND_OVER, -1, false },
+	{ LOG_NOT_IN_CHARTER, LOG_NOT_IN_CHARTER_OVER, -1, false },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))
 

@@ -37,6 +37,7 @@ struct attend {
 	struct visit visits[VISITS];
 	struct timer *plan; /* the next mark or the next coming session's window */
 	uint64_t runs;
+	unsigned failures; /* sessions that did not open: the gateway may be elsewhere */
 	bool held;
 	bool freed;
 	unsigned busy; /* depth of calls that run callbacks */
@@ -222,6 +223,7 @@ on_ended(void *arg, struct session *s, enum err why, enum frame_error error)
 	enter(a);
 	session_free(s);
 	v->session = NULL;
+	a->failures += !v->opened;
 	v->opened = false;
 	if (v->hour < hour_now(a) || (why == ERR_OK && near_its_end(v)))
 		timer_cancel(v->timer);
@@ -229,6 +231,14 @@ on_ended(void *arg, struct session *s, enum err why, enum frame_error error)
 		wait_again(v);
 	a->events.state(a->arg, v->run, v->hour, false, why, error);
 	leave(a);
+}
+
+const struct charter_node *
+attend_gateway(const struct attend *a)
+{
+	if (a->cfg.charters == NULL)
+		return charter_gateway(a->cfg.charter);
+	return succession_gateway(a->cfg.charters, loop_wall_ms(a->loop), a->failures);
 }
 
 static void
@@ -242,9 +252,11 @@ open_session(struct visit *v)
 	    .ended = on_ended,
 	};
 	struct attend *a = v->owner;
+	const struct charter_node *gateway = attend_gateway(a);
 	const struct session_config cfg = {
 	    .charter = a->cfg.charter,
-	    .address = a->cfg.address,
+	    .address = a->cfg.address != NULL ? a->cfg.address : gateway->entrance,
+	    .gateway_pk = gateway->link,
 	    .socks = a->cfg.socks,
 	    .open =
 	        {

@@ -54,6 +54,7 @@ struct link {
 	int64_t heard_ms; /* when the last frame came */
 	enum link_state state;
 	uint16_t peer;
+	uint8_t peer_pk[NOISE_KEY_BYTES]; /* the same */
 	bool paused;
 	bool freed;
 	unsigned busy; /* depth of calls that run callbacks */
@@ -260,6 +261,7 @@ read_first_of_any(struct link *k, const uint8_t *msg)
 		if (e == ERR_OK && k->noise == NULL) {
 			k->noise = noise;
 			k->peer = k->any->candidates[i].node;
+			memcpy(k->peer_pk, k->any->candidates[i].peer_pk, sizeof(k->peer_pk));
 			k->send_wire = k->any->candidates[i].send_bytes + NOISE_TAG_BYTES;
 			result = ERR_OK;
 		} else {
@@ -706,4 +708,10 @@ uint16_t
 link_peer(const struct link *k)
 {
 	return k->peer;
+}
+
+const uint8_t *
+link_peer_pk(const struct link *k)
+{
+	return k->peer_pk;
 }

@@ -101,5 +101,7 @@ RST_MUST_USE enum err link_accept_any(struct link **out, struct loop *l, struct 
     const struct link_config *cfg, const struct link_candidate *candidates, size_t n,
     const struct link_events *events, void *arg);
 uint16_t link_peer(const struct link *k);
+/* And by which of its keys. */
+const uint8_t *link_peer_pk(const struct link *k);
 
 #endif

@@ -325,7 +325,7 @@ dial(struct session *s, const struct session_config *cfg)
 
 	if (gateway == NULL)
 		return ERR_USAGE;
-	link.peer_pk = gateway->link;
+	link.peer_pk = cfg->gateway_pk != NULL ? cfg->gateway_pk : gateway->link;
 	memcpy(link.network_id, cfg->charter->network_id, sizeof(link.network_id));
 	return link_dial(&s->link, s->loop, cfg->address, &link, &events, s);
 }

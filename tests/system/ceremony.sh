@@ -12,6 +12,7 @@ lines()
 	net_mix init --dir "$net_dir/a" --address 192.0.2.11:7001 >"$STICK/mix-a.public" &&
 	    net_mix init --dir "$net_dir/b" --address 192.0.2.12:7001 >"$STICK/mix-b.public" &&
 	    net_mix init --dir "$net_dir/c" --address '[2001:db8::13]:7001' >"$STICK/mix-c.public" &&
+	    net_mix init --dir "$net_dir/d" --address 192.0.2.14:7001 >"$STICK/mix-d.public" &&
 	    net_gateway init --dir "$net_dir/g" --address 192.0.2.10:7000 \
 		--entrance unix:/run/restante-gateway/onion.sock >"$STICK/gateway.public"
 }
@@ -43,7 +44,7 @@ ceremony()
 		type_block "$block" "$who" || { echo "$who: $(cat "$block")"; cat "$net_dir/said-$who"; return 1; }
 		typed=$((typed + 1))
 	done
-	[ "$typed" -ge 7 ] || { echo "only $typed blocks in the guide"; return 1; }
+	[ "$typed" -ge 11 ] || { echo "only $typed blocks in the guide"; return 1; }
 }
 
 valid() { net_charter verify "$STICK/charter" >"$net_dir/verified" && cat "$net_dir/verified"; }
@@ -53,9 +54,14 @@ hashes_agree()
 {
 	hash=$(b2sum -l 256 "$STICK/draft" | cut -c1-64)
 	grep -q "network id $hash" "$net_dir/verified" || return 1
+	next=$(b2sum -l 256 "$STICK/draft-2" | cut -c1-64)
+	[ "$hash" != "$next" ] || return 1
 	for who in ann eve drafter; do
-		grep -q "^hash  *$hash" "$net_dir/said-$who" && grep -q "^$hash  " "$net_dir/said-$who" ||
-		    { echo "$who saw another hash"; return 1; }
+		for read_aloud in "$hash" "$next"; do
+			grep -q "^hash  *$read_aloud" "$net_dir/said-$who" &&
+			    grep -q "^$read_aloud  " "$net_dir/said-$who" ||
+			    { echo "$who saw another hash"; return 1; }
+		done
 	done
 }
 
@@ -69,8 +75,18 @@ keys_stay()
 		done
 	done
 	found=$(cd "$STICK" && echo *)
-	[ "$found" = 'ann.draft ann.public ben.public charter draft eve.draft eve.public gateway.public mix-a.public mix-b.public mix-c.public' ] ||
+	[ "$found" = 'ann.draft ann.draft-2 ann.public ben.public charter charter-2 draft draft-2 eve.draft eve.draft-2 eve.public gateway.public mix-a.public mix-b.public mix-c.public mix-d.public' ] ||
 	    { echo "on the stick: $found"; return 1; }
+}
+
+# The successor has mix-d, under a new number, where mix-b was; and only charter founds it.
+successor()
+{
+	net_charter verify --previous "$STICK/charter" "$STICK/charter-2" &&
+	    net_charter show "$STICK/charter-2" >"$net_dir/shown" || return 1
+	grep '^node 5 .*layer 1, at 192.0.2.14:7001' "$net_dir/shown" &&
+	    ! grep -q '192\.0\.2\.12' "$net_dir/shown" &&
+	    refused net_charter verify --previous "$STICK/charter-2" "$STICK/charter"
 }
 
 refused() { ! "$@" || { echo "accepted: $*"; return 1; }; }
@@ -97,13 +113,14 @@ changes_are_refused()
 	    refused net_charter combine --output "$net_dir/mixed" "$STICK/ann.draft" "$net_dir/changed"
 }
 
-test_begin 7
+test_begin 8
 STICK=$net_dir/stick
 export STICK
 must 'machines, a stick, the nodes'"'"' public lines' prepare
 must 'every command of the guide succeeds as it stands' ceremony
 must 'the charter is valid' valid
 check 'the hash that is read aloud is the same for two programs on three machines' hashes_agree
+check 'the successor follows, with one mix for another' successor
 check 'secret keys stay where they were made' keys_stay
 check 'one authority alone decides nothing, not even twice' eval 'one_is_not_enough && twice_is_one'
 check 'a mix that was exchanged is refused' changes_are_refused

@@ -76,8 +76,10 @@ fill()
 	return 1
 }
 empty() { rm -r "$net_dir/$1/filler"; }
-freeze() { chattr -R +i "$net_dir/$1" && ! touch "$net_dir/$1/probe"; }
-thaw() { chattr -R -i "$net_dir/$1"; }
+# Sockets have no such flag, and a file may go meanwhile: what counts is that none can be made.
+immutable() { find "$net_dir/$2" ! -type s -exec chattr "$1" {} +; }
+freeze() { immutable +i "$1"; ! touch "$net_dir/$1/probe"; }
+thaw() { immutable -i "$1"; }
 
 # Alarms of this kind in a log, more than before the trouble.
 count_of() { grep -c " $2" "$net_dir/$1.log"; }

@@ -135,11 +135,13 @@ examples()
 	done
 }
 
-# type_blocks WHERE...: the guide's blocks for these machines, in its order.
+# type_blocks WHERE...: the guide's blocks for these machines, in its order, as far as
+# the members: what comes behind is for a network that runs.
 type_blocks()
 {
 	for block in "$net_dir"/blocks/*; do
 		where=${block##*/[0-9][0-9]-}
+		[ "$where" != member ] || return 0
 		case " $* " in
 		*" $where "*) ;;
 		*) continue ;;
@@ -292,24 +294,36 @@ s.sendto(b"x", (sys.argv[1], 53))' "$target" || return 1
 	net_wait 10 seen && ! sends alice
 }
 
+# status NODE WANTED: the exit code that a supervisor goes by.
+status()
+{
+	daemon=restante-mix config=/etc/restante/mix.conf code=0
+	[ "$1" != gateway ] || { daemon=restante-gateway config=/etc/restante/gateway.conf; }
+	on "$1" "$daemon" status --config "$config" || code=$?
+	[ "$code" -eq "$2" ] || { echo "$1: exit code $code of status"; return 1; }
+}
+all_ready() { for host in $nodes; do status "$host" 0 || return 1; done; }
+
 # The entrance is systemd's: it stays, with its rights, when the gateway goes.
 entrance_stays()
 {
 	socket=$net_dir/gateway/run/restante-gateway/onion.sock
 	inode=$(stat -c '%i %a' "$socket")
 	net_kill TERM gateway
+	status gateway 69 || return 1
 	[ "$inode" = "$(stat -c '%i %a' "$socket")" ] && [ "${inode#* }" = 660 ]
 }
 
 silent() { for host in $hosts; do listens "$host" '' || return 1; done; }
 all_end() { net_stop; silent; }
 
-test_begin 9
+test_begin 10
 trap 'test_end; remove_hosts' EXIT
 must "hosts are set up by the guide's own commands" set_up
 must 'gateway and mixes start as their units say' start
 must 'members set up by the guide meet' start_members
 must 'a message passes' message
+check 'all nodes say that they are ready, without an alarm' net_wait 60 all_ready
 check 'nobody listens anywhere but where the guide says' listeners
 check 'nodes send to their neighbours and to nobody else' node_frames
 check 'nothing at all leaves the host of a member' member_frames

@@ -56,6 +56,13 @@ struct restante_unlock {
  */
 RESTANTE_API int restante_init(const char *directory, const char *charter_file, uint16_t mailbox,
     const struct restante_unlock *unlock, char *explain);
+/*
+ * Give the directory a successor of its charter by hand, as its client would take it
+ * from the journal. Not while a client runs there (RESTANTE_E_BUSY). explain as above;
+ * on success it says from when the charter is in force.
+ */
+RESTANTE_API int restante_install_charter(const char *directory, const char *charter_file,
+    char *explain);
 
 /*
  * Open a directory. base: the caller's event loop, or NULL for an own one run
@@ -224,6 +231,7 @@ RESTANTE_API void restante_set_events(struct restante *r, restante_event_cb *cb,
 #define RESTANTE_ALARM_FORK 64u
 #define RESTANTE_ALARM_DENIED 128u
 #define RESTANTE_ALARM_ENTRY 256u
+#define RESTANTE_ALARM_SUCCESSION 512u
 struct restante_status {
 	int online, verified, caught_up;
 	unsigned gaps, alarms;
@@ -234,6 +242,7 @@ struct restante_status {
 	uint32_t queued, unacknowledged;
 	char network[64];
 	uint32_t time_scale; /* over 1: a test network, not for real use */
+	uint32_t charter, coming_charter, coming_epoch; /* versions in force and to come; 0: none */
 };
 RESTANTE_API int restante_status(struct restante *r, struct restante_status *out);
 

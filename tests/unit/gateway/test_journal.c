@@ -45,7 +45,7 @@ set_up(void **state)
 	k->params = &c->params;
 	k->identity_sk = k->network->keys[network_index(k->network,
 	    charter_gateway(c)->number)].identity_sk;
-	assert_err_ok(journal_new(&k->journal, c, k->identity_sk));
+	assert_err_ok(journal_new(&k->journal, k->network->charters, k->identity_sk));
 	k->chain = chain_new(c, NULL);
 	k->segment = chain_segment_new(k->chain);
 	k->first = timing_round(k->params, timing_epoch_start(k->params, 80000));
@@ -364,7 +364,7 @@ test_go_on(void **state)
 
 		turn(k, k->first + i);
 		journal_free(k->journal);
-		assert_err_ok(journal_new(&k->journal, k->network->charter, k->identity_sk));
+		assert_err_ok(journal_new(&k->journal, k->network->charters, k->identity_sk));
 		assert_err_ok(journal_load(k->journal, k->state.data, k->state.len, &d));
 		assert_true(journal_head(k->journal, &head));
 		assert_true(head == k->first + i);
@@ -385,15 +385,15 @@ test_bad_state(void **state)
 	assert_err_ok(journal_sheet(k->journal, sheet_for(k, 80000)));
 	turn(k, k->first + 1);
 	for (size_t n = 1; n < k->state.len; n += 3) {
-		assert_err_ok(journal_new(&other, k->network->charter, k->identity_sk));
+		assert_err_ok(journal_new(&other, k->network->charters, k->identity_sk));
 		assert_int_not_equal(journal_load(other, k->state.data, n, &d), ERR_OK);
 		journal_free(other);
 	}
 	k->state.data[8] ^= 1; /* network id */
-	assert_err_ok(journal_new(&other, k->network->charter, k->identity_sk));
+	assert_err_ok(journal_new(&other, k->network->charters, k->identity_sk));
 	assert_err(journal_load(other, k->state.data, k->state.len, &d), ERR_MALFORMED);
 	assert_contains(d.text, "network");
-	store_u16(k->state.data + 6, 2);
+	store_u16(k->state.data + 6, 3);
 	assert_err(journal_load(other, k->state.data, k->state.len, &d), ERR_VERSION);
 	journal_free(other);
 }

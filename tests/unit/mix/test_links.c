@@ -100,7 +100,7 @@ open_node(struct node *n, struct diag *d)
 	struct town *t = n->town;
 	struct links_config cfg = {
 		.loop = world_loop(n->host),
-		.charter = t->net->charter,
+		.charters = t->net->charters,
 		.own = n->number,
 		.link_sk = t->net->keys[network_index(t->net, n->number)].link_sk,
 		.disk = n->disk,
