@@ -40,15 +40,12 @@ struct door {
 
 /* ---- checks ---- */
 
+/* The charter has our address; its port is then ours. */
 static enum err
-check_charter(struct door *k, struct diag *d)
+check_address(struct door *k, struct diag *d)
 {
 	const char *entrance = k->m->own->entrance;
 
-	if (!hsid_is_address(entrance))
-		return diag_set(d, ERR_USAGE, "the charter's entrance is %s, no onion address: with "
-		    "transport = tor it must be that of this gateway's onion service; have the "
-		    "charter changed, or set transport = loopback", entrance);
 	if (memcmp(entrance, k->key->id, HSID_CHARS) != 0) /* public */
 		return diag_set(d, ERR_USAGE, "the charter's entrance is another onion address than "
 		    "that of the file onionkey, %s.onion: restore that file from a backup, or have "
@@ -57,16 +54,20 @@ check_charter(struct door *k, struct diag *d)
 	return ERR_OK;
 }
 
-static enum err
-check_target(const struct door *k, struct diag *d)
+enum err
+door_check(const struct door_settings *s, const char *charter_entrance, struct diag *d)
 {
-	if (k->settings.entrance == NULL)
+	if (s->entrance == NULL)
 		return diag_set(d, ERR_USAGE, "with transport = tor the configuration must say "
 		    "where tor delivers: entrance = unix:/path, such as "
 		    "unix:/run/restante-gateway/entrance");
-	if (!toronion_target_ok(k->settings.entrance))
+	if (!toronion_target_ok(s->entrance))
 		return diag_set(d, ERR_USAGE, "entrance %s: with transport = tor it must be a unix "
-		    "socket, unix:/path, of letters, digits and . _ + - alone", k->settings.entrance);
+		    "socket, unix:/path, of letters, digits and . _ + - alone", s->entrance);
+	if (!hsid_is_address(charter_entrance))
+		return diag_set(d, ERR_USAGE, "the charter's entrance is %s, no onion address: with "
+		    "transport = tor it must be that of this gateway's onion service; have the "
+		    "charter changed, or set transport = loopback", charter_entrance);
 	return ERR_OK;
 }
 
@@ -283,11 +284,11 @@ door_open(struct door **out, struct daemon *m, const struct door_settings *s, st
 		return ERR_MEMORY;
 	k->m = m;
 	k->settings = *s;
-	e = check_target(k, d);
+	e = door_check(s, m->own->entrance, d);
 	if (e == ERR_OK)
 		e = onionkey_load(&k->key, m->disk, d);
 	if (e == ERR_OK)
-		e = check_charter(k, d);
+		e = check_address(k, d);
 	if (e == ERR_OK)
 		e = members_load(&k->members, m->disk, d);
 	if (e == ERR_OK)

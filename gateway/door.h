@@ -30,7 +30,13 @@ struct door_settings {
 };
 
 /*
- * Load key and groups, and check that the charter's entrance is our onion address.
+ * What can be seen of the configuration and the charter alone: the entrance's form, and
+ * that the charter's is an onion address. ERR_USAGE with a sentence.
+ */
+RST_MUST_USE enum err door_check(const struct door_settings *s, const char *charter_entrance,
+    struct diag *d);
+/*
+ * Load key and groups, check this too, and that the charter's entrance is our onion address.
  * Everything is borrowed. Errors with a sentence.
  */
 RST_MUST_USE enum err door_open(struct door **out, struct daemon *m, const struct door_settings *s,

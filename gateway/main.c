@@ -173,22 +173,40 @@ linked(void *arg, const uint8_t *hash)
 		door_saw(x->door, hash);
 }
 
-/* What must be right before anything listens. */
-static enum err
-open_entrance(struct gateway_daemon *x, struct daemon *m, struct diag *d)
+static struct door_settings
+door_settings(const struct settings *s)
 {
-	const struct settings *s = &x->settings;
-	const struct door_settings door = { .entrance = daemon_given(m->settings->entrance),
+	return (struct door_settings){ .entrance = daemon_given(s->common.entrance),
 		.group = daemon_given(s->entrance_group),
 		.control = s->tor_control,
 		.socks = s->tor_socks,
 		.cookie = daemon_given(s->tor_cookie),
 		.pow = s->pow,
 		.streams = (unsigned)s->streams };
+}
 
-	if (s->transport == TRANSPORT_TOR)
-		return door_open(&x->door, m, &door, d);
-	return check_loopback(door.entrance != NULL ? door.entrance : m->own->entrance, d);
+/* What the configuration and the charter show by themselves. */
+static enum err
+check(void *arg, const struct daemon *m, struct diag *d)
+{
+	const struct gateway_daemon *x = arg;
+	const struct door_settings door = door_settings(&x->settings);
+	const char *chartered = charter_gateway(m->charter)->entrance;
+
+	if (x->settings.transport == TRANSPORT_TOR)
+		return door_check(&door, chartered, d);
+	return check_loopback(door.entrance != NULL ? door.entrance : chartered, d);
+}
+
+/* What else must be right before anything listens. */
+static enum err
+open_entrance(struct gateway_daemon *x, struct daemon *m, struct diag *d)
+{
+	const struct door_settings door = door_settings(&x->settings);
+
+	if (x->settings.transport != TRANSPORT_TOR)
+		return ERR_OK;
+	return door_open(&x->door, m, &door, d);
 }
 
 static enum err
@@ -357,7 +375,7 @@ static int
 run_run(const struct call *c)
 {
 	static const struct daemon_node node = { CHARTER_GATEWAY, start, stop, end,
-		{ look, count, report }, NULL };
+		{ look, count, report }, check };
 	struct gateway_daemon x = { .gateway = NULL, .door = NULL };
 
 	return daemon_run(c, &settings_schema, &x.settings, &node, &x);

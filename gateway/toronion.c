@@ -145,6 +145,8 @@ toronion_hs_desc(const char *text, size_t len, const char *id)
 		return TORONION_UPLOAD;
 	if (is(what, "UPLOADED"))
 		return TORONION_UPLOADED;
+	if (is(what, "RECEIVED"))
+		return TORONION_RECEIVED;
 	/* A fetch that failed, of our own probe, says NO_AUTH there. */
 	return is(what, "FAILED") && is(next_word(&at, end), "UNKNOWN") ? TORONION_FAILED
 									: TORONION_OTHER;

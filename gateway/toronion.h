@@ -34,7 +34,13 @@ RST_MUST_USE enum err toronion_add(char *out, size_t size, const struct toronion
 bool toronion_target_ok(const char *target);
 
 /* What happened to one of a service's descriptors. */
-enum toronion_event { TORONION_OTHER, TORONION_UPLOAD, TORONION_UPLOADED, TORONION_FAILED };
+enum toronion_event {
+	TORONION_OTHER,
+	TORONION_UPLOAD,   /* it is on its way to a directory */
+	TORONION_UPLOADED, /* it got there */
+	TORONION_FAILED,   /* it did not */
+	TORONION_RECEIVED, /* it was fetched from one */
+};
 /* An HS_DESC event about the service `id`; TORONION_OTHER for every other text. */
 enum toronion_event toronion_hs_desc(const char *text, size_t len, const char *id);
 /* The progress in "... BOOTSTRAP PROGRESS=100 ..."; false if there is none. */

@@ -18,6 +18,8 @@
 #define SWEEPS_LOST 3	/* connections that break under them until no more are asked */
 #define COMMAND_BYTES 32768 /* the longest command: MEMBERS_MAX groups */
 #define FIRST_PROBE_MS 2000
+#define DENIALS 2 /* of our own probe, one after the other: that is no old descriptor any more */
+#define FETCH_MS 10000 /* for a fresh descriptor to come */
 #define KEY_TEXT sodium_base64_ENCODED_LEN(32, sodium_base64_VARIANT_ORIGINAL)
 
 struct torservice {
@@ -30,12 +32,13 @@ struct torservice {
 	uint8_t *probe_sk; /* 32 bytes of secret memory */
 	uint8_t probe_pk[32];
 	struct probe *probe;
-	struct timer *retry, *upload, *prober, *patience;
+	struct timer *retry, *upload, *prober, *patience, *look;
 	/* of this control connection */
 	bool busy;	 /* a command waits for its answer */
-	bool subscribed, asked_phase, authorized, pow_off;
+	bool subscribed, asked_phase, authorized, has_probe_key, pow_off;
 	bool there;	 /* the service is added */
 	bool published;
+	bool fetch, fetching; /* a fresh descriptor is to be asked for; is awaited */
 	/* what is to be done */
 	bool stale;	 /* the service does not do: delete it, add it again */
 	unsigned wanted, added; /* which members there should be, and which there are */
@@ -45,7 +48,7 @@ struct torservice {
 	size_t circuit_count;
 	uint32_t circuits[CIRCUITS];
 	/* how it went */
-	unsigned collisions, failed_probes, failed_uploads;
+	unsigned collisions, denials, failed_probes, failed_uploads;
 	int64_t retry_ms, reprobe_ms;
 	enum torservice_state down; /* as the log has it; TORSERVICE_READY: none */
 	bool twin, sweep_failed;
@@ -224,6 +227,7 @@ on_phase(void *arg, const struct control_reply *r, enum err why)
 	if (!answered(t, r))
 		return;
 	t->asked_phase = true;
+	timer_after(t->look, TORSERVICE_LOOK_MS);
 	if (control_reply_value(&text, &len, r, "status/bootstrap-phase"))
 		(void)toronion_bootstrap(&t->status.bootstrap, text, len);
 	step(t);
@@ -335,12 +339,19 @@ add(struct torservice *t)
 /* ---- deleting ---- */
 
 static void
+stop_probing(struct torservice *t)
+{
+	timer_cancel(t->prober);
+	probe_stop(t->probe);
+	t->fetch = t->fetching = false;
+}
+
+static void
 is_gone(struct torservice *t)
 {
 	t->there = t->published = t->status.published = false;
 	timer_cancel(t->upload);
-	timer_cancel(t->prober);
-	probe_stop(t->probe);
+	stop_probing(t);
 }
 
 static void
@@ -366,8 +377,7 @@ delete(struct torservice *t)
 {
 	char line[sizeof("DEL_ONION ") + HSID_SIZE];
 
-	timer_cancel(t->prober);
-	probe_stop(t->probe);
+	stop_probing(t);
 	(void)snprintf(line, sizeof(line), "DEL_ONION %s", t->cfg.key->id);
 	say(t, line, on_deleted);
 }
@@ -469,7 +479,8 @@ on_authorized(void *arg, const struct control_reply *r, enum err why)
 	if (!answered(t, r))
 		return;
 	t->authorized = true;
-	if (r->code < 250 || r->code > 252) {
+	t->has_probe_key = r->code >= 250 && r->code <= 252;
+	if (!t->has_probe_key) {
 		(void)diag_set(&d, ERR_STATE, "tor answers %u to ONION_CLIENT_AUTH_ADD, so that the "
 		    "onion service cannot be tried; see tor's own log", r->code);
 		become(t, TORSERVICE_UNREACHED, r->code, d.text);
@@ -514,7 +525,6 @@ probe_failed(struct torservice *t, enum err e)
 	    err_text(e));
 	become(t, TORSERVICE_UNREACHED, (uint64_t)-(int64_t)e, d.text);
 	t->stale = true;
-	step(t);
 }
 
 static void
@@ -523,9 +533,23 @@ found_twin(struct torservice *t)
 	if (!t->twin)
 		log_event(t->cfg.log, LOG_ONION_TWIN, 0, 0, 0);
 	t->twin = true;
+	/* No fight over it; but what a twin that is gone has left is to be replaced. */
+	if (++t->failed_probes % TORSERVICE_PROBES == 0)
+		t->stale = true;
 	become(t, TORSERVICE_TWIN, 0, "our onion address leads to another process that has our keys: "
 	    "stop the other gateway; if there is none that you know of, the keys were stolen and "
 	    "the charter must be changed");
+}
+
+/*
+ * Whether a descriptor that is out there does not admit our probe, which all of ours
+ * do: somebody else has published it.
+ */
+static bool
+is_denied(struct torservice *t, enum err e)
+{
+	t->denials = e == ERR_DENIED && t->has_probe_key ? t->denials + 1 : 0;
+	return t->denials >= DENIALS;
 }
 
 static void
@@ -536,7 +560,7 @@ on_probed(void *arg, enum err e)
 	t->status.probed = true;
 	t->status.probe_ok = e == ERR_OK;
 	if (e == ERR_OK) {
-		t->failed_probes = 0;
+		t->failed_probes = t->denials = 0;
 		t->reprobe_ms = TORSERVICE_REPROBE_MS;
 		t->status.probed_ms = loop_wall_ms(t->cfg.loop);
 		timer_after(t->prober,
@@ -545,18 +569,55 @@ on_probed(void *arg, enum err e)
 		return;
 	}
 	probe_again(t);
-	if (e == ERR_EXISTS)
+	if (e == ERR_EXISTS || is_denied(t, e))
 		found_twin(t);
 	else
 		probe_failed(t, e);
+	step(t);
 }
 
+static void
+on_fetched(void *arg, const struct control_reply *r, enum err why)
+{
+	struct torservice *t = arg;
+
+	(void)why;
+	if (!answered(t, r))
+		return;
+	t->fetching = true;
+	step(t);
+}
+
+/*
+ * tor would reach us by the descriptor that it remembers. What others find is what a
+ * directory has now.
+ */
+static void
+fetch(struct torservice *t)
+{
+	char line[sizeof("HSFETCH ") + HSID_SIZE];
+
+	t->fetch = false;
+	(void)snprintf(line, sizeof(line), "HSFETCH %s", t->cfg.key->id);
+	say(t, line, on_fetched);
+}
+
+/* First for a fresh descriptor; then, when it has come or is late, for the probe. */
 static void
 on_prober(void *arg)
 {
 	struct torservice *t = arg;
 
-	if (t->published && probe_start(t->probe) != ERR_OK)
+	if (!t->published)
+		return;
+	if (!t->fetch && !t->fetching) {
+		t->fetch = true;
+		timer_after(t->prober, FETCH_MS);
+		step(t);
+		return;
+	}
+	t->fetch = t->fetching = false;
+	if (probe_start(t->probe) != ERR_OK)
 		probe_again(t);
 }
 
@@ -605,6 +666,10 @@ on_descriptor(struct torservice *t, enum toronion_event e)
 	case TORONION_FAILED:
 		t->failed_uploads++;
 		break;
+	case TORONION_RECEIVED:
+		if (t->fetching)
+			timer_after(t->prober, 0);
+		return;
 	case TORONION_OTHER:
 		return;
 	}
@@ -658,6 +723,7 @@ on_lost(void *arg, enum err e, const struct diag *why)
 	t->status.connected = false;
 	t->busy = false;
 	timer_cancel(t->retry);
+	timer_cancel(t->look);
 	is_gone(t);
 	t->stale = false;
 	if (!timer_armed(t->patience))
@@ -674,6 +740,16 @@ on_patience(void *arg)
 	struct torservice *t = arg;
 
 	raise_down(t, TORSERVICE_NO_TOR, 0);
+}
+
+/* A tor that hangs keeps the connection, and says nothing: it is asked something. */
+static void
+on_look(void *arg)
+{
+	struct torservice *t = arg;
+
+	t->asked_phase = false;
+	step(t);
 }
 
 static void
@@ -702,6 +778,8 @@ step(struct torservice *t)
 		add(t);
 	else if (t->there && !t->authorized)
 		authorize(t);
+	else if (t->fetch)
+		fetch(t);
 }
 
 /* ---- life ---- */
@@ -735,8 +813,9 @@ make_parts(struct torservice *t)
 	t->upload = timer_new(t->cfg.loop, on_upload_late, t);
 	t->prober = timer_new(t->cfg.loop, on_prober, t);
 	t->patience = timer_new(t->cfg.loop, on_patience, t);
+	t->look = timer_new(t->cfg.loop, on_look, t);
 	if (t->service_target == NULL || t->retry == NULL || t->upload == NULL ||
-	    t->prober == NULL || t->patience == NULL)
+	    t->prober == NULL || t->patience == NULL || t->look == NULL)
 		return ERR_MEMORY;
 	t->cfg.target = t->service_target;
 	return make_probe(t);
@@ -790,6 +869,7 @@ torservice_free(struct torservice *t)
 	timer_free(t->upload);
 	timer_free(t->prober);
 	timer_free(t->patience);
+	timer_free(t->look);
 	secret_free(t->probe_sk);
 	free(t->service_target);
 	free(t);

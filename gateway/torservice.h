@@ -5,8 +5,9 @@
  * it may be gone. docs/protocol.md, "The onion service".
  *
  * Who is reached is what counts: the probe dials our own address through tor and
- * makes a link. Its handshake hash must be one that our entry has seen, else
- * another process serves our key.
+ * makes a link. Its handshake hash must be one that our entry has seen, and the
+ * descriptor must be one that admits the probe, as all of ours do; else another
+ * process serves our key.
  */
 #ifndef GATEWAY_TORSERVICE_H
 #define GATEWAY_TORSERVICE_H
@@ -27,6 +28,8 @@
 #define TORSERVICE_UPLOAD_MS 90000
 /* So long tor may be away until it is an alarm. */
 #define TORSERVICE_PATIENCE_MS 120000
+/* How often tor is asked something, to see that it answers. */
+#define TORSERVICE_LOOK_MS 60000
 /* Between two probes that succeed (each is drawn from half to one and a half of it). */
 #define TORSERVICE_PROBE_MS 600000
 /* After a probe that failed: doubled each time, up to TORSERVICE_PROBE_MS. */

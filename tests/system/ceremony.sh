@@ -13,8 +13,7 @@ lines()
 	    net_mix init --dir "$net_dir/b" --address 192.0.2.12:7001 >"$STICK/mix-b.public" &&
 	    net_mix init --dir "$net_dir/c" --address '[2001:db8::13]:7001' >"$STICK/mix-c.public" &&
 	    net_mix init --dir "$net_dir/d" --address 192.0.2.14:7001 >"$STICK/mix-d.public" &&
-	    net_gateway init --dir "$net_dir/g" --address 192.0.2.10:7000 \
-		--entrance unix:/run/restante-gateway/onion.sock >"$STICK/gateway.public"
+	    net_gateway init --dir "$net_dir/g" --address 192.0.2.10:7000 >"$STICK/gateway.public"
 }
 
 # The guide's names of programs are those of the build.

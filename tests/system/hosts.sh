@@ -3,12 +3,15 @@
 # namespace and with directories of its own, linked by IPv4 and IPv6; the commands are
 # the guide's, literally. A message passes; nobody listens, and nothing is sent, but
 # where the guide says; and nothing at all leaves a member's host, whose tor is elsewhere
-# and reached by a unix socket.
+# and reached by a unix socket. All tors are those of a private Tor network on a host of
+# its own, and stand for the tor of each machine.
 . "${srcdir:-.}/tests/system/lib.sh"
+. "$tests_top/scripts/tornet.sh"
 
 python=${PYTHON:-$(command -v python3 || true)}
 PATH=$PATH:/usr/sbin:/sbin
 ns=rsh$$
+tornet_has_programs 2>/dev/null || { echo '1..0 # SKIP no tor or tor-gencert'; exit 0; }
 if [ -z "$python" ] || ! ip netns add "$ns-hub" 2>/dev/null; then
 	echo '1..0 # SKIP network namespaces cannot be made here'
 	exit 0
@@ -92,6 +95,27 @@ net_client()
 	on "$net_who" restante "$@"
 }
 
+# ---- tors ----
+
+# Where the tors run, with the gateway's /run, in which one finds its entrance.
+tornet_tor() { echo "$net_dir/bin/tor-there"; }
+make_tor()
+{
+	shim tor-there <<-X &&
+		#!/bin/sh
+		exec ip netns exec "$ns-tor" sh -c 'mount --bind "\$0" /run && exec "\$@"' \
+		    "$net_dir/gateway/run" "$(PATH=$tornet_path command -v tor)" "\$@"
+	X
+		tornet_dir=$net_dir/net tornet_owner=$$ && tornet_prepare && tornet_start
+}
+
+# has_tor HOST NAME: that tor is the one of this host, where Debian's would be.
+has_tor()
+{
+	tornet_join "$2" && mkdir "$net_dir/$1/run/tor" &&
+	    ln -s "$tornet_dir/$2/control" "$tornet_dir/$2/socks" "$net_dir/$1/run/tor/"
+}
+
 # ---- what the guide takes for granted ----
 
 shim() { cat >"$net_dir/bin/$1" && chmod +x "$net_dir/bin/$1"; }
@@ -167,7 +191,7 @@ start_unit()
 	unit_host=$1 unit=$2 program=$net_dir/bin/$3
 	shift 3 || return 1
 	if [ "$unit" = restante-gateway ]; then
-		net_spawn "$unit_host" "$python" "$tools/standin.py" socket "$onion" "$program" "$@"
+		net_spawn "$unit_host" "$python" "$tools/activate.py" "$onion" "$program" "$@"
 	else
 		net_spawn "$unit_host" "$program" "$@"
 	fi
@@ -189,8 +213,11 @@ onion=/run/restante-gateway/onion.sock
 set_up()
 {
 	mkdir "$net_dir/bin" "$net_dir/blocks" "$net_dir/stick" &&
-	    make_hosts && shims && examples &&
-	    awk -v out="$net_dir/blocks" -f "$tools/guide.awk" "$tests_top/docs/operator.md" &&
+	    make_hosts && shims && examples && make_tor && has_tor gateway gateway || return 1
+	for host in mix-a mix-b mix-c; do
+		has_tor $host mixes || return 1
+	done
+	awk -v out="$net_dir/blocks" -f "$tools/guide.awk" "$tests_top/docs/operator.md" &&
 	    type_blocks $nodes ann ben eve drafter
 }
 
@@ -211,34 +238,32 @@ accepted()
 	done
 }
 
-# Until mixes have a tor, theirs is the entrance's own file.
 start()
 {
-	for host in mix-a mix-b mix-c; do
-		echo "entrance = unix:$net_dir/gateway/run/restante-gateway/onion.sock" \
-		    >>"$net_dir/$host/etc/restante/mix.conf"
-	done
 	watch || return 1
 	for host in $nodes; do
 		start_units "$host" || return 1
 	done
-	net_wait 90 accepted
+	net_wait 180 accepted
 }
 
-# A member's tor: a unix socket here, its network on another host.
-member_tor()
+# A member's own tor would be a child on the member's host: here it is elsewhere.
+named_tor()
 {
-	net_spawn "tor.$1" "$python" "$tools/standin.py" tor "$net_dir/$1.tor" \
-	    "$net_dir/gateway/run/restante-gateway/onion.sock" plain
-	net_wait 20 test -S "$net_dir/$1.tor"
-	echo "entrance = unix:$net_dir/$1.tor" >>"$net_dir/$1/home/.local/share/restante/restante.conf"
+	conf=$net_dir/$1/home/.local/share/restante/restante.conf
+	has_tor "$1" "$1" && sed -i '/^tor = /d' "$conf" && cat >>"$conf" <<-X
+		tor = named
+		tor-control = unix:/run/tor/control
+		tor-socks = unix:/run/tor/socks
+	X
 }
 
 join()
 {
 	cp "$net_dir/stick/charter" "$net_dir/$1/home/" &&
-	    on "$1" sh -eu "$(echo "$net_dir"/blocks/*-member)" &&
-	    member_tor "$1" && start_units "$1"
+	    on gateway restante-gateway member add --config /etc/restante/gateway.conf "$1" \
+		>"$net_dir/$1/home/authorization" && on "$1" sh -eu "$(echo "$net_dir"/blocks/*-member)" &&
+	    named_tor "$1" && start_units "$1"
 }
 
 start_members()
@@ -246,11 +271,11 @@ start_members()
 	for who in $members; do
 		join "$who" || return 1
 	done
-	net_wait 90 net_online alice && net_wait 90 net_online bob && test_introduce alice bob
+	net_wait 180 net_online alice && net_wait 180 net_online bob && test_introduce alice bob
 }
 
 came() { test_received bob | grep -qx 'over six hosts'; }
-message() { net_client alice send bob 'over six hosts' && net_wait 90 came; }
+message() { net_client alice send bob 'over six hosts' && net_wait 180 came; }
 
 # listens HOST WANTED: all that listens on TCP or has a UDP socket there.
 listens()
@@ -262,7 +287,7 @@ listeners()
 {
 	listens gateway 'tcp 192.0.2.10:7000 ' && listens mix-a 'tcp 192.0.2.11:7001 ' &&
 	    listens mix-b 'tcp 192.0.2.12:7001 ' && listens mix-c 'tcp [2001:db8::13]:7001 ' &&
-	    listens alice '' && listens bob '' && listens tor ''
+	    listens alice '' && listens bob ''
 }
 
 # sends HOST RULE...
@@ -315,15 +340,15 @@ entrance_stays()
 }
 
 silent() { for host in $hosts; do listens "$host" '' || return 1; done; }
-all_end() { net_stop; silent; }
+all_end() { net_stop; tornet_stop; silent; }
 
 test_begin 10
-trap 'test_end; remove_hosts' EXIT
+trap 'tornet_stop; test_end; remove_hosts' EXIT
 must "hosts are set up by the guide's own commands" set_up
 must 'gateway and mixes start as their units say' start
 must 'members set up by the guide meet' start_members
 must 'a message passes' message
-check 'all nodes say that they are ready, without an alarm' net_wait 60 all_ready
+check 'all nodes say that they are ready, without an alarm' net_wait 180 all_ready
 check 'nobody listens anywhere but where the guide says' listeners
 check 'nodes send to their neighbours and to nobody else' node_frames
 check 'nothing at all leaves the host of a member' member_frames

@@ -54,9 +54,11 @@ remove_carol()
 stays_out()
 {
 	net_kill TERM carol && net_start_agent carol &&
-	    net_wait 90 shut_out && offline carol
+	    net_wait 90 shut_out && offline carol && return 0
+	net_client carol --json status
+	return 1
 }
-shut_out() { net_client carol --json status | grep -q '"admission-refused"'; }
+shut_out() { net_client carol --json status | grep -q '"denied"'; }
 
 back()
 {

@@ -57,7 +57,7 @@ tor_up()
 	    net_make "$@" && net_start
 }
 
-tor_onion() { sed -n 's/.* \([a-z2-7]*\.onion\).*/\1/p' "$net_dir/gateway.pub"; }
+tor_onion() { sed -n "s/.*entrance=\([a-z2-7]*\.onion\):.*/\1/p" "$net_dir/gateway.pub"; }
 tor_has_text() { test_received "$1" | grep -qxF "$2"; }
 
 # tor_talk FROM TO TEXT: sends it and waits until it has come.

@@ -9,6 +9,7 @@
 
 #include "common/base/encode.h"
 #include "common/base/secret.h"
+#include "common/net/control.h"
 #include "common/net/link.h"
 #include "tests/lib/network.h"
 #include "tests/lib/test.h"
@@ -45,14 +46,14 @@ struct scene {
 	const char *add_error;	/* instead of the service */
 	unsigned add_errors;	/* so often; then as it should be */
 	const char *service_id; /* what it says to have made */
-	bool no_uploads, failing_uploads, silent_add, no_auth, no_circuit_status;
+	bool no_uploads, failing_uploads, silent_add, no_auth, no_circuit_status, no_fetch;
 	bool twin;	      /* the entry does not see the links */
 	unsigned circuits;    /* of ours that are open */
 	/* what happened */
 	char trace[65536];    /* the first letters of the commands */
-	unsigned adds, dels, closed_circuits, listings, evictions, changes;
+	unsigned fetches, adds, dels, closed_circuits, listings, evictions, changes;
 	unsigned with_pow, keys; /* of the last ADD_ONION */
-	bool there;
+	bool there, asked;
 	size_t connections; /* what was there belongs to an earlier one */
 	enum torservice_state state, past[STATES_MAX];
 	size_t past_count, awaited; /* how many of them were awaited, or are past */
@@ -141,11 +142,14 @@ take_command(void *arg, const char *line)
 {
 	struct scene *k = arg;
 	size_t n = strlen(k->trace);
+	bool again; /* only to see that tor answers */
 
 	if (k->connections != k->tor.dials)
-		k->there = false;
+		k->there = k->asked = false;
 	k->connections = k->tor.dials;
-	if (n + 2 < sizeof(k->trace) && strncmp(line, "CLOSE", 5) != 0) {
+	again = k->asked && strcmp(line, "GETINFO status/bootstrap-phase") == 0;
+	k->asked |= line[0] == 'G';
+	if (n + 2 < sizeof(k->trace) && line[0] != 'C' && line[0] != 'H' && !again) {
 		k->trace[n] = line[0] == 'G' && strstr(line, "circuit") != NULL ? 'c' : line[0];
 		k->trace[n + 1] = '\0';
 	}
@@ -169,6 +173,14 @@ take_command(void *arg, const char *line)
 		k->closed_circuits++;
 		k->circuits--;
 		fake_tor_say(&k->tor, "250 OK\r\n");
+	} else if (strncmp(line, "HSFETCH ", 8) == 0) {
+		char text[128];
+
+		assert_string_equal(line + 8, k->key->id);
+		(void)snprintf(text, sizeof(text), "250 OK\r\n650 HS_DESC RECEIVED %s NO_AUTH "
+		    "$AA~r descriptor\r\n", k->key->id);
+		k->fetches++;
+		fake_tor_say(&k->tor, k->no_fetch ? "512 No\r\n" : text);
 	} else if (strncmp(line, "ONION_CLIENT_AUTH_ADD ", 22) == 0) {
 		fake_tor_say(&k->tor, k->no_auth ? "553 No\r\n" : "250 OK\r\n");
 	} else {
@@ -412,6 +424,7 @@ test_published_and_reached(void **state)
 	run(k, 7200);
 	assert_string_equal(k->trace, "SGAO");
 	assert_in_range(k->socks.dials, 8, 26);
+	assert_int_equal(k->fetches, k->socks.dials);
 	assert_int_equal(logged(k, "alarm"), 0);
 	assert_int_equal(k->evictions, 0);
 }
@@ -497,6 +510,24 @@ test_added_again_after_loss(void **state)
 	}
 	assert_int_equal(logged(k, "alarm"), 0);
 	assert_int_equal(logged(k, "tor-lost"), 5);
+}
+
+/* Nothing is to be asked of it, and it does not hang up: it is noticed all the same. */
+static void
+test_tor_hangs(void **state)
+{
+	struct scene *k = *state;
+
+	start(k);
+	await(k, TORSERVICE_READY, 10);
+	run(k, 3600);
+	assert_int_equal(k->tor.dials, 1);
+	k->tor.hang = FAKE_TOR_COMMANDS;
+	await(k, TORSERVICE_NO_TOR, (TORSERVICE_LOOK_MS + CONTROL_COMMAND_MS) / 1000 + 1);
+	assert_non_null(strstr(status(k).trouble, "has not answered"));
+	k->tor.hang = FAKE_TOR_STAGES;
+	await(k, TORSERVICE_READY, 120);
+	assert_int_equal(k->adds, 2);
 }
 
 /* A tor that stays away is an alarm after two minutes, and one that comes back ends it. */
@@ -704,8 +735,26 @@ test_twin(void **state)
 	assert_contains(status(k).trouble, "another process");
 	run(k, 3600);
 	assert_int_equal(logged(k, "onion-twin\n"), 1);
-	assert_int_equal(k->adds, 1);
+	assert_in_range(k->adds, 2, 7);
 	k->twin = false;
+	from_now(k);
+	await(k, TORSERVICE_READY, 1000);
+	assert_int_equal(logged(k, "onion-twin-over"), 1);
+}
+
+/* A twin that does not share our probe's key: its descriptor does not admit us. */
+static void
+test_twin_denies(void **state)
+{
+	struct scene *k = *state;
+
+	k->socks.code = 0xf5;
+	start(k);
+	await(k, TORSERVICE_TWIN, 60);
+	run(k, 3600);
+	assert_int_equal(logged(k, "onion-twin\n"), 1);
+	assert_in_range(k->adds, 2, 7); /* no fight over it */
+	k->socks.code = 0;
 	from_now(k);
 	await(k, TORSERVICE_READY, 1000);
 	assert_int_equal(logged(k, "onion-twin-over"), 1);
@@ -821,6 +870,20 @@ test_no_key_for_the_probe(void **state)
 	assert_true(k->there);
 }
 
+/* A tor that fetches nothing is probed all the same. */
+static void
+test_no_fresh_descriptor(void **state)
+{
+	struct scene *k = *state;
+
+	k->no_fetch = true;
+	start(k);
+	await(k, TORSERVICE_READY, 20);
+	run(k, 7200);
+	assert_in_range(k->socks.dials, 8, 26);
+	assert_int_equal(logged(k, "alarm"), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 static const struct CMUnitTest tests[] = {
 	TEST(test_published_and_reached),
@@ -828,6 +891,7 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_most_groups_fit),
 	TEST(test_nobody),
 	TEST(test_added_again_after_loss),
+	TEST(test_tor_hangs),
 	TEST(test_tor_away),
 	TEST(test_older_tor_without_pow),
 	cmocka_unit_test(test_refused),
@@ -838,11 +902,13 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_unreached),
 	TEST(test_one_probe_fails),
 	TEST(test_twin),
+	TEST(test_twin_denies),
 	TEST(test_member_added),
 	TEST(test_member_removed),
 	TEST(test_changes_meet),
 	TEST(test_circuits_not_told),
 	TEST(test_no_key_for_the_probe),
+	TEST(test_no_fresh_descriptor),
 };
 
 TEST_MAIN(tests)

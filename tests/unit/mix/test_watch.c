@@ -95,7 +95,8 @@ scene_begin(struct scene *s, const char *state, int64_t disk_low)
 	cfg.log = &s->log;
 	cfg.charter = s->net->charter;
 	cfg.own = charter_gateway(s->net->charter);
-	s->view.has_sheet = s->view.serves = s->view.has_place = true;
+	s->view.has_sheet = s->view.has_place = s->view.serves = true;
+	s->view.charter = 1;
 	assert_err_ok(watch_new(&s->watch, &cfg));
 	watch_begin(s->watch);
 	watch_ready(s->watch, NULL);

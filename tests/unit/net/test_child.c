@@ -191,13 +191,14 @@ it_gets_no_signal_setting_of_ours(void **state)
 	sigemptyset(&blocked);
 	sigaddset(&blocked, SIGTERM);
 	(void)sigprocmask(SIG_BLOCK, &blocked, &before);
-	c = shell(&s, l, "grep -E 'Sig(Blk|Ign)' /proc/self/status | tr -d ' \\t\\n' >$1.new; "
-	    "echo >>$1.new; mv $1.new $1", path);
+	/* of the first 31: the C library keeps those behind them to itself */
+	c = shell(&s, l, "for which in Blk Ign; do set_=$(sed -n \"s/^Sig$which:.*\\(.\\{8\\}\\)$/\\1/p\" "
+	    "/proc/$$/status); echo $((0x$set_ & 0x7fffffff)); done >$1.new; mv $1.new $1", path);
 	(void)sigprocmask(SIG_SETMASK, &before, NULL);
 	net_wait(l, &s.ends, 1);
 	assert_int_equal(s.status, 0); /* and an ignored SIGCHLD did not take it away */
 	wait_for_file(l, path, text, sizeof(text));
-	assert_string_equal(text, "SigBlk:0000000000000000SigIgn:0000000000000000\n");
+	assert_string_equal(text, "0\n0\n");
 	child_free(c);
 	(void)signal(SIGUSR1, SIG_DFL);
 	net_loop_free(l);

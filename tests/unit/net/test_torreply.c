@@ -197,7 +197,7 @@ test_limits(void **state)
 	assert_err_ok(feed_many("250+\r\n", "x\n", CONTROL_REPLY_MAX / 2 - 8, ".\r\n250 OK\r\n"));
 	assert_err(feed_many("250+\r\n", "x\n", CONTROL_REPLY_MAX / 2, ".\r\n250 OK\r\n"), ERR_FULL);
 	assert_err_ok(feed_many("", kilobyte, 4000, "250 OK\r\n"));
-	assert_err(feed_many("250+\r\n", kilobyte, 5000, ""), ERR_FULL);
+	assert_err(feed_many("250+\r\n", kilobyte, CONTROL_REPLY_MAX / 32, ""), ERR_FULL);
 }
 
 static void
