@@ -15,6 +15,7 @@
 
 #define LINK_FRAMES_MAX 256 /* in a link's own buffer; the others wait in the peer's queue */
 #define STRANGERS_MAX 64    /* accepted connections that have not yet shown who they are */
+#define STEADY_MS 10000     /* a link that was up for so long is no failed attempt */
 
 /* A frame that waits for its link. */
 struct waiting {
@@ -56,6 +57,9 @@ struct peer {
 	struct line out;
 	struct timer *retry;
 	unsigned attempts;
+	unsigned brief;	   /* links in a row that ended soon after they came up */
+	int64_t up_ms;	   /* when the last one did, boot clock */
+	int64_t rolled_back; /* epoch in which it said so last; -1: never */
 	struct waiting_list queue;
 	size_t queued_packets, queued_others;
 	struct line *in; /* NULL: none */
@@ -221,7 +225,10 @@ told_had(struct line *n, uint64_t figure)
 	n->told = true;
 	if (!batches_told(k->batches, peer, figure, epoch))
 		return;
-	log_event(k->cfg.log, LOG_ROLLED_BACK, peer, epoch, 0);
+	/* once an epoch and peer, however often the link comes up anew */
+	if (n->peer->rolled_back != (int64_t)epoch)
+		log_event(k->cfg.log, LOG_ROLLED_BACK, peer, epoch, 0);
+	n->peer->rolled_back = epoch;
 	if (k->events.rolled_back != NULL)
 		k->events.rolled_back(k->arg, peer);
 }
@@ -472,6 +479,7 @@ out_up(void *arg)
 	struct peer *p = arg;
 
 	p->attempts = 0;
+	p->up_ms = loop_boot_ms(p->owner->cfg.loop);
 	p->out.told = false;
 	log_event(p->owner->cfg.log, LOG_LINK_UP, p->number, 0, 0);
 	say_had(&p->out, p->number);
@@ -496,7 +504,11 @@ out_drained(void *arg)
 	pump(arg);
 }
 
-/* Exponential, and uniformly from half of it upward, so that nodes do not dial in step. */
+/*
+ * Exponential, and uniformly from half of it upward, so that nodes do not dial in
+ * step. Links that end soon after they came up count as failures: two gateways
+ * with one key would otherwise throw each other out several times a second.
+ */
 static void
 retry_later(struct peer *p)
 {
@@ -522,6 +534,10 @@ out_down(void *arg, enum err why)
 	p->out.link = NULL;
 	if (was_up || (p->attempts & (p->attempts - 1)) == 0) /* 1, 2, 4, 8.. attempts */
 		log_event(p->owner->cfg.log, LOG_LINK_LOST, p->number, p->attempts, 0);
+	if (was_up) {
+		p->brief = loop_boot_ms(p->owner->cfg.loop) - p->up_ms < STEADY_MS ? p->brief + 1 : 0;
+		p->attempts = p->brief;
+	}
 	retry_later(p);
 	if (was_up)
 		tell_state(&p->out, false);
@@ -643,6 +659,7 @@ peer_new(struct links *k, const struct peer *roles, const struct charter_node *n
 	if (p == NULL)
 		return NULL;
 	p->owner = k;
+	p->rolled_back = -1;
 	p->number = n->number;
 	p->layer = n->layer;
 	p->next = roles->next;

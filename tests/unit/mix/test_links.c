@@ -339,6 +339,35 @@ test_reconnects(void **state)
 }
 
 /* A peer whose cable was cut is noticed by its silence, an idle one is not. */
+/* Links that always end soon after they came up are not dialled ever faster: a twin's, say. */
+static void
+test_flapping_is_slowed(void **state)
+{
+	struct town t;
+	size_t before, steady;
+
+	(void)state;
+	town_up(&t);
+	start_all(&t);
+	run(&t, 30000);
+	before = t.nodes[1].ups;
+	for (unsigned i = 0; i < 300; i++) { /* five minutes in which no link lives for long */
+		run(&t, 1000);
+		world_break(t.nodes[1].host, t.nodes[2].host);
+	}
+	/* mix 1 dials mix 2 and the gateway; without a pause it would be thousands */
+	assert_in_range(t.nodes[1].ups - before, 5, 60);
+	run(&t, LINKS_BACKOFF_MAX_MS + 1000);
+	assert_true(links_is_up(t.nodes[1].links, 2));
+	/* once it was up for long, a loss is mended as fast as ever */
+	run(&t, 60000);
+	steady = t.nodes[1].ups;
+	world_break(t.nodes[1].host, t.nodes[2].host);
+	run(&t, 2000);
+	assert_true(t.nodes[1].ups > steady);
+	town_down(&t);
+}
+
 static void
 test_idle_and_silent(void **state)
 {
@@ -774,6 +803,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_waits_for_a_link),
 	cmocka_unit_test(test_bounded_queue),
 	cmocka_unit_test(test_reconnects),
+	cmocka_unit_test(test_flapping_is_slowed),
 	cmocka_unit_test(test_idle_and_silent),
 	cmocka_unit_test(test_batch_numbers),
 	cmocka_unit_test(test_roll_back_is_noticed),
