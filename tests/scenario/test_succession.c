@@ -373,11 +373,12 @@ meet(struct scene *s, uint64_t seed, const struct params *params)
 	fixture_run_for(&s->f, MINUTE_MS);
 	person_new(&s->a, &s->f);
 	person_new(&s->b, &s->f);
-	fixture_run_until_true(&s->f, both_verified, s, 30 * MINUTE_MS);
+	fixture_run_until_true(&s->f, both_verified, s, 2 * HOUR_MS);
 	person_meet(&s->a, &s->b);
-	fixture_run_until_true(&s->f, inviter_knows, s, HOUR_MS);
+	fixture_run_until_true(&s->f, inviter_knows, s, 6 * HOUR_MS);
 	person_say(&s->a);
-	fixture_run_until_true(&s->f, both_done, s, HOUR_MS);
+	/* acknowledgements are put off by up to two hours */
+	fixture_run_until_true(&s->f, both_done, s, 6 * HOUR_MS);
 }
 
 static void
