@@ -384,8 +384,9 @@ check_jump(int64_t by_ms)
 	world_set_clock(k.client, by_ms);
 	assert_false(attend_live(k.attend));
 	assert_int_equal(k.closed, 1);
-	run_for(&k, 1000);
-	assert_int_equal(fake_gateway_live(&k.gateway), 0);
+	run_for(&k, 500);
+	/* the former one is over; a new one may come at any time from now on */
+	assert_true(fake_gateway_live(&k.gateway) == 0 || k.gateway.count > 1);
 	run_for(&k, 15 * MINUTE_MS + 10000); /* the longest wait, and a slot to open in */
 	assert_true(attend_live(k.attend));
 	assert_int_equal(k.gateway.sessions[1]->open.hour,
