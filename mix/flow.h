@@ -22,7 +22,7 @@
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/rng.h"
-#include "common/charter/charter.h"
+#include "common/charter/succession.h"
 #include "common/net/loop.h"
 #include "mix/epochkeys.h"
 #include "mix/links.h"
@@ -34,7 +34,7 @@ struct flow;
 
 struct flow_config {
 	struct loop *loop;
-	const struct charter *charter; /* borrowed, as all that follows */
+	const struct succession *charters; /* borrowed, as all that follows */
 	unsigned layer;		       /* our own */
 	const struct epochkeys *keys;
 	const struct sheets *sheets;
@@ -62,6 +62,8 @@ void flow_free(struct flow *f);
 void flow_take(struct flow *f, uint32_t epoch, const uint8_t *packet);
 /* Drop every packet in memory: the epoch is sat out. */
 void flow_discard(struct flow *f);
+/* Another charter may be in force now. */
+void flow_turn(struct flow *f);
 /* The wall clock was set. */
 void flow_clock_jumped(struct flow *f);
 /* Take and release nothing more. */

@@ -318,3 +318,27 @@ unwrap_counts(const struct unwrap *u)
 {
 	return &u->counts;
 }
+
+const char *
+unwrap_cause_name(enum unwrap_cause cause)
+{
+	switch (cause) {
+	case UNWRAP_PASSED:
+		return "passed";
+	case UNWRAP_POINT:
+		return "point";
+	case UNWRAP_REPLAYED:
+		return "replayed";
+	case UNWRAP_FORGED:
+		return "forged";
+	case UNWRAP_RESERVED:
+		return "reserved";
+	case UNWRAP_NEXT:
+		return "next_node";
+	case UNWRAP_NO_ROOM:
+		return "no_room";
+	case UNWRAP_CAUSES:
+		break;
+	}
+	return "unknown";
+}

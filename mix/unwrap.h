@@ -54,6 +54,9 @@ struct unwrap_ground {
 size_t unwrap_batch(struct onion_job *jobs, size_t n, const struct unwrap_ground *g,
     struct unwrap_counts *counts);
 
+/* The name of a cause, as in docs/operator.md. */
+const char *unwrap_cause_name(enum unwrap_cause cause);
+
 struct unwrap;
 
 /* `threads` workers (at least 1) on the loop. ERR_MEMORY. */

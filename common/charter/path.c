@@ -27,6 +27,24 @@ path_draw(struct path *out, const struct charter *c, const struct rng *r)
 	out->hops = (uint8_t)(c->params.layers + 1);
 }
 
+bool
+path_mend(struct path *p, const struct charter *c, const struct rng *r)
+{
+	struct path fresh = { .hops = 0 };
+
+	for (unsigned i = 0; i < p->hops; i++) {
+		const struct charter_node *n = charter_node(c, p->node[i]);
+
+		if (n != NULL && n->layer == i)
+			continue;
+		if (fresh.hops == 0)
+			path_draw(&fresh, c, r);
+		if (i < fresh.hops)
+			p->node[i] = fresh.node[i];
+	}
+	return fresh.hops > 0;
+}
+
 enum err
 path_hops(struct onion_hop *out, const struct path *p, const struct sheet *s)
 {

@@ -6,6 +6,7 @@
 #ifndef COMMON_CHARTER_PATH_H
 #define COMMON_CHARTER_PATH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/err.h"
@@ -20,6 +21,12 @@ struct path {
 };
 
 void path_draw(struct path *out, const struct charter *c, const struct rng *r);
+/*
+ * A path that was drawn under another charter: each hop whose node c does not have
+ * in that layer takes the one of a fresh draw. Whether anything changed; a path of
+ * no hops stays.
+ */
+bool path_mend(struct path *p, const struct charter *c, const struct rng *r);
 /*
  * The hops with the sheet's keys; delays are zero. ERR_NOT_FOUND if the sheet lacks a
  * node of the path.

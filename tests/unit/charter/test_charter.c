@@ -426,6 +426,10 @@ static const struct refusal {
 	{ "address=127.0.0.1:7001", "address=127.0.0.1:7001 x", ERR_TRAILING,
 	    "line 36:", "follows" },
 	{ " entrance=127.0.0.1:7500", "", ERR_MALFORMED, "line 39:", "entrance=" },
+	{ " entrance=127.0.0.1:7500", " entrance=mistyped.onion:80", ERR_MALFORMED, "line 39:",
+	    "mistyped" },
+	{ "address=127.0.0.1:7001", "address=node.onion:7001", ERR_MALFORMED, "line 36:",
+	    "cannot be an onion address" },
 	{ "\n[signatures]", "\nmore = 1\n\n[signatures]", ERR_MALFORMED,
 	    "line 41:", "\"[signatures]\" is expected" },
 };

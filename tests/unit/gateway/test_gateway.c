@@ -96,7 +96,7 @@ open_mix(struct stand *s)
 	const struct links_events events = { .packet = mix_packet, .batch = mix_batch };
 	struct links_config cfg = {
 		.loop = world_loop(s->mix_host),
-		.charter = s->charter,
+		.charters = s->network->charters,
 		.own = MIX,
 		.link_sk = keys->link_sk,
 		.rng = &s->rng.rng,
@@ -298,6 +298,8 @@ each_item(void *arg, enum item_kind kind, const uint8_t *p, size_t n)
 		break;
 	case ITEM_BLOCK:
 		take_block(s, p, n);
+		break;
+	case ITEM_CHARTER:
 		break;
 	case ITEM_RECORDS:
 		s->records += n / s->params->record_size;

@@ -192,7 +192,7 @@ on_batch(void *arg, uint16_t from, uint64_t number)
 static void
 stub_up(struct town *t, struct stub *s, uint16_t number, const struct links_events *events)
 {
-	struct links_config cfg = { .charter = t->net->charter, .own = number,
+	struct links_config cfg = { .charters = t->net->charters, .own = number,
 		.link_sk = t->net->keys[network_index(t->net, number)].link_sk,
 		.rng = world_rng(t->world), .keys = world_rng(t->world), .queue_max = 10000 };
 
