@@ -72,13 +72,19 @@ client_tell(struct client *c)
 void
 client_status(const struct client *c, struct client_status *out)
 {
-	const struct params *p = c->params;
+	const struct params *p = &c->charter->params;
+	uint32_t epoch = timing_epoch(p, loop_wall_ms(c->loop));
+	const struct charter *now = succession_at(c->all, epoch);
+	const struct charter *next = succession_next(c->all, epoch);
 
 	*out = c->counters;
 	out->online = attend_live(c->attend);
 	out->verified = runs_verified(c, NULL);
 	out->gaps = missing_days(c, &out->caught_up);
-	out->epoch = timing_epoch(p, loop_wall_ms(c->loop));
+	out->epoch = epoch;
+	out->charter = now != NULL ? now->version : 0;
+	out->coming_charter = next != NULL ? next->version : 0;
+	out->coming_epoch = next != NULL ? next->from_epoch : 0;
 	out->round = c->round;
 	out->people = p->mailboxes > 0 ? p->people / p->mailboxes : p->people;
 	out->alarms = c->alarms;
@@ -99,6 +105,46 @@ on_stall(void *arg)
 
 	client_raise(c, CLIENT_ALARM_STALL);
 	client_tell(c);
+}
+
+/* ---- charters ---- */
+
+const struct charter *
+client_charter(const struct client *c)
+{
+	return succession_near(c->all, timing_epoch(c->params, loop_wall_ms(c->loop)));
+}
+
+void
+client_turn(struct client *c)
+{
+	const struct charter *now = client_charter(c);
+
+	if (now == c->charter)
+		return;
+	c->charter = now;
+	post_change(c->post, now, &c->ready.out.path);
+	if (c->commit != NULL)
+		commit_now(c->commit);
+}
+
+void
+client_offer(struct client *c, const uint8_t *p, size_t n)
+{
+	enum err e = charters_offer(c->charters, p, n, NULL);
+	uint8_t hash[32];
+
+	if (e == ERR_OK) {
+		client_clear(c, CLIENT_ALARM_SUCCESSION);
+		if (sheetbook_again(c->sheets, loop_wall_ms(c->loop)) == ERR_CHAIN)
+			client_chain_broke(c);
+		client_turn(c);
+	} else if (e == ERR_STATE) { /* the epoch blocks have what is between */
+		if (charter_peek(&c->behind, hash, p, n) != ERR_OK)
+			c->behind = 0;
+	} else if (e != ERR_EXISTS && e != ERR_MEMORY && e != ERR_FULL) {
+		client_raise(c, CLIENT_ALARM_SUCCESSION);
+	}
 }
 
 /* ---- what the pipeline tells ---- */
@@ -133,7 +179,9 @@ static const struct commit_events commit_events = { client_save, on_news, on_set
 static void
 look_at_charter(struct client *c, int64_t now)
 {
-	if (charter_in_force(c->cfg.charter, now))
+	charters_turn(c->charters);
+	client_turn(c);
+	if (now <= c->charter->not_after_ms)
 		client_clear(c, CLIENT_ALARM_CHARTER);
 	else
 		client_raise(c, CLIENT_ALARM_CHARTER);
@@ -180,9 +228,12 @@ attend(struct client *c)
 {
 	static const struct attend_events events = { slots_on_slot, slots_on_sent, runs_on_item,
 		runs_on_state };
-	struct attend_config cfg = { .charter = c->cfg.charter,
+	struct attend_config cfg = { .charter = succession_first(c->all),
+		.charters = c->all,
 		.address = c->cfg.entrance,
+		.socks = c->cfg.socks,
 		.mailbox = c->cfg.mailbox,
+		.held = c->cfg.held,
 		.rng = c->cfg.rng,
 		.keys = c->cfg.keys };
 
@@ -197,6 +248,8 @@ start(struct client *c)
 	if (e == ERR_OK)
 		e = commit_new(&c->commit, c->loop, c->post, c->cfg.vault, c->cfg.archive,
 		    &commit_events, c);
+	if (e == ERR_OK)
+		charters_set_queue(c->charters, commit_queue(c->commit));
 	c->stall = timer_new(c->loop, on_stall, c);
 	c->chores = timer_new(c->loop, on_chores, c);
 	if (e == ERR_OK && (c->stall == NULL || c->chores == NULL))
@@ -215,6 +268,19 @@ start(struct client *c)
 	return ERR_OK;
 }
 
+static enum err
+open_charters(struct client *c, struct diag *d)
+{
+	enum err e = charters_open(&c->charters, c->cfg.disk, c->cfg.charter, NULL, d);
+
+	c->cfg.charter = NULL;
+	if (e != ERR_OK)
+		return e;
+	c->all = charters_all(c->charters);
+	c->params = &succession_first(c->all)->params;
+	return ERR_OK;
+}
+
 enum err
 client_new(struct client **out, struct loop *l, const struct client_config *cfg,
     const struct client_events *events, void *arg, struct diag *d)
@@ -226,12 +292,11 @@ client_new(struct client **out, struct loop *l, const struct client_config *cfg,
 		return diag_set(d, ERR_MEMORY, "out of memory");
 	c->loop = l;
 	c->cfg = *cfg;
-	c->params = &cfg->charter->params;
 	c->events = events;
 	c->arg = arg;
-	if (c->cfg.entrance == NULL)
-		c->cfg.entrance = charter_gateway(cfg->charter)->entrance;
-	e = client_load(c, d);
+	e = open_charters(c, d);
+	if (e == ERR_OK)
+		e = client_load(c, d);
 	if (e == ERR_OK) {
 		e = start(c);
 		if (e != ERR_OK)
@@ -262,10 +327,17 @@ client_free(struct client *c)
 	sheetbook_free(c->sheets);
 	chain_free(c->chain);
 	post_free(c->post);
+	charters_free(c->charters);
 	free(c);
 }
 
 /* ---- the owner's calls ---- */
+
+void
+client_hold(struct client *c, bool held)
+{
+	attend_hold(c->attend, held);
+}
 
 struct post *
 client_post(struct client *c)

@@ -24,9 +24,16 @@
 struct client;
 
 struct client_config {
-	const struct charter *charter; /* outlives the client */
-	const char *entrance;	       /* NULL: the charter gateway's */
+	/*
+	 * The charter that the directory was made with; borrowed until client_new returns.
+	 * Those that follow it are in the directory.
+	 */
+	const struct charter *charter;
+	struct disk *disk;	       /* the directory, borrowed; NULL: none outlives the client */
+	const char *entrance;	       /* NULL: as the charters say */
+	const char *socks;	       /* of a tor, as in common/net/link.h; NULL: directly */
 	uint16_t mailbox;
+	bool held;		       /* begin as after client_hold(c, true) */
 	struct vault *vault;	       /* borrowed, open */
 	struct archive *archive;       /* borrowed, open */
 	const struct rng *rng, *keys;
@@ -43,6 +50,9 @@ enum client_alarm {
 	CLIENT_ALARM_SHEET = 16,     /* no verified sheet for this epoch */
 	CLIENT_ALARM_CHARTER = 32,   /* the charter's date has passed */
 	CLIENT_ALARM_FORK = 64,	     /* a contact was shown another journal */
+	CLIENT_ALARM_DENIED = 128,   /* tor lacks the key that the gateway's service asks for */
+	CLIENT_ALARM_ENTRY = 256,    /* three attempts in a row did not reach the gateway */
+	CLIENT_ALARM_SUCCESSION = 512, /* the gateway showed a charter that is no successor */
 };
 
 struct client_status {
@@ -52,12 +62,15 @@ struct client_status {
 	unsigned gaps;	    /* days still to fetch */
 	uint32_t epoch;
 	uint64_t round;	    /* of the last verified block */
-	uint32_t people;    /* crowd of the mailbox, from the charter */
+	uint32_t people;    /* crowd of the mailbox, from the charter in force */
 	unsigned alarms;    /* bits of client_alarm */
 	int64_t clock_skew_ms;
 	int64_t forecast_ms;
 	uint64_t slots, skipped, real, notes, drops; /* of this run */
 	uint32_t queued, unacknowledged;
+	uint32_t charter;	 /* the version in force; 0: the first is still to come */
+	uint32_t coming_charter; /* the next one, from coming_epoch; 0: none */
+	uint32_t coming_epoch;
 };
 
 struct client_events {
@@ -77,6 +90,8 @@ RST_MUST_USE enum err client_new(struct client **out, struct loop *l,
     struct diag *d);
 void client_free(struct client *c);
 
+/* While held, no session is opened: the way to the gateway is not there (attend_hold). */
+void client_hold(struct client *c, bool held);
 void client_status(const struct client *c, struct client_status *out);
 /*
  * The post, for queries and for changes. After a change call client_commit;
@@ -85,6 +100,8 @@ void client_status(const struct client *c, struct client_status *out);
 struct post *client_post(struct client *c);
 typedef void client_done(void *arg, enum err e);
 RST_MUST_USE enum err client_commit(struct client *c, client_done *done, void *arg);
+/* The charter in force, or the first to come. Valid as long as the client. */
+const struct charter *client_charter(const struct client *c);
 /* How long own messages are kept; 0: for ever. */
 void client_set_retention(struct client *c, int64_t retention_ms);
 /* Latest verified epoch block for invitations; false if there is none yet. */

@@ -10,14 +10,18 @@
 #define SILENCE_LEAST_MS 20000
 #define TAIL_MS 120000	 /* time for an epoch's first block to come by itself */
 
-/* Epoch blocks come with the live run as long as that is tied. */
+/*
+ * Epoch blocks come with the live run as long as that is tied, but charters of long ago
+ * do not.
+ */
 static bool
 epochs_due(const struct client *c)
 {
 	int64_t now = loop_wall_ms(c->loop) - client_scaled(c, TAIL_MS);
 	struct chain_point latest;
 
-	if (!chain_latest_epoch(c->chain, &latest, NULL))
+	if (!chain_latest_epoch(c->chain, &latest, NULL) ||
+	    c->behind > succession_latest(c->all)->version)
 		return true;
 	if (runs_verified(c, NULL))
 		return false;
@@ -85,6 +89,8 @@ complete(struct client *c)
 
 	if (e == ERR_OK && c->gap.what.kind == GAP_DAY)
 		e = keep_day(c);
+	if (e == ERR_OK && c->gap.what.kind == GAP_EPOCHS)
+		c->behind = 0; /* what there was has been seen */
 	if (e == ERR_CHAIN)
 		client_chain_broke(c);
 	return e;
@@ -129,8 +135,11 @@ open_session(struct client *c)
 {
 	struct client_gap *g = &c->gap;
 	bool day = g->what.kind == GAP_DAY;
-	struct session_config cfg = { .charter = c->cfg.charter,
-		.address = c->cfg.entrance,
+	const struct charter_node *gateway = attend_gateway(c->attend);
+	struct session_config cfg = { .charter = succession_first(c->all),
+		.address = c->cfg.entrance != NULL ? c->cfg.entrance : gateway->entrance,
+		.gateway_pk = gateway->link,
+		.socks = c->cfg.socks,
 		.open = { .version = 1,
 		    .mailbox = c->cfg.mailbox,
 		    .hour = g->what.hour,

@@ -23,6 +23,7 @@
 #include "client-lib/spans.h"
 #include "common/journal/chain.h"
 #include "common/net/attend.h"
+#include "common/net/charters.h"
 
 #define CLIENT_RUNS_MAX 4 /* live sessions at a time: coming, current, former, one more */
 
@@ -67,7 +68,11 @@ struct client_gap {
 struct client {
 	struct loop *loop;
 	struct client_config cfg;
-	const struct params *params;
+	struct charters *charters;
+	const struct succession *all;  /* of charters */
+	const struct charter *charter; /* that paths and times go by */
+	const struct params *params;   /* the constant ones */
+	uint32_t behind; /* a version that was shown, but not what leads up to it; 0: none */
 	const struct client_events *events;
 	void *arg;
 	struct post *post;
@@ -87,6 +92,7 @@ struct client {
 	uint64_t round;
 	int64_t skew_ms;
 	unsigned sheetless;    /* slots without a sheet, in a row */
+	unsigned unreached;    /* attempts that did not reach the gateway, in a row */
 	struct client_status counters; /* only the counts of slots are used */
 	bool sweeping;
 	uint64_t sweep_id, sweep_until;
@@ -100,6 +106,10 @@ void client_raise(struct client *c, enum client_alarm a);
 void client_clear(struct client *c, enum client_alarm a);
 /* Tell the owner if the alarms or what is online changed. */
 void client_tell(struct client *c);
+/* Another charter may be in force now. */
+void client_turn(struct client *c);
+/* A charter that the gateway shows. */
+void client_offer(struct client *c, const uint8_t *p, size_t n);
 /* A fixed time of the protocol for this network. */
 int64_t client_scaled(const struct client *c, int64_t ms);
 

@@ -10,6 +10,7 @@
 #define STALL_MS 120000	  /* without a block */
 #define SKEW_MS 30000	  /* beyond, no real traffic */
 #define SKEW_LEAST_MS 2000 /* in a network whose times are shortened */
+#define ENTRY_ATTEMPTS 3
 #define STEADY_MS 120000  /* blocks are late by the same time for so long: it is our clock */
 
 void
@@ -192,15 +193,24 @@ on_sheet(void *arg, const uint8_t *p, size_t n)
 	return offer_sheet(((struct run *)arg)->client, p, n, false);
 }
 
+static void
+on_charter(void *arg, const uint8_t *p, size_t n)
+{
+	client_offer(((struct run *)arg)->client, p, n);
+}
+
 /* ---- runs ---- */
 
-static const struct follow_events follow_events = { on_sheet, on_seen, on_block };
+static const struct follow_events follow_events = { .sheet = on_sheet,
+	.charter = on_charter,
+	.seen = on_seen,
+	.block = on_block };
 
 enum err
 run_begin(struct run *r, struct client *c, enum follow_what what)
 {
 	r->client = c;
-	r->follow = follow_new(what, c->chain, c->cfg.charter, c->cfg.mailbox, &follow_events, r);
+	r->follow = follow_new(what, c->chain, succession_first(c->all), c->cfg.mailbox, &follow_events, r);
 	return r->follow != NULL ? ERR_OK : ERR_MEMORY;
 }
 
@@ -316,6 +326,26 @@ runs_on_item(void *arg, uint64_t run, uint32_t hour, enum item_kind kind, const 
 	return r != NULL ? run_item(*r, kind, p, n) : ERR_MEMORY;
 }
 
+/*
+ * Whether the gateway can be reached: `open`, or an attempt that ended before it
+ * was. Who is not admitted has found the service, so that tor and it are there.
+ */
+static void
+judge_entry(struct client *c, bool open, enum err why)
+{
+	bool denied = why == ERR_DENIED;
+
+	c->unreached = open || denied ? 0 : c->unreached + 1;
+	if (c->unreached >= ENTRY_ATTEMPTS)
+		client_raise(c, CLIENT_ALARM_ENTRY);
+	else if (open || denied)
+		client_clear(c, CLIENT_ALARM_ENTRY);
+	if (denied)
+		client_raise(c, CLIENT_ALARM_DENIED);
+	else if (open)
+		client_clear(c, CLIENT_ALARM_DENIED);
+}
+
 void
 runs_on_state(void *arg, uint64_t run, uint32_t hour, bool open, enum err why,
     enum frame_error error)
@@ -323,7 +353,8 @@ runs_on_state(void *arg, uint64_t run, uint32_t hour, bool open, enum err why,
 	struct client *c = arg;
 	struct run **r = find_run(c, run);
 
-	(void)why;
+	if (open || r == NULL)
+		judge_entry(c, open, why);
 	if (open && r == NULL)
 		new_run(c, run, hour);
 	if (!open && r != NULL) {

@@ -11,7 +11,7 @@
 enum err
 slots_init(struct client *c)
 {
-	c->slots = slots_new(c->cfg.charter, c->cfg.rng, c->cfg.keys);
+	c->slots = slots_new(c->all, c->cfg.rng, c->cfg.keys);
 	c->ready.record = malloc(c->params->record_size);
 	c->ready.out.record = c->ready.record;
 	return c->slots != NULL && c->ready.record != NULL ? ERR_OK : ERR_MEMORY;
@@ -53,7 +53,8 @@ seal(struct client *c, const void *content, size_t n)
 	struct path drawn;
 	enum err e;
 
-	path_draw(&drawn, c->cfg.charter, c->cfg.rng);
+	client_turn(c);
+	path_draw(&drawn, c->charter, c->cfg.rng);
 	e = post_seal(c->post, r->record, &r->out.mailbox, &r->out.path, &drawn, content, n,
 	    loop_wall_ms(c->loop));
 	r->state = READY_NONE;
@@ -145,6 +146,7 @@ slots_on_slot(void *arg, enum attend_phase phase, struct session_packet *out)
 	bool verified = false;
 	enum slot_kind kind;
 
+	client_turn(c);
 	if (phase == ATTEND_CURRENT) {
 		post_tick(c->post, now);
 		if (c->ready.state == READY_LEAVING)

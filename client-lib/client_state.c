@@ -96,7 +96,7 @@ make_new(struct client *c, const struct post_config *cfg)
 enum err
 client_load(struct client *c, struct diag *d)
 {
-	const struct charter *charter = c->cfg.charter;
+	const struct charter *charter = succession_first(c->all);
 	struct post_config cfg = { .params = *c->params,
 		.gateway = charter_gateway(charter)->number,
 		.mailbox = c->cfg.mailbox,
@@ -108,7 +108,7 @@ client_load(struct client *c, struct diag *d)
 
 	memcpy(cfg.network_id, charter->network_id, sizeof(cfg.network_id));
 	c->chain = chain_new(charter, c->cfg.anchor);
-	c->sheets = sheetbook_new(charter);
+	c->sheets = sheetbook_new(c->all);
 	if (c->chain == NULL || c->sheets == NULL)
 		return ERR_MEMORY;
 	buf_init(&state);
@@ -118,5 +118,7 @@ client_load(struct client *c, struct diag *d)
 	else if (e == ERR_NOT_FOUND)
 		e = make_new(c, &cfg);
 	buf_release(&state);
+	if (e == ERR_OK)
+		client_turn(c);
 	return e;
 }

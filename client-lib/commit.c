@@ -460,3 +460,9 @@ commit_free(struct commit *k)
 	timer_free(k->retry);
 	free(k);
 }
+
+struct workq *
+commit_queue(const struct commit *k)
+{
+	return k->queue;
+}

@@ -67,6 +67,9 @@ RST_MUST_USE enum err commit_read(struct commit *k, const struct post_write *key
 RST_MUST_USE enum err commit_write(struct commit *k, struct post_write *w, size_t n,
     client_done *done, void *arg);
 
+/* The queue itself, for others that write to the directory. */
+struct workq *commit_queue(const struct commit *k);
+
 /* Let the archive tidy up, behind what is queued. */
 void commit_tidy(struct commit *k);
 

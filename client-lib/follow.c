@@ -163,6 +163,22 @@ settle(struct follow *f, struct entry *x)
 
 /* ---- items ---- */
 
+static void
+show_charter(struct follow *f, const uint8_t *p, size_t n)
+{
+	if (f->events->charter != NULL)
+		f->events->charter(f->arg, p, n);
+}
+
+/* Before the block is handed on, and of epoch blocks that never are. */
+static void
+show_charters(struct follow *f, const struct block *b)
+{
+	for (size_t i = 0; i < b->entry_count; i++)
+		if (b->entries[i].kind == BLOCK_CHARTER)
+			show_charter(f, b->entries[i].data, b->entries[i].len);
+}
+
 static enum err
 take_epoch_block(struct follow *f, const uint8_t *p, size_t n)
 {
@@ -172,6 +188,7 @@ take_epoch_block(struct follow *f, const uint8_t *p, size_t n)
 
 	if (e != ERR_OK)
 		return e;
+	show_charters(f, &b);
 	x = entry_new(p, n);
 	if (x == NULL)
 		return ERR_MEMORY;
@@ -197,6 +214,7 @@ take_block(struct follow *f, const uint8_t *p, size_t n)
 	e = chain_segment_add(f->segment, &b, p, n, p + n);
 	if (e != ERR_OK)
 		return e;
+	show_charters(f, &b);
 	if (f->events->seen != NULL)
 		f->events->seen(f->arg, b.round);
 	x = entry_new(p, n);
@@ -237,6 +255,9 @@ follow_item(struct follow *f, enum item_kind kind, const uint8_t *p, size_t n)
 		return take_block(f, p, n);
 	case ITEM_RECORDS:
 		return take_records(f, p, n);
+	case ITEM_CHARTER:
+		show_charter(f, p, n);
+		return ERR_OK;
 	}
 	return ERR_MALFORMED;
 }

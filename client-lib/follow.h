@@ -28,6 +28,8 @@ enum follow_what { FOLLOW_BLOCKS, FOLLOW_EPOCHS };
 struct follow_events {
 	/* A sheet that the session opened with: provisional. */
 	enum err (*sheet)(void *arg, const uint8_t *p, size_t n);
+	/* A charter, shown by itself or in a block: it proves itself. May be NULL. */
+	void (*charter)(void *arg, const uint8_t *p, size_t n);
 	/* A block that the gateway signed, verified or not: the time. May be NULL. */
 	void (*seen)(void *arg, uint64_t round);
 	/*

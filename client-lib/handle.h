@@ -12,7 +12,7 @@
 #include "client-lib/profile.h"
 #include "client-lib/vault.h"
 #include "common/base/disk.h"
-#include "common/charter/charter.h"
+#include "common/charter/succession.h"
 #include "common/net/loop.h"
 
 struct handle_transfer;
@@ -22,11 +22,14 @@ struct restante {
 	struct disk *disk;
 	struct vault *vault;
 	struct archive *archive;
-	struct charter *charter;
+	struct charter *charter;      /* that the directory was made with */
+	struct succession *charters; /* it and those that were there at the start */
 	struct client *client; /* NULL before restante_start */
 	struct workq *files;   /* reading and writing of users' files */
 	struct handle_transfer *transfers; /* files on their way in or out of the archive */
 	struct profile profile;
+	char socks[CHARTER_ADDRESS_MAX]; /* empty: the entrance is dialled itself */
+	bool held;
 	restante_event_cb *event;
 	void *event_arg;
 	struct diag why; /* restante_explain */

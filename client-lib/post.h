@@ -140,6 +140,12 @@ bool post_next(struct post *p, struct post_need *need, int64_t now_ms);
  */
 RST_MUST_USE enum err post_seal(struct post *p, uint8_t *record, uint16_t *mailbox,
     struct path *path, const struct path *drawn, const void *content, size_t n, int64_t now_ms);
+/*
+ * Go by this charter from now on: what it expects of the network, and paths of its
+ * nodes alone. A kept path that names a node which is no more takes that hop from a
+ * fresh draw; *leaving is the path of the record sealed last (hops 0: none).
+ */
+void post_change(struct post *p, const struct charter *c, struct path *leaving);
 /* The record sealed last was handed to the network / will not be sent after all. */
 void post_sent(struct post *p, int64_t now_ms);
 void post_unsent(struct post *p);

@@ -403,6 +403,34 @@ post_seal(struct post *p, uint8_t *record, uint16_t *mailbox, struct path *path,
 	return e;
 }
 
+static void
+mend_contact(struct post *p, struct contact *c, const struct charter *charter,
+    struct path *leaving)
+{
+	(void)path_mend(&c->answering.path, charter, p->cfg.rng);
+	if (p->sealed == POST_CHOICE_ANSWER && p->sealed_contact == c->id)
+		*leaving = c->answering.path;
+	for (size_t i = 0; i < c->outbox.record_count; i++) {
+		struct outbox_record *r = &c->outbox.records[i];
+
+		(void)path_mend(&r->sealing.path, charter, p->cfg.rng);
+		if (p->sealed == POST_CHOICE_RECORD && p->sealed_contact == c->id &&
+		    p->sealed_number == r->number)
+			*leaving = r->sealing.path;
+	}
+}
+
+void
+post_change(struct post *p, const struct charter *c, struct path *leaving)
+{
+	p->cfg.params = c->params;
+	p->times.forecast_ms = params_forecast_ms(&c->params);
+	for (size_t i = 0; i < p->contact_count; i++)
+		mend_contact(p, p->contacts[i], c, leaving);
+	if (p->sealed == POST_CHOICE_ACK)
+		(void)path_mend(leaving, c, p->cfg.rng);
+}
+
 void
 post_sent(struct post *p, int64_t now_ms)
 {

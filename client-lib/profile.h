@@ -12,12 +12,14 @@
 #include "common/base/err.h"
 #include "common/charter/charter.h"
 #include "common/config/table.h"
+#include "common/net/torsettings.h"
 
 #define PROFILE_FILE "restante.conf"
 
 struct profile {
 	int64_t mailbox;
 	char entrance[CHARTER_ADDRESS_MAX]; /* empty: the charter gateway's */
+	struct torsettings tor;
 };
 
 extern const struct config_schema profile_schema;

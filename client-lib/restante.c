@@ -2,6 +2,7 @@
 
 #include "client-lib/include/restante/restante.h"
 
+#include <inttypes.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,9 @@
 
 #include "client-lib/handle.h"
 #include "common/base/secret.h"
+#include "common/charter/charterfiles.h"
 #include "common/net/loop_event.h"
+#include "common/net/socks.h"
 
 #define CHARTER_FILE "charter"
 #define ARCHIVE_DIRECTORY "archive"
@@ -61,6 +64,7 @@ handle_code(enum err e)
 	case ERR_EPOCH:
 	case ERR_CHAIN:
 	case ERR_ROLLBACK:
+	case ERR_DENIED:
 		return RESTANTE_E_REFUSED;
 	}
 	return RESTANTE_E_INVALID;
@@ -153,10 +157,12 @@ static enum err
 fill_directory(struct disk *k, const struct buf *text, const struct charter *c, uint16_t mailbox,
     const struct vault_unlock *u, struct diag *d)
 {
-	struct profile profile = { .mailbox = mailbox };
+	struct profile profile;
 	struct vault *v = NULL;
 	enum err e;
 
+	config_defaults(&profile, &profile_schema);
+	profile.mailbox = mailbox;
 	if (mailbox >= c->params.mailboxes)
 		return diag_set(d, ERR_RANGE, "mailbox %u: this network has mailboxes 0 to %u", mailbox,
 		    c->params.mailboxes - 1);
@@ -197,24 +203,74 @@ restante_init(const char *directory, const char *charter_file, uint16_t mailbox,
 	return explain_to(explain, e, &d);
 }
 
-/* ---- opening and closing ---- */
-
+/* The charter that the directory was made with. */
 static enum err
-open_charter(struct restante *r, struct diag *d)
+own_charter(struct charter **out, struct disk *k, struct diag *d)
 {
 	struct buf text;
 	enum err e;
 
 	buf_init(&text);
-	e = disk_read(r->disk, &text, CHARTER_FILE, CHARTER_BYTES_MAX);
+	e = disk_read(k, &text, CHARTER_FILE, CHARTER_BYTES_MAX);
 	if (e != ERR_OK)
 		(void)diag_set(d, e, CHARTER_FILE ": %s; copy the network's charter there",
 		    err_text(e));
 	else
-		e = parse_charter(&r->charter, &text, CHARTER_FILE, d);
+		e = parse_charter(out, &text, CHARTER_FILE, d);
 	buf_release(&text);
 	return e;
 }
+
+/* What follows the directory's charters; explained on success too. */
+static enum err
+install(struct disk *k, const struct charter *given, const struct charter *next, struct diag *d)
+{
+	struct succession *s;
+	enum err e = charterfiles_load(&s, k, given, d);
+
+	if (e != ERR_OK)
+		return e;
+	e = succession_add(s, next, d);
+	if (e == ERR_EXISTS)
+		(void)diag_set(d, e, "the directory has this charter (version %" PRIu32 ") already",
+		    next->version);
+	if (e == ERR_OK)
+		e = charterfiles_save(k, next);
+	if (e == ERR_OK)
+		(void)diag_set(d, e, "version %" PRIu32 " from epoch %" PRIu32, next->version,
+		    next->from_epoch);
+	succession_free(s);
+	return e;
+}
+
+int
+restante_install_charter(const char *directory, const char *charter_file, char *explain)
+{
+	struct charter *given = NULL, *next = NULL;
+	struct diag d = { "" };
+	struct disk *k = NULL;
+	struct buf text;
+	enum err e = secret_setup();
+
+	buf_init(&text);
+	if (e == ERR_OK)
+		e = read_charter_file(&text, charter_file, &d);
+	if (e == ERR_OK)
+		e = parse_charter(&next, &text, charter_file, &d);
+	if (e == ERR_OK)
+		e = disk_open(&k, directory, &d);
+	if (e == ERR_OK)
+		e = own_charter(&given, k, &d);
+	if (e == ERR_OK)
+		e = install(k, given, next, &d);
+	disk_free(k);
+	charter_free(given);
+	charter_free(next);
+	buf_release(&text);
+	return explain_to(explain, e, &d);
+}
+
+/* ---- opening and closing ---- */
 
 static enum err
 open_parts(struct restante *r, const char *directory, const struct vault_unlock *u,
@@ -228,7 +284,9 @@ open_parts(struct restante *r, const char *directory, const struct vault_unlock 
 	if (e == ERR_OK)
 		e = profile_load(&r->profile, r->disk, d);
 	if (e == ERR_OK)
-		e = open_charter(r, d);
+		e = own_charter(&r->charter, r->disk, d);
+	if (e == ERR_OK)
+		e = charterfiles_load(&r->charters, r->disk, r->charter, d);
 	if (e == ERR_OK)
 		e = vault_open(&r->vault, r->disk, u, rng_system(), d);
 	if (e == ERR_OK)
@@ -277,6 +335,7 @@ restante_close(struct restante *r)
 		workq_free(r->files);
 	archive_free(r->archive);
 	vault_free(r->vault);
+	succession_free(r->charters);
 	charter_free(r->charter);
 	disk_free(r->disk);
 	if (r->loop != NULL)
@@ -352,8 +411,11 @@ restante_start(struct restante *r)
 {
 	static const struct client_events events = { on_news, on_status };
 	struct client_config cfg = { .charter = r->charter,
+		.disk = r->disk,
 		.entrance = r->profile.entrance[0] != '\0' ? r->profile.entrance : NULL,
 		.mailbox = (uint16_t)r->profile.mailbox,
+		.held = r->held,
+		.socks = r->socks[0] != '\0' ? r->socks : NULL,
 		.vault = r->vault,
 		.archive = r->archive,
 		.rng = rng_system(),
@@ -363,6 +425,9 @@ restante_start(struct restante *r)
 	r->why.text[0] = '\0';
 	if (r->client != NULL)
 		return handle_code(diag_set(&r->why, ERR_STATE, "the handle has been started already"));
+	if (r->socks[0] == '\0' && socks_is_onion(restante_entrance(r)))
+		return handle_code(diag_set(&r->why, ERR_STATE, "the entrance %s is an onion service, and "
+		    "no SOCKS port of a tor is set", restante_entrance(r)));
 	e = client_new(&r->client, r->loop, &cfg, &events, r, &r->why);
 	if (e == ERR_OK)
 		client_set_retention(r->client, post_retention(client_post(r->client)));
@@ -468,6 +533,9 @@ restante_status(struct restante *r, struct restante_status *out)
 	out->round = s.round;
 	out->clock_skew_ms = s.clock_skew_ms;
 	out->forecast_ms = s.forecast_ms;
+	out->charter = s.charter;
+	out->coming_charter = s.coming_charter;
+	out->coming_epoch = s.coming_epoch;
 	out->slot_ms = r->charter->params.slot_ms;
 	out->slots = s.slots;
 	out->skipped = s.skipped;
@@ -476,7 +544,7 @@ restante_status(struct restante *r, struct restante_status *out)
 	out->drops = s.drops;
 	out->queued = s.queued;
 	out->unacknowledged = s.unacknowledged;
-	memcpy(out->network, r->charter->name, sizeof(out->network));
+	memcpy(out->network, client_charter(r->client)->name, sizeof(out->network));
 	out->time_scale = r->charter->params.time_scale;
 	return RESTANTE_OK;
 }

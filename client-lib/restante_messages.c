@@ -28,12 +28,13 @@ restante_send_text(struct restante *r, uint32_t contact, const char *text, uint6
 int
 restante_estimate(struct restante *r, uint64_t size, uint64_t *seconds, uint64_t *journal_bytes)
 {
-	const struct params *p = &r->charter->params;
+	const struct params *p;
 	int rc = handle_started(r);
 	uint64_t chunk, records, slots;
 
 	if (rc != RESTANTE_OK)
 		return rc;
+	p = &client_charter(r->client)->params;
 	chunk = post_chunk_bytes(client_post(r->client));
 	records = 1 + (size + chunk - 1) / chunk;
 	slots = records * 4 * p->note_one_in / (p->note_one_in - 1);

@@ -8,6 +8,8 @@
 #include "common/charter/timing.h"
 #include "common/crypto/hash.h"
 
+#define EARLY_MAX 2 /* of the running and the coming epoch */
+
 struct page {
 	bool used, verified, struck;
 	uint32_t epoch;
@@ -15,18 +17,30 @@ struct page {
 	struct sheet *sheet; /* NULL: not shown since the start */
 };
 
+/* A sheet whose charter is not known yet. */
+struct early {
+	bool verified;
+	struct buf bytes;
+};
+
 struct sheetbook {
-	const struct charter *charter;
+	const struct succession *charters;
+	const struct params *params;
+	struct early early[EARLY_MAX];
 	struct page pages[SHEETBOOK_EPOCHS];
 };
 
 struct sheetbook *
-sheetbook_new(const struct charter *c)
+sheetbook_new(const struct succession *s)
 {
 	struct sheetbook *k = calloc(1, sizeof(*k));
 
-	if (k != NULL)
-		k->charter = c;
+	if (k == NULL)
+		return NULL;
+	k->charters = s;
+	k->params = &succession_first(s)->params;
+	for (size_t i = 0; i < EARLY_MAX; i++)
+		buf_init(&k->early[i].bytes);
 	return k;
 }
 
@@ -37,6 +51,8 @@ sheetbook_free(struct sheetbook *k)
 		return;
 	for (size_t i = 0; i < SHEETBOOK_EPOCHS; i++)
 		sheet_free(k->pages[i].sheet);
+	for (size_t i = 0; i < EARLY_MAX; i++)
+		buf_release(&k->early[i].bytes);
 	free(k);
 }
 
@@ -75,7 +91,7 @@ clear_page(struct page *p)
 void
 sheetbook_turn(struct sheetbook *k, int64_t wall_ms)
 {
-	uint32_t now = timing_epoch(&k->charter->params, wall_ms);
+	uint32_t now = timing_epoch(k->params, wall_ms);
 
 	for (size_t i = 0; i < SHEETBOOK_EPOCHS; i++)
 		if (k->pages[i].used && k->pages[i].epoch < now)
@@ -88,7 +104,7 @@ take_sheet(struct sheetbook *k, struct page **page, uint32_t epoch,
     const uint8_t hash[static 32], const uint8_t *p, size_t n)
 {
 	struct sheet *s;
-	enum err e = sheet_decode(&s, p, n, k->charter, NULL);
+	enum err e = sheet_read(&s, p, n, k->charters, NULL);
 
 	if (e != ERR_OK)
 		return e;
@@ -102,10 +118,46 @@ take_sheet(struct sheetbook *k, struct page **page, uint32_t epoch,
 	return ERR_OK;
 }
 
+/* The latest one; with memory short it comes again. */
+static enum err
+keep_early(struct early *x, const uint8_t *p, size_t n, bool verified)
+{
+	bool same = x->bytes.len == n && memcmp(x->bytes.data, p, n) == 0; /* public */
+	enum err e;
+
+	x->verified = verified || (same && x->verified);
+	if (same)
+		return ERR_OK;
+	buf_release(&x->bytes);
+	e = buf_append(&x->bytes, p, n, SHEET_BYTES_MAX);
+	if (e != ERR_OK)
+		buf_release(&x->bytes);
+	return e;
+}
+
+enum err
+sheetbook_again(struct sheetbook *k, int64_t wall_ms)
+{
+	enum err result = ERR_OK;
+
+	for (size_t i = 0; i < EARLY_MAX; i++) {
+		struct early x = k->early[i];
+		enum err e;
+
+		buf_init(&k->early[i].bytes);
+		e = x.bytes.len > 0
+		    ? sheetbook_offer(k, x.bytes.data, x.bytes.len, x.verified, wall_ms) : ERR_OK;
+		buf_release(&x.bytes);
+		if (result == ERR_OK)
+			result = e;
+	}
+	return result;
+}
+
 enum err
 sheetbook_offer(struct sheetbook *k, const uint8_t *p, size_t n, bool verified, int64_t wall_ms)
 {
-	uint32_t epoch, now = timing_epoch(&k->charter->params, wall_ms);
+	uint32_t epoch, now = timing_epoch(k->params, wall_ms);
 	uint8_t hash[32];
 	struct page *page;
 	enum err e = ERR_OK;
@@ -119,6 +171,8 @@ sheetbook_offer(struct sheetbook *k, const uint8_t *p, size_t n, bool verified, 
 	page = find_page(k, epoch);
 	if (page == NULL || (page->sheet == NULL && memcmp(page->hash, hash, 32) == 0)) /* public */
 		e = take_sheet(k, &page, epoch, hash, p, n);
+	if (e == ERR_EPOCH)
+		return keep_early(&k->early[epoch % EARLY_MAX], p, n, verified);
 	if (e != ERR_OK)
 		return e;
 	if (memcmp(page->hash, hash, sizeof(hash)) != 0) { /* public */

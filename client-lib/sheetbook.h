@@ -14,22 +14,26 @@
 
 #include "common/base/bytes.h"
 #include "common/base/err.h"
-#include "common/charter/charter.h"
 #include "common/charter/sheet.h"
+#include "common/charter/succession.h"
 
 #define SHEETBOOK_EPOCHS 4
 
 struct sheetbook;
 
-struct sheetbook *sheetbook_new(const struct charter *c);
+/* The charters, by which each epoch's sheet is read, are borrowed. NULL without memory. */
+struct sheetbook *sheetbook_new(const struct succession *s);
 void sheetbook_free(struct sheetbook *k);
 /*
  * A sheet was shown, in a verified block or not. One of another epoch than the
- * running (by wall_ms) and the next is passed over. Errors of sheet_decode;
+ * running (by wall_ms) and the next is passed over, one of a charter that is not
+ * known yet is kept for sheetbook_again. Errors of sheet_decode;
  * ERR_CHAIN: it differs from another one for its epoch, which is struck.
  */
 RST_MUST_USE enum err sheetbook_offer(struct sheetbook *k, const uint8_t *p, size_t n,
     bool verified, int64_t wall_ms);
+/* A charter came: look again at the sheets that belong to it. ERR_CHAIN as above. */
+RST_MUST_USE enum err sheetbook_again(struct sheetbook *k, int64_t wall_ms);
 /* The sheet of an epoch or NULL; *verified may be NULL. Valid until the next offer or turn. */
 const struct sheet *sheetbook_find(const struct sheetbook *k, uint32_t epoch, bool *verified);
 /* Forget epochs that are over. */

@@ -5,22 +5,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/charter/timing.h"
 #include "common/journal/block.h"
 
 struct slots {
-	const struct charter *charter;
+	const struct succession *charters;
+	const struct params *params; /* the constant ones */
 	const struct rng *rng, *keys;
 	uint8_t note[]; /* a record's size; zero but for the first bytes */
 };
 
 struct slots *
-slots_new(const struct charter *c, const struct rng *rng, const struct rng *keys)
+slots_new(const struct succession *charters, const struct rng *rng, const struct rng *keys)
 {
-	struct slots *s = calloc(1, sizeof(*s) + c->params.record_size);
+	const struct params *p = &succession_first(charters)->params;
+	struct slots *s = calloc(1, sizeof(*s) + p->record_size);
 
 	if (s == NULL)
 		return NULL;
-	s->charter = c;
+	s->charters = charters;
+	s->params = p;
 	s->rng = rng;
 	s->keys = keys;
 	return s;
@@ -41,16 +45,16 @@ has_path(const struct sheet *sheet, const struct path *p)
 }
 
 static enum slot_kind
-choose(const struct slots *s, const struct sheet *sheet, const struct path *drawn,
-    const struct slot_record *real, int64_t wall_ms)
+choose(const struct slots *s, const struct charter *c, const struct sheet *sheet,
+    const struct path *drawn, const struct slot_record *real, int64_t wall_ms)
 {
-	if (path_time_in(&s->charter->params, sheet->epoch, wall_ms) == PATH_CLOSED ||
+	if (path_time_in(s->params, sheet->epoch, wall_ms) == PATH_CLOSED ||
 	    !has_path(sheet, drawn))
 		return SLOT_SKIP;
-	if (rng_below(s->rng, s->charter->params.note_one_in) == 0)
+	if (rng_below(s->rng, c->params.note_one_in) == 0)
 		return SLOT_NOTE;
 	if (real != NULL && has_path(sheet, &real->path) &&
-	    path_time_in(&s->charter->params, sheet->epoch, wall_ms) == PATH_OPEN)
+	    path_time_in(s->params, sheet->epoch, wall_ms) == PATH_OPEN)
 		return SLOT_REAL;
 	return SLOT_DROP;
 }
@@ -76,14 +80,17 @@ enum slot_kind
 slots_build(struct slots *s, struct session_packet *out, const struct sheet *sheet,
     const struct slot_record *real, int64_t wall_ms)
 {
+	const struct charter *c = succession_at(s->charters, timing_epoch(s->params, wall_ms));
 	struct onion_command command;
 	enum slot_kind kind;
 	struct path path;
 
-	path_draw(&path, s->charter, s->rng);
+	if (c == NULL)
+		return SLOT_SKIP;
+	path_draw(&path, c, s->rng);
 	if (sheet == NULL)
 		return SLOT_SKIP;
-	kind = choose(s, sheet, &path, real, wall_ms);
+	kind = choose(s, c, sheet, &path, real, wall_ms);
 	if (kind == SLOT_SKIP)
 		return kind;
 	if (kind == SLOT_REAL)
@@ -91,8 +98,7 @@ slots_build(struct slots *s, struct session_packet *out, const struct sheet *she
 	command_for(&command, s, kind, real);
 	out->first_mix = path.node[0];
 	out->epoch = sheet->epoch;
-	if (path_packet(out->packet, &path, sheet, &s->charter->params, &command, s->keys) !=
-	    ERR_OK)
+	if (path_packet(out->packet, &path, sheet, &c->params, &command, s->rng, s->keys) != ERR_OK)
 		return SLOT_SKIP;
 	return kind;
 }

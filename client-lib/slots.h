@@ -13,9 +13,9 @@
 
 #include "common/base/err.h"
 #include "common/base/rng.h"
-#include "common/charter/charter.h"
 #include "common/charter/path.h"
 #include "common/charter/sheet.h"
+#include "common/charter/succession.h"
 #include "common/net/session.h"
 
 struct slots;
@@ -29,11 +29,12 @@ struct slot_record {
 	struct path path;
 };
 
-struct slots *slots_new(const struct charter *c, const struct rng *rng, const struct rng *keys);
+struct slots *slots_new(const struct succession *s, const struct rng *rng,
+    const struct rng *keys);
 void slots_free(struct slots *s);
 /*
  * Fill out for a slot at wall_ms under the sheet of that time's epoch (NULL:
- * none, skip). real: NULL if nothing waits or it may not go now.
+ * none, skip), by the charter of that epoch. real: NULL if nothing waits or it may not go now.
  */
 enum slot_kind slots_build(struct slots *s, struct session_packet *out, const struct sheet *sheet,
     const struct slot_record *real, int64_t wall_ms);

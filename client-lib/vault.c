@@ -48,6 +48,7 @@ struct vault {
 	uint8_t master[32];
 	uint8_t archive[32];
 	uint8_t ring_key[32];
+	uint8_t entry[32];
 };
 
 /* ---- the lock: from a passphrase or key file to the master key ---- */
@@ -182,6 +183,7 @@ vault_derive(struct vault *v)
 {
 	hash_derive(v->archive, v->master, "restante/vault/archive", NULL, 0);
 	hash_derive(v->ring_key, v->master, "restante/vault/state-key", NULL, 0);
+	hash_derive(v->entry, v->master, "restante/vault/entry-key", NULL, 0);
 }
 
 /* ---- life ---- */
@@ -302,6 +304,12 @@ const uint8_t *
 vault_archive_key(const struct vault *v)
 {
 	return v->archive;
+}
+
+const uint8_t *
+vault_entry_key(const struct vault *v)
+{
+	return v->entry;
 }
 
 /* ---- the file `state` ---- */

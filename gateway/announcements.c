@@ -3,6 +3,7 @@
 #include "gateway/announcements.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/charter/timing.h"
 
@@ -12,62 +13,51 @@
 #define STRAGGLERS_MIN_MS 1000
 #define EPOCHS 2
 
-/* One epoch's announcements, by position of the node in the charter. */
+/* One epoch's announcements, by position of the node in the charter of the epoch. */
 struct epoch_list {
 	uint32_t epoch;
+	const struct charter *charter; /* NULL: no list yet */
 	size_t count;
-	bool *there;
-	struct announcement *list;
+	bool there[CHARTER_NODES_MAX];
+	struct announcement list[CHARTER_NODES_MAX];
 	int64_t complete_ms; /* since when no layer is empty; 0: some layer is */
 };
 
 struct announcements {
-	const struct charter *charter;
+	const struct succession *charters;
+	const struct params *params;
 	struct epoch_list epochs[EPOCHS];
 };
 
 struct announcements *
-announcements_new(const struct charter *c)
+announcements_new(const struct succession *s)
 {
 	struct announcements *a = calloc(1, sizeof(*a));
 
 	if (a == NULL)
 		return NULL;
-	a->charter = c;
-	for (size_t i = 0; i < EPOCHS; i++) {
-		a->epochs[i].there = calloc(c->node_count, sizeof(bool));
-		a->epochs[i].list = calloc(c->node_count, sizeof(struct announcement));
-		if (a->epochs[i].there == NULL || a->epochs[i].list == NULL) {
-			announcements_free(a);
-			return NULL;
-		}
-	}
+	a->charters = s;
+	a->params = &succession_first(s)->params;
 	return a;
 }
 
 void
 announcements_free(struct announcements *a)
 {
-	if (a == NULL)
-		return;
-	for (size_t i = 0; i < EPOCHS; i++) {
-		free(a->epochs[i].there);
-		free(a->epochs[i].list);
-	}
 	free(a);
 }
 
-/* The list of an epoch, emptied if it was another's. */
+/* The list of an epoch, emptied if it was another's, or another charter's. */
 static struct epoch_list *
-list_for(struct announcements *a, uint32_t epoch)
+list_for(struct announcements *a, uint32_t epoch, const struct charter *c)
 {
 	struct epoch_list *l = &a->epochs[epoch % EPOCHS];
 
-	if (l->epoch == epoch)
+	if (l->epoch == epoch && l->charter == c)
 		return l;
-	for (size_t i = 0; i < a->charter->node_count; i++)
-		l->there[i] = false;
+	memset(l->there, 0, sizeof(l->there));
 	l->epoch = epoch;
+	l->charter = c;
 	l->count = 0;
 	l->complete_ms = 0;
 	return l;
@@ -78,13 +68,13 @@ list_of(const struct announcements *a, uint32_t epoch)
 {
 	const struct epoch_list *l = &a->epochs[epoch % EPOCHS];
 
-	return l->epoch == epoch ? l : NULL;
+	return l->epoch == epoch && l->charter == succession_at(a->charters, epoch) ? l : NULL;
 }
 
 static bool
 epoch_open(const struct announcements *a, uint32_t epoch, int64_t wall_ms)
 {
-	const struct params *p = &a->charter->params;
+	const struct params *p = a->params;
 	uint32_t now = timing_epoch(p, wall_ms);
 
 	if (epoch == now)
@@ -94,14 +84,14 @@ epoch_open(const struct announcements *a, uint32_t epoch, int64_t wall_ms)
 }
 
 static bool
-no_layer_empty(const struct announcements *a, const struct epoch_list *l)
+no_layer_empty(const struct epoch_list *l)
 {
 	bool layer[PARAMS_LAYERS_MAX + 1] = { false };
 
-	for (size_t i = 0; i < a->charter->node_count; i++)
+	for (size_t i = 0; i < l->charter->node_count; i++)
 		if (l->there[i])
-			layer[a->charter->nodes[i].layer] = true;
-	for (unsigned i = 0; i <= a->charter->params.layers; i++)
+			layer[l->charter->nodes[i].layer] = true;
+	for (unsigned i = 0; i <= l->charter->params.layers; i++)
 		if (!layer[i])
 			return false;
 	return true;
@@ -111,10 +101,12 @@ enum err
 announcements_take(struct announcements *a, uint16_t from,
     const uint8_t bytes[static ANNOUNCEMENT_BYTES], int64_t wall_ms)
 {
+	/* node u16 || epoch u32 || .. */
+	const struct charter *c = succession_at(a->charters, load_u32(bytes + 2));
 	struct announcement x;
 	struct epoch_list *l;
 	size_t i = 0;
-	enum err e = announcement_decode(&x, bytes, a->charter);
+	enum err e = c != NULL ? announcement_decode(&x, bytes, c) : ERR_EPOCH;
 
 	if (e != ERR_OK)
 		return e;
@@ -122,13 +114,13 @@ announcements_take(struct announcements *a, uint16_t from,
 		return ERR_SIGNATURE;
 	if (!epoch_open(a, x.epoch, wall_ms))
 		return ERR_EPOCH;
-	while (a->charter->nodes[i].number != from)
+	while (c->nodes[i].number != from)
 		i++;
-	l = list_for(a, x.epoch);
+	l = list_for(a, x.epoch, c);
 	l->list[i] = x;
 	l->count += !l->there[i];
 	l->there[i] = true;
-	if (l->complete_ms == 0 && no_layer_empty(a, l))
+	if (l->complete_ms == 0 && no_layer_empty(l))
 		l->complete_ms = wall_ms;
 	return ERR_OK;
 }
@@ -136,7 +128,7 @@ announcements_take(struct announcements *a, uint16_t from,
 static bool
 stragglers_had_time(const struct announcements *a, const struct epoch_list *l, int64_t wall_ms)
 {
-	int64_t wait = params_scaled(&a->charter->params, STRAGGLERS_MS);
+	int64_t wait = params_scaled(a->params, STRAGGLERS_MS);
 
 	if (wait < STRAGGLERS_MIN_MS)
 		wait = STRAGGLERS_MIN_MS;
@@ -146,13 +138,13 @@ stragglers_had_time(const struct announcements *a, const struct epoch_list *l, i
 bool
 announcements_ready(struct announcements *a, uint32_t epoch, int64_t wall_ms)
 {
-	const struct params *p = &a->charter->params;
+	const struct params *p = a->params;
 	const struct epoch_list *l = list_of(a, epoch);
 	int64_t start = timing_epoch_start(p, epoch);
 
 	if (l == NULL || l->complete_ms == 0)
 		return false;
-	if (l->count == a->charter->node_count)
+	if (l->count == l->charter->node_count)
 		return true;
 	if (wall_ms >= start)
 		return stragglers_had_time(a, l, wall_ms);
@@ -180,12 +172,11 @@ announcements_sheet(const struct announcements *a, struct buf *out, uint32_t epo
 	if (s == NULL)
 		return ERR_MEMORY;
 	s->epoch = epoch;
-	for (size_t i = 0; i < 32; i++)
-		s->charter_hash[i] = a->charter->hash[i];
-	for (size_t i = 0; i < a->charter->node_count; i++)
+	memcpy(s->charter_hash, l->charter->hash, sizeof(s->charter_hash));
+	for (size_t i = 0; i < l->charter->node_count; i++)
 		if (l->there[i])
 			s->nodes[s->count++] = l->list[i];
-	s->ticket_key_count = sheet_ticket_keys(&a->charter->params); /* zero until tickets exist */
+	s->ticket_key_count = sheet_ticket_keys(a->params); /* zero until tickets exist */
 	e = sheet_encode(out, s);
 	sheet_free(s);
 	return e;

@@ -16,20 +16,24 @@
 
 struct announcements;
 
-/* The charter is borrowed. NULL if there is no memory. */
-struct announcements *announcements_new(const struct charter *c);
+/*
+ * What an epoch's announcements may be says the charter in force in it. Borrowed. NULL
+ * if there is no memory.
+ */
+struct announcements *announcements_new(const struct succession *s);
 void announcements_free(struct announcements *a);
 
 /*
  * Take one from node `from`: ERR_MALFORMED, ERR_SIGNATURE, ERR_NOT_FOUND, ERR_EPOCH
- * (neither the running nor the coming epoch, or too early for it). Until the sheet
+ * (neither the running nor the coming epoch, or too early for it, or before the
+ * first charter). Until the sheet
  * is made, a later announcement of the same node replaces an earlier one.
  */
 RST_MUST_USE enum err announcements_take(struct announcements *a, uint16_t from,
     const uint8_t bytes[static ANNOUNCEMENT_BYTES], int64_t wall_ms);
 
 /*
- * Whether the sheet of an epoch is to be made now: every node of the charter has
+ * Whether the sheet of an epoch is to be made now: every node of its charter has
  * announced, or it is less than 30 minutes (scaled) to the epoch and no layer is
  * empty. In the epoch itself (the founding sheet, or a late one) other nodes are
  * given 10 s (scaled, at least one) from when no layer was empty.

@@ -7,7 +7,6 @@
 
 #include "common/base/bytes.h"
 #include "common/base/tagmap.h"
-#include "common/journal/item.h"
 
 static struct chunk *
 chunk_of(const struct buf *items)
@@ -42,16 +41,16 @@ chunk_new(const uint8_t *block, size_t block_len, const uint8_t *records, size_t
 }
 
 struct chunk *
-chunk_sheet(const uint8_t *sheet, size_t len)
+chunk_item(enum item_kind kind, const uint8_t *p, size_t len)
 {
 	struct chunk *c = NULL;
 	struct buf items;
 
 	buf_init(&items);
-	if (item_append(&items, ITEM_SHEET, sheet, len, ITEM_HEADER_BYTES + len) == ERR_OK)
+	if (item_append(&items, kind, p, len, ITEM_HEADER_BYTES + len) == ERR_OK)
 		c = chunk_of(&items);
 	if (c != NULL)
-		c->sheet = true;
+		c->apart = true;
 	buf_release(&items);
 	return c;
 }

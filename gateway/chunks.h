@@ -11,6 +11,7 @@
 
 #include "common/base/err.h"
 #include "common/base/rng.h"
+#include "common/journal/item.h"
 
 /* Bytes of the journal stream; reference counted. */
 struct chunk {
@@ -18,7 +19,7 @@ struct chunk {
 	uint32_t day, index;
 	uint16_t mailbox;
 	uint64_t round;
-	bool sheet; /* no place of the journal */
+	bool apart; /* has no place in the journal */
 	size_t len;
 	uint8_t bytes[];
 };
@@ -29,8 +30,8 @@ struct chunk {
  */
 struct chunk *chunk_new(const uint8_t *block, size_t block_len, const uint8_t *records,
     size_t records_len);
-/* A chunk of one sheet. */
-struct chunk *chunk_sheet(const uint8_t *sheet, size_t len);
+/* A chunk of one item that stands apart: a sheet, a charter. */
+struct chunk *chunk_item(enum item_kind kind, const uint8_t *p, size_t len);
 struct chunk *chunk_hold(struct chunk *c);
 /* NULL is a no-op. */
 void chunk_drop(struct chunk *c);

@@ -129,17 +129,25 @@ entry_stop_accepting(struct entry *e)
 }
 
 void
+entry_close_sessions(struct entry *e)
+{
+	while (e->house.first != NULL)
+		guest_free(e->house.first);
+}
+
+void
 entry_free(struct entry *e)
 {
 	if (e == NULL)
 		return;
 	entry_stop_accepting(e);
-	while (e->house.first != NULL)
-		guest_free(e->house.first);
+	entry_close_sessions(e);
 	loop_unwatch_jumps(e->house.loop, e);
 	timer_free(e->turn);
 	for (size_t i = 0; i < GUEST_SHEETS; i++)
 		chunk_drop(e->house.sheets[i]);
+	for (size_t i = 0; i < GUEST_CHARTERS; i++)
+		chunk_drop(e->house.charters[i]);
 	chunks_free(e->house.chunks);
 	free(e->house.frame);
 	free(e);
@@ -182,7 +190,7 @@ enum err
 entry_sheet(struct entry *e, uint32_t epoch, const uint8_t *sheet, size_t len)
 {
 	struct guest_house *h = &e->house;
-	struct chunk *c = chunk_sheet(sheet, len);
+	struct chunk *c = chunk_item(ITEM_SHEET, sheet, len);
 	size_t at = h->sheet_number % GUEST_SHEETS;
 
 	if (c == NULL)
@@ -193,6 +201,20 @@ entry_sheet(struct entry *e, uint32_t epoch, const uint8_t *sheet, size_t len)
 	h->sheet_number++;
 	if (epoch == timing_epoch(h->params, loop_wall_ms(h->loop)))
 		for_all(e, guest_hurry);
+	return ERR_OK;
+}
+
+enum err
+entry_charter(struct entry *e, const uint8_t *text, size_t len)
+{
+	struct guest_house *h = &e->house;
+	struct chunk *c = chunk_item(ITEM_CHARTER, text, len), **at;
+
+	if (c == NULL)
+		return ERR_MEMORY;
+	at = &h->charters[h->charter_number++ % GUEST_CHARTERS];
+	chunk_drop(*at);
+	*at = c;
 	return ERR_OK;
 }
 

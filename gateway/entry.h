@@ -39,6 +39,8 @@ struct entry_config {
 struct entry_events {
 	/* A packet of layer 0 for its first mix; valid during the call. */
 	void (*packet)(void *arg, uint16_t first_mix, uint32_t epoch, const uint8_t *packet);
+	/* A link was made; its handshake hash, LINK_HASH_BYTES. May be NULL. */
+	void (*linked)(void *arg, const uint8_t *hash);
 };
 
 struct entry_status {
@@ -56,6 +58,9 @@ void entry_free(struct entry *e);
 /* Accept no further sessions. */
 void entry_stop_accepting(struct entry *e);
 
+/* End every session at once, without a word; clients come back by themselves. */
+void entry_close_sessions(struct entry *e);
+
 /*
  * A round was written at this place of the journal: sessions that wait for it go
  * on. block: with its signature.
@@ -65,6 +70,9 @@ void entry_published(struct entry *e, uint32_t day, uint32_t index, uint64_t rou
 /* The sheet of an epoch: sent to every session, first of all. Copied. ERR_MEMORY. */
 RST_MUST_USE enum err entry_sheet(struct entry *e, uint32_t epoch, const uint8_t *sheet,
     size_t len);
+
+/* A charter that a session is given before its sheets. Copied. ERR_MEMORY. */
+RST_MUST_USE enum err entry_charter(struct entry *e, const uint8_t *text, size_t len);
 
 void entry_get_status(const struct entry *e, struct entry_status *out);
 

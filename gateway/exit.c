@@ -84,7 +84,7 @@ batch_release(const struct exit *x, struct batch *b)
 static bool
 epoch_runs(const struct exit *x, uint32_t epoch)
 {
-	const struct params *p = &x->cfg.charter->params;
+	const struct params *p = &succession_first(x->cfg.charters)->params;
 	int64_t now = loop_wall_ms(x->cfg.loop);
 	uint32_t current = timing_epoch(p, now);
 
@@ -102,9 +102,10 @@ can_open(const struct exit *x, uint32_t epoch)
 static enum err
 keep(struct exit *x, struct batch *b, const uint8_t *packet)
 {
+	const struct charter *c = succession_near(x->cfg.charters, b->epoch);
 	uint8_t *copy;
 
-	if (b->count + x->opened.count >= x->cfg.charter->params.pool_max)
+	if (b->count + x->opened.count >= c->params.pool_max)
 		return ERR_FULL;
 	if (batch_reserve(b, 1) != ERR_OK)
 		return ERR_MEMORY;
@@ -210,7 +211,7 @@ open_intake(struct exit *x, struct batch *in)
 {
 	const struct epochkey *key = epochkeys_find(x->cfg.keys, in->epoch);
 	const uint8_t *hash = x->cfg.sheet_hash(x->cfg.arg, in->epoch);
-	struct unwrap_ground g = { .charter = x->cfg.charter,
+	struct unwrap_ground g = { .charter = succession_near(x->cfg.charters, in->epoch),
 		.key = { .epoch = in->epoch, .layer = x->geometry.layers } };
 	struct batch empty = x->opening;
 
@@ -284,7 +285,7 @@ exit_new(struct exit **out, const struct exit_config *cfg)
 	if (x == NULL)
 		return ERR_MEMORY;
 	x->cfg = *cfg;
-	x->geometry = params_geometry(&cfg->charter->params);
+	x->geometry = params_geometry(&succession_first(cfg->charters)->params);
 	x->packet_bytes = onion_packet_bytes(&x->geometry, x->geometry.layers);
 	x->turn = timer_new(cfg->loop, on_turn, x);
 	if (x->turn != NULL)

@@ -14,7 +14,7 @@
 
 #include "common/base/err.h"
 #include "common/base/rng.h"
-#include "common/charter/charter.h"
+#include "common/charter/succession.h"
 #include "common/crypto/onion.h"
 #include "common/net/loop.h"
 #include "mix/epochkeys.h"
@@ -25,7 +25,7 @@ struct exit;
 
 struct exit_config {
 	struct loop *loop;
-	const struct charter *charter; /* borrowed, as all that follows */
+	const struct succession *charters; /* borrowed, as all that follows */
 	const struct epochkeys *keys;
 	struct replay *replay;
 	unsigned threads; /* that unwrap */

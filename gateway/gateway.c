@@ -2,11 +2,14 @@
 
 #include "gateway/gateway.h"
 
+#include <inttypes.h>
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/charter/charterfiles.h"
 #include "common/charter/timing.h"
+#include "common/net/charters.h"
 #include "gateway/announcements.h"
 #include "gateway/journal.h"
 #include "mix/epochkeys.h"
@@ -30,8 +33,10 @@ struct given_sheet {
 
 struct gateway {
 	struct gateway_config cfg;
-	const struct params *params;
-	const struct charter_node *own;
+	struct charters *charters;
+	const struct succession *all; /* of charters */
+	const struct params *params;  /* the constant ones */
+	const struct charter_node *own; /* number and identity, which stay */
 	struct workq *queue; /* the disk's */
 	struct epochkeys *keys;
 	struct replay *replay;
@@ -48,8 +53,12 @@ struct gateway {
 	bool unnumbered; /* packets went out since the last batch number */
 	bool expiring, watching, closing;
 	bool disk_failed; /* the last write to our own disk */
+	bool expire_failed; /* a day that is over could not be destroyed */
 	int64_t started_ms;
-	uint32_t missing_logged, epoch_logged;
+	uint32_t missing_logged, epoch_logged, charter_logged;
+	/* a charter that is being made durable */
+	gateway_done_cb *publish_done;
+	void *publish_arg;
 	struct unwrap_counts drops_logged;
 	uint64_t blocks, forwarded, dropped_in;
 	int64_t stop_by_ms;
@@ -94,7 +103,7 @@ announce_own(struct gateway *g, uint32_t epoch)
 	if (key == NULL)
 		return;
 	memcpy(a.pk, key->pk, sizeof(a.pk));
-	announcement_sign(&a, g->cfg.charter->network_id, g->cfg.identity_sk);
+	announcement_sign(&a, succession_first(g->all)->network_id, g->cfg.identity_sk);
 	announcement_encode(bytes, &a);
 	/* too early for it, or out of memory: the next turn announces again */
 	if (announcements_take(g->announcements, a.node, bytes, wall_ms(g)) != ERR_OK)
@@ -111,7 +120,7 @@ make_sheet(struct gateway *g, uint32_t epoch)
 	buf_init(&bytes);
 	e = announcements_sheet(g->announcements, &bytes, epoch);
 	if (e == ERR_OK)
-		e = sheet_decode(&s, bytes.data, bytes.len, g->cfg.charter, NULL);
+		e = sheet_read(&s, bytes.data, bytes.len, g->all, NULL);
 	buf_release(&bytes);
 	if (e != ERR_OK)
 		return e;
@@ -187,12 +196,21 @@ sits_out(const struct gateway *g)
 	return links_sits_out(g->links, epoch_now(g));
 }
 
+/* A node as the charter of an epoch says, or NULL. */
+static const struct charter_node *
+node_in(const struct gateway *g, uint32_t epoch, uint16_t number)
+{
+	const struct charter *c = succession_at(g->all, epoch);
+
+	return c != NULL ? charter_node(c, number) : NULL;
+}
+
 /* From a session to the first mix, at once. */
 static void
 packet_in(void *arg, uint16_t first_mix, uint32_t epoch, const uint8_t *packet)
 {
 	struct gateway *g = arg;
-	const struct charter_node *mix = charter_node(g->cfg.charter, first_mix);
+	const struct charter_node *mix = node_in(g, epoch, first_mix);
 	uint32_t now = epoch_now(g);
 
 	if (mix == NULL || mix->layer != 0 || (epoch != now && epoch + 1 != now) ||
@@ -209,7 +227,7 @@ static void
 packet_out(void *arg, uint16_t from, uint32_t epoch, uint8_t *packet)
 {
 	struct gateway *g = arg;
-	const struct charter_node *mix = charter_node(g->cfg.charter, from);
+	const struct charter_node *mix = node_in(g, epoch, from);
 
 	if (mix != NULL && mix->layer + 1 == g->params->layers && !sits_out(g))
 		exit_take(g->exit, epoch, packet);
@@ -272,8 +290,8 @@ on_put(void *arg, enum err e)
 	struct gateway *g = arg;
 
 	if (e == ERR_OK) {
-		if (g->retry_ms > 0)
-			log_event(g->cfg.log, LOG_DISK_RECOVERED, 0, 0, 0);
+		if (g->retry_ms > 0 && !g->expire_failed)
+			log_event(g->cfg.log, LOG_STORE_RECOVERED, 0, 0, 0);
 		g->retry_ms = 0;
 		if (!g->closing)
 			published(g);
@@ -334,8 +352,11 @@ on_expired(void *arg, enum err e)
 	struct gateway *g = arg;
 
 	g->expiring = false;
-	if (e != ERR_OK)
+	if (e != ERR_OK && !g->expire_failed)
 		log_event(g->cfg.log, LOG_STORE_FAILED, (uint64_t)-(int64_t)e, 0, 0);
+	if (e == ERR_OK && g->expire_failed && g->retry_ms == 0)
+		log_event(g->cfg.log, LOG_STORE_RECOVERED, 0, 0, 0);
+	g->expire_failed = e != ERR_OK;
 }
 
 /* The oldest day, if all of it is older than the retention. */
@@ -396,6 +417,123 @@ number_batch(struct gateway *g)
 		on_numbered(g, e);
 }
 
+/* ---- charters ---- */
+
+static size_t
+tags_max(const struct succession *s)
+{
+	uint64_t most = TAGS_MIN;
+
+	for (size_t i = 0; i < succession_count(s); i++) {
+		const struct params *p = &succession_get(s, i)->params;
+		uint64_t n = TAGS_MARGIN * (uint64_t)p->people * (uint64_t)(p->epoch_ms / p->slot_ms);
+
+		if (n > most)
+			most = n;
+	}
+	return most < TAGS_MAX ? (size_t)most : TAGS_MAX;
+}
+
+/* What follows from the time, and from a charter that was taken. */
+static void
+turn_charters(struct gateway *g)
+{
+	const struct charter *c = succession_at(g->all, epoch_now(g));
+
+	charters_turn(g->charters);
+	links_turn(g->links);
+	if (c == NULL || c->version == g->charter_logged)
+		return;
+	g->charter_logged = c->version;
+	log_event(g->cfg.log, LOG_CHARTER_IN_FORCE, c->version, c->from_epoch, 0);
+}
+
+static enum err
+give_charter(struct gateway *g, const struct charter *c)
+{
+	struct buf text;
+	enum err e;
+
+	buf_init(&text);
+	e = charter_print_signed(&text, c);
+	if (e == ERR_OK)
+		e = entry_charter(g->entry, text.data, text.len);
+	buf_release(&text);
+	return e;
+}
+
+/* To each session that is opened from now on; the founding one is everybody's own. */
+static enum err
+give_charters(struct gateway *g)
+{
+	enum err e = ERR_OK;
+
+	for (size_t i = 0; e == ERR_OK && i < succession_count(g->all); i++)
+		if (succession_get(g->all, i)->version > 1)
+			e = give_charter(g, succession_get(g->all, i));
+	return e;
+}
+
+static void
+on_stored(void *arg, enum err e)
+{
+	struct gateway *g = arg;
+
+	if (e == ERR_OK && !g->closing) {
+		/* without memory the journal still tells it */
+		(void)!give_charter(g, succession_latest(g->all));
+		replay_expect(g->replay, tags_max(g->all));
+		turn_charters(g);
+	}
+	if (!g->closing)
+		g->publish_done(g->publish_arg, e);
+}
+
+/* Everybody must know of it before the first announcement for its first epoch. */
+static enum err
+check_start(const struct gateway *g, const struct charter *c, struct diag *d)
+{
+	uint32_t first = timing_first_change(g->params, wall_ms(g)), now = epoch_now(g);
+	size_t coming = 0;
+
+	for (size_t i = 0; i < succession_count(g->all); i++)
+		coming += succession_get(g->all, i)->from_epoch > now;
+	if (coming >= SUCCESSION_COMING_MAX)
+		return diag_set(d, ERR_FULL, "%zu charters are still to come; publish this one "
+		    "when they are in force", coming);
+	if (c->from_epoch < first)
+		return diag_set(d, ERR_EPOCH, "from-epoch is %" PRIu32 ", but a charter that is "
+		    "published now can take effect from epoch %" PRIu32 " at the earliest, so that "
+		    "everybody knows it in time; set a later one and have it signed again",
+		    c->from_epoch, first);
+	return ERR_OK;
+}
+
+enum err
+gateway_publish(struct gateway *g, const void *text, size_t n, gateway_done_cb *done, void *arg,
+    struct diag *d)
+{
+	struct charter *c;
+	enum err e = charter_parse(&c, text, n, d);
+
+	if (e != ERR_OK)
+		return e;
+	e = charter_follows(c, succession_latest(g->all), d);
+	if (succession_find(g->all, c->hash) != NULL)
+		e = diag_set(d, ERR_EXISTS, "this charter (version %" PRIu32 ") is published already",
+		    c->version);
+	if (e == ERR_OK)
+		e = check_start(g, c, d);
+	if (e == ERR_OK)
+		e = charters_store(g->charters, c, on_stored, g, d);
+	if (e == ERR_OK) {
+		g->publish_done = done;
+		g->publish_arg = arg;
+	}
+	charter_free(c);
+	return e;
+}
+
 static void
 arm_round(struct gateway *g)
 {
@@ -411,6 +549,7 @@ on_round(void *arg)
 	enum err e;
 
 	arm_round(g);
+	turn_charters(g);
 	epochkeys_turn(g->keys, wall_ms(g));
 	if (!exit_busy(g->exit))
 		replay_prune(g->replay, key_exists, g);
@@ -438,22 +577,12 @@ clock_jumped(void *arg, int64_t delta_ms)
 
 /* ---- life ---- */
 
-static size_t
-tags_max(const struct params *p)
-{
-	uint64_t n = TAGS_MARGIN * (uint64_t)p->people * (uint64_t)(p->epoch_ms / p->slot_ms);
-
-	if (n < TAGS_MIN)
-		return TAGS_MIN;
-	return n < TAGS_MAX ? (size_t)n : TAGS_MAX;
-}
-
 static enum err
 open_journal(struct gateway *g, struct diag *d)
 {
 	const uint8_t *state;
 	size_t n;
-	enum err e = journal_new(&g->journal, g->cfg.charter, g->cfg.identity_sk);
+	enum err e = journal_new(&g->journal, g->all, g->cfg.identity_sk);
 
 	if (e != ERR_OK)
 		return e;
@@ -461,7 +590,7 @@ open_journal(struct gateway *g, struct diag *d)
 	e = journal_load(g->journal, state, n, d);
 	if (e != ERR_OK)
 		return e;
-	g->announcements = announcements_new(g->cfg.charter);
+	g->announcements = announcements_new(g->all);
 	return g->announcements != NULL ? ERR_OK : ERR_MEMORY;
 }
 
@@ -478,14 +607,14 @@ open_disk(struct gateway *g, struct diag *d)
 
 	if (e != ERR_OK)
 		return e;
-	return replay_open(&g->replay, g->cfg.disk, g->queue, g->cfg.rng, tags_max(g->params), d);
+	return replay_open(&g->replay, g->cfg.disk, g->queue, g->cfg.rng, tags_max(g->all), d);
 }
 
 static enum err
 open_links(struct gateway *g, struct diag *d)
 {
 	const struct links_config cfg = { .loop = g->cfg.loop,
-		.charter = g->cfg.charter,
+		.charters = g->all,
 		.own = g->own->number,
 		.link_sk = g->cfg.link_sk,
 		.listen = g->cfg.listen,
@@ -493,8 +622,7 @@ open_links(struct gateway *g, struct diag *d)
 		.queue = g->queue,
 		.rng = g->cfg.rng,
 		.keys = g->cfg.keys,
-		.log = g->cfg.log,
-		.queue_max = g->params->pool_max };
+		.log = g->cfg.log };
 	const struct links_events events = { .packet = packet_out,
 		.announcement = announcement_came };
 
@@ -505,7 +633,7 @@ static enum err
 open_exit(struct gateway *g)
 {
 	const struct exit_config cfg = { .loop = g->cfg.loop,
-		.charter = g->cfg.charter,
+		.charters = g->all,
 		.keys = g->keys,
 		.replay = g->replay,
 		.threads = g->cfg.threads > 0 ? g->cfg.threads : 1,
@@ -516,14 +644,24 @@ open_exit(struct gateway *g)
 	return exit_new(&g->exit, &cfg);
 }
 
-static enum err
-open_entry(struct gateway *g, struct diag *d)
+static void
+linked(void *arg, const uint8_t *hash)
 {
-	static const struct entry_events events = { packet_in };
+	const struct gateway *g = arg;
+
+	if (g->cfg.linked != NULL)
+		g->cfg.linked(g->cfg.linked_arg, hash);
+}
+
+/* Let clients in at an address. */
+static enum err
+enter(struct gateway *g, const char *listen, struct diag *d)
+{
+	static const struct entry_events events = { packet_in, linked };
 	const struct entry_config cfg = { .loop = g->cfg.loop,
-		.charter = g->cfg.charter,
+		.charter = succession_first(g->all),
 		.link_sk = g->cfg.link_sk,
-		.listen = g->cfg.entrance != NULL ? g->cfg.entrance : g->own->entrance,
+		.listen = listen,
 		.store = g->cfg.store,
 		.rng = g->cfg.rng,
 		.keys = g->cfg.keys,
@@ -531,6 +669,24 @@ open_entry(struct gateway *g, struct diag *d)
 		.sessions_max = g->cfg.sessions_max };
 
 	return entry_open(&g->entry, &cfg, &events, g, d);
+}
+
+/* As configured, or the first of our good entrances that is this machine's. */
+static enum err
+open_entry(struct gateway *g, struct diag *d)
+{
+	const struct charter_node *first = succession_gateway(g->all, wall_ms(g), 0), *other;
+	enum err e;
+
+	if (g->cfg.entrance != NULL)
+		return enter(g, g->cfg.entrance, d);
+	e = enter(g, first->entrance, d);
+	for (unsigned i = 1; e != ERR_OK; i++) {
+		other = succession_gateway(g->all, wall_ms(g), i);
+		if (other == first || (e = enter(g, other->entrance, NULL)) == ERR_OK)
+			break;
+	}
+	return e == ERR_OK ? give_charters(g) : e;
 }
 
 static enum err
@@ -568,12 +724,38 @@ open_all(struct gateway *g, struct diag *d)
 static enum err
 check_own(struct gateway *g, struct diag *d)
 {
-	g->own = charter_gateway(g->cfg.charter);
+	g->own = charter_gateway(succession_first(g->all));
 	/* libsodium keeps the public key behind the seed */
 	if (sodium_memcmp(g->cfg.identity_sk + 32, g->own->identity, 32) != 0)
 		return diag_set(d, ERR_NOT_FOUND,
 		    "the charter has another identity key for its gateway; see that this is the "
 		    "gateway's own key directory");
+	return ERR_OK;
+}
+
+static enum err
+open_charters(struct gateway *g, struct diag *d)
+{
+	enum err e = charters_open(&g->charters, g->cfg.disk, g->cfg.charter, g->cfg.log, d);
+
+	g->cfg.charter = NULL;
+	if (e != ERR_OK)
+		return e;
+	g->all = charters_all(g->charters);
+	g->params = &succession_first(g->all)->params;
+	g->epoch_logged = epoch_now(g);
+	g->started_ms = wall_ms(g);
+	if (succession_at(g->all, epoch_now(g)) == NULL)
+		return diag_set(d, ERR_EPOCH, "this charter is not yet in force; name the one before "
+		    "it, and publish this one with `restante-gateway charter publish`");
+	g->charter_logged = succession_at(g->all, epoch_now(g))->version;
+	e = charterfiles_check_date(g->all, wall_ms(g), d);
+	if (e != ERR_OK)
+		return e;
+	g->queue = workq_new(g->cfg.loop, 1);
+	if (g->queue == NULL)
+		return ERR_MEMORY;
+	charters_set_queue(g->charters, g->queue);
 	return ERR_OK;
 }
 
@@ -588,11 +770,9 @@ gateway_new(struct gateway **out, const struct gateway_config *cfg, struct diag 
 		return ERR_MEMORY;
 	}
 	g->cfg = *cfg;
-	g->params = &cfg->charter->params;
-	g->epoch_logged = epoch_now(g);
-	g->started_ms = wall_ms(g);
-	g->queue = workq_new(cfg->loop, 1);
-	e = g->queue != NULL ? check_own(g, d) : ERR_MEMORY;
+	e = open_charters(g, d);
+	if (e == ERR_OK)
+		e = check_own(g, d);
 	if (e == ERR_OK)
 		e = open_all(g, d);
 	if (e != ERR_OK) {
@@ -601,6 +781,7 @@ gateway_new(struct gateway **out, const struct gateway_config *cfg, struct diag 
 	}
 	log_event(cfg->log, LOG_STARTED, g->own->number, epoch_now(g), 0);
 	epochkeys_turn(g->keys, wall_ms(g));
+	turn_charters(g);
 	give_sheets(g);
 	arm_round(g);
 	*out = g;
@@ -631,6 +812,7 @@ gateway_free(struct gateway *g)
 	journal_round_free(g->putting);
 	journal_free(g->journal);
 	announcements_free(g->announcements);
+	charters_free(g->charters);
 	free(g);
 }
 
@@ -665,17 +847,47 @@ gateway_stop(struct gateway *g, int64_t linger_ms, void (*stopped)(void *arg), v
 }
 
 void
+gateway_close_sessions(struct gateway *g)
+{
+	entry_close_sessions(g->entry);
+}
+
+struct workq *
+gateway_queue(struct gateway *g)
+{
+	return g->queue;
+}
+
+void
 gateway_get_status(const struct gateway *g, struct gateway_status *out)
 {
+	const struct charter *now = succession_at(g->all, epoch_now(g));
+	const struct charter *next = succession_next(g->all, epoch_now(g));
+	const struct sheet *sheet = journal_sheet_of(g->journal, epoch_now(g));
+
 	memset(out, 0, sizeof(*out));
 	out->epoch = epoch_now(g);
-	out->has_sheet = journal_sheet_of(g->journal, out->epoch) != NULL;
+	out->charter = now != NULL ? now->version : 0;
+	out->coming_charter = next != NULL ? next->version : 0;
+	out->coming_epoch = next != NULL ? next->from_epoch : 0;
+	out->latest_charter = succession_latest(g->all)->version;
+	out->latest_epoch = succession_latest(g->all)->from_epoch;
+	out->has_sheet = sheet != NULL;
 	out->founded = journal_head(g->journal, &out->round);
 	out->storing_failed = g->retry_ms > 0;
+	out->sheet_nodes = sheet != NULL ? (unsigned)sheet->count : 0;
+	out->sits_out = sits_out(g);
+	out->days = store_days(g->cfg.store, NULL, 0);
 	out->blocks = g->blocks;
 	out->forwarded = g->forwarded;
 	out->dropped_in = g->dropped_in;
 	entry_get_status(g->entry, &out->entry);
 	exit_get_status(g->exit, &out->exit);
 	out->unwrapped = *exit_unwrapped(g->exit);
+}
+
+size_t
+gateway_links(const struct gateway *g, struct links_peer *out, size_t max)
+{
+	return links_list(g->links, out, max);
 }

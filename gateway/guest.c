@@ -38,6 +38,7 @@ struct guest {
 	bool gone;		/* freed as soon as the store has answered */
 	struct frame_open open;
 	uint64_t sheets_sent;	/* number of the last sheet that was sent */
+	uint64_t charters_sent; /* the same */
 	enum guest_place place;
 	bool caught_up;		/* a live session that has had all there was */
 	uint32_t day, index;	/* of the next block; epoch blocks: index */
@@ -280,27 +281,35 @@ next_epoch_block(struct guest *g)
 	g->offset = 0;
 }
 
-/* A sheet that this session has not been given yet goes before everything else. */
-static bool
-next_sheet(struct guest *g)
+/* The next of a ring of `size` that a session has not been given yet, or NULL. */
+static struct chunk *
+next_of(struct chunk *const *ring, size_t size, uint64_t number, uint64_t *sent)
 {
-	struct guest_house *h = g->house;
-	uint64_t oldest = h->sheet_number < GUEST_SHEETS ? 0 : h->sheet_number - GUEST_SHEETS;
+	uint64_t oldest = number < size ? 0 : number - size;
 
-	if (g->sheets_sent < oldest)
-		g->sheets_sent = oldest;
-	if (g->sheets_sent == h->sheet_number)
-		return false;
-	g->chunk = chunk_hold(h->sheets[g->sheets_sent++ % GUEST_SHEETS]);
+	if (*sent < oldest)
+		*sent = oldest;
+	return *sent < number ? chunk_hold(ring[(*sent)++ % size]) : NULL;
+}
+
+/* What goes before everything else: charters, then the sheets that belong to them. */
+static bool
+next_apart(struct guest *g)
+{
+	const struct guest_house *h = g->house;
+
+	g->chunk = next_of(h->charters, GUEST_CHARTERS, h->charter_number, &g->charters_sent);
+	if (g->chunk == NULL)
+		g->chunk = next_of(h->sheets, GUEST_SHEETS, h->sheet_number, &g->sheets_sent);
 	g->offset = 0;
-	return true;
+	return g->chunk != NULL;
 }
 
 /* Find something to send; g->chunk stays NULL if there is nothing now. */
 static void
 next_chunk(struct guest *g)
 {
-	if (next_sheet(g) || g->place == PLACE_ASKED || g->place == PLACE_END)
+	if (next_apart(g) || g->place == PLACE_ASKED || g->place == PLACE_END)
 		return;
 	switch (g->open.read) {
 	case FRAME_READ_LIVE:
@@ -346,10 +355,10 @@ fill_stream(struct guest *g, uint8_t *out, size_t room)
 		g->offset += n;
 		if (g->offset < g->chunk->len)
 			continue;
-		bool sheet = g->chunk->sheet;
+		bool apart = g->chunk->apart;
 		chunk_drop(g->chunk);
 		g->chunk = NULL;
-		if (!sheet)
+		if (!apart)
 			g->index++;
 	}
 	return fill;
@@ -532,8 +541,11 @@ static void
 on_up(void *arg)
 {
 	struct guest *g = arg;
+	const struct guest_house *h = g->house;
 
-	timer_after(g->timer, g->house->params->slot_ms + OPEN_MS);
+	timer_after(g->timer, h->params->slot_ms + OPEN_MS);
+	if (h->events->linked != NULL)
+		h->events->linked(h->arg, link_hash(g->link));
 }
 
 static void

@@ -15,6 +15,7 @@
 #include "gateway/entry.h"
 
 #define GUEST_SHEETS 2 /* the running and the coming epoch's */
+#define GUEST_CHARTERS 8 /* the latest: who missed no more changes needs nothing else */
 #define GUEST_ASKS 64  /* reads of the store at a time */
 #define GUEST_STARTS 4 /* hours whose first block is remembered */
 
@@ -50,6 +51,8 @@ struct guest_house {
 	struct chunk *sheets[GUEST_SHEETS];
 	uint32_t sheet_epochs[GUEST_SHEETS];
 	uint64_t sheet_number;
+	struct chunk *charters[GUEST_CHARTERS]; /* the same */
+	uint64_t charter_number;
 	struct guest_ask asks[GUEST_ASKS];
 	struct guest_start starts[GUEST_STARTS];
 	uint8_t *frame; /* room for one frame down */

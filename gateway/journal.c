@@ -13,7 +13,7 @@
 #include "common/journal/item.h"
 
 #define STATE_MAGIC "rsjrnl"
-#define STATE_VERSION 1
+#define STATE_VERSION 2
 #define SHEETS_MAX 4 /* former, running and coming epoch, and one to spare */
 
 struct kept_sheet {
@@ -28,9 +28,11 @@ struct deposit {
 };
 
 struct journal {
-	const struct charter *charter;
+	const struct succession *charters;
+	const struct charter *charter; /* the first: for what none of them changes */
 	const uint8_t *identity_sk;
-	struct buf charter_text;
+	/* the latest version that a block had, and that an epoch block had; 0: none */
+	uint32_t told, epoch_told;
 	/* the head */
 	bool begun, building;
 	uint64_t round;
@@ -46,20 +48,15 @@ struct journal {
 /* ---- life ---- */
 
 enum err
-journal_new(struct journal **out, const struct charter *c, const uint8_t *identity_sk)
+journal_new(struct journal **out, const struct succession *s, const uint8_t *identity_sk)
 {
 	struct journal *j = calloc(1, sizeof(*j));
-	enum err e;
 
 	if (j == NULL)
 		return ERR_MEMORY;
-	j->charter = c;
+	j->charters = s;
+	j->charter = succession_first(s);
 	j->identity_sk = identity_sk;
-	e = charter_print_signed(&j->charter_text, c);
-	if (e != ERR_OK) {
-		journal_free(j);
-		return e;
-	}
 	*out = j;
 	return ERR_OK;
 }
@@ -79,7 +76,6 @@ journal_free(struct journal *j)
 		return;
 	for (size_t i = 0; i < SHEETS_MAX; i++)
 		sheet_drop(&j->sheets[i]);
-	buf_release(&j->charter_text);
 	buf_release(&j->records);
 	buf_release(&j->notes);
 	free(j->deposits);
@@ -260,7 +256,8 @@ journal_due(const struct journal *j, uint64_t round)
 
 	if (j->begun && round <= j->round)
 		return false;
-	if (begins_epoch(j, round) || journal_waiting(j) > 0 || has_unwritten_sheet(j))
+	if (begins_epoch(j, round) || journal_waiting(j) > 0 || has_unwritten_sheet(j) ||
+	    j->told < succession_latest(j->charters)->version)
 		return true;
 	/* A block at the end of the next round would come too late. */
 	return (int64_t)(round + 1 - j->round) * p->round_ms >
@@ -477,13 +474,57 @@ add_entry(struct block *b, enum block_entry_kind kind, const struct buf *bytes)
 	    (struct block_entry){ kind, bytes->data, (uint32_t)bytes->len };
 }
 
+/*
+ * Whether a block has a charter: one that no block had before, and an epoch block
+ * besides what is in force, what is to come, and what no epoch block had, so that
+ * who reads epoch blocks alone can follow from version to version.
+ */
+static bool
+tells(const struct journal *j, const struct charter *c, bool epoch_block, uint32_t epoch)
+{
+	if (!epoch_block)
+		return c->version > j->told;
+	return c->version > j->epoch_told || c->from_epoch > epoch ||
+	    c == succession_at(j->charters, epoch);
+}
+
+/* What finds no room, which is unheard of, waits for the next block. */
+static enum err
+add_charters(struct block *b, struct journal_round *r, const struct journal *j, bool epoch_block)
+{
+	uint32_t epoch = epoch_of(j, b->round);
+	size_t room = BLOCK_ENTRIES_MAX - SHEETS_MAX;
+
+	for (size_t i = 0; i < succession_count(j->charters) && r->charter_count < room; i++) {
+		const struct charter *c = succession_get(j->charters, i);
+		struct buf *text = &r->charters[r->charter_count];
+		enum err e;
+
+		if (!tells(j, c, epoch_block, epoch))
+			continue;
+		e = charter_print_signed(text, c);
+		if (e != ERR_OK) {
+			buf_release(text);
+			return e;
+		}
+		r->charter_count++;
+		add_entry(b, BLOCK_CHARTER, text);
+		if (c->version > r->told)
+			r->told = c->version;
+		if (epoch_block && c->version > r->epoch_told)
+			r->epoch_told = c->version;
+	}
+	return ERR_OK;
+}
+
 /* An epoch block has charter and sheet in force; others what is new. */
-static void
+static enum err
 add_entries(struct block *b, struct journal_round *r, const struct journal *j, bool epoch_block)
 {
 	uint32_t epoch = epoch_of(j, b->round);
+	enum err e = add_charters(b, r, j, epoch_block);
 
-	for (uint32_t i = 0; i < SHEETS_MAX; i++) {
+	for (uint32_t i = 0; e == ERR_OK && i < SHEETS_MAX; i++) {
 		const struct kept_sheet *k = &j->sheets[i];
 		bool in_force = k->sheet != NULL && k->sheet->epoch == epoch;
 
@@ -492,8 +533,7 @@ add_entries(struct block *b, struct journal_round *r, const struct journal *j, b
 		add_entry(b, BLOCK_SHEET, &k->bytes);
 		r->new_sheets |= 1u << i;
 	}
-	if (epoch_block)
-		add_entry(b, BLOCK_CHARTER, &j->charter_text);
+	return e;
 }
 
 static enum err
@@ -515,8 +555,11 @@ encode_block(struct journal_round *r, const struct journal *j)
 		memcpy(b.previous, j->hash, sizeof(b.previous));
 	if (j->begun && epoch_block)
 		memcpy(b.previous_epoch, j->epoch_hash, sizeof(b.previous_epoch));
-	add_entries(&b, r, j, epoch_block);
-	e = block_encode(&r->block, &b);
+	r->told = j->told;
+	r->epoch_told = j->epoch_told;
+	e = add_entries(&b, r, j, epoch_block);
+	if (e == ERR_OK)
+		e = block_encode(&r->block, &b);
 	if (e != ERR_OK)
 		return e;
 	assert(b.epoch_block == epoch_block);
@@ -531,7 +574,7 @@ encode_block(struct journal_round *r, const struct journal *j)
 static size_t
 state_bytes(const struct journal *j)
 {
-	size_t n = FORMAT_BYTES + 32 + 8 + 32 + 32 + 1;
+	size_t n = FORMAT_BYTES + 32 + 8 + 32 + 32 + 4 + 4 + 1;
 
 	for (size_t i = 0; i < SHEETS_MAX; i++)
 		if (j->sheets[i].sheet != NULL)
@@ -541,8 +584,9 @@ state_bytes(const struct journal *j)
 
 /*
  * state = header || network id 32 || round u64 || hash 32 || hash of the last epoch block 32
+ *         || charter in a block u32 || in an epoch block u32
  *         || count u8, each written u8 || length u32 || sheet
- * as it is after r.
+ * as it is after r. Version 1 had no numbers of charters.
  */
 static enum err
 encode_state(struct journal_round *r, const struct journal *j)
@@ -563,6 +607,8 @@ encode_state(struct journal_round *r, const struct journal *j)
 	writer_u64(&w, r->put.round);
 	writer_copy(&w, r->hash, 32);
 	writer_copy(&w, epoch_hash, 32);
+	writer_u32(&w, r->told);
+	writer_u32(&w, r->epoch_told);
 	writer_u8(&w, count);
 	for (size_t i = 0; i < SHEETS_MAX; i++) {
 		const struct kept_sheet *k = &j->sheets[i];
@@ -589,7 +635,7 @@ load_sheet(struct journal *j, struct reader *r)
 
 	if (p == NULL)
 		return ERR_TRUNCATED;
-	e = sheet_decode(&s, p, len, j->charter, NULL);
+	e = sheet_read(&s, p, len, j->charters, NULL);
 	if (e == ERR_MEMORY)
 		return e;
 	if (e != ERR_OK)
@@ -602,7 +648,7 @@ load_sheet(struct journal *j, struct reader *r)
 }
 
 static enum err
-load(struct journal *j, struct reader *r)
+load(struct journal *j, struct reader *r, uint16_t version)
 {
 	const uint8_t *network = reader_view(r, 32);
 	uint8_t count;
@@ -613,6 +659,8 @@ load(struct journal *j, struct reader *r)
 	j->round = reader_u64(r);
 	reader_copy(r, j->hash, sizeof(j->hash));
 	reader_copy(r, j->epoch_hash, sizeof(j->epoch_hash));
+	j->told = version > 1 ? reader_u32(r) : j->charter->version;
+	j->epoch_told = version > 1 ? reader_u32(r) : j->charter->version;
 	count = reader_u8(r);
 	for (uint8_t i = 0; i < count && e == ERR_OK; i++)
 		e = load_sheet(j, r);
@@ -623,15 +671,16 @@ enum err
 journal_load(struct journal *j, const uint8_t *state, size_t n, struct diag *d)
 {
 	struct reader r;
+	uint16_t version;
 	enum err e;
 
 	if (n == 0)
 		return ERR_OK;
 	reader_init(&r, state, n);
-	e = format_check(&r, NULL, STATE_MAGIC, STATE_VERSION, "the journal's state", d);
+	e = format_check(&r, &version, STATE_MAGIC, STATE_VERSION, "the journal's state", d);
 	if (e != ERR_OK)
 		return e;
-	e = load(j, &r);
+	e = load(j, &r, version);
 	if (e != ERR_OK)
 		return diag_set(d, e, "the journal's state does not belong to this network or is "
 		    "damaged (%s): use the store of this charter's network", err_text(e));
@@ -654,6 +703,8 @@ journal_round_free(struct journal_round *r)
 	buf_release(&r->lines);
 	buf_release(&r->digests);
 	buf_release(&r->state);
+	for (size_t i = 0; i < r->charter_count; i++)
+		buf_release(&r->charters[i]);
 	free(r);
 }
 
@@ -720,6 +771,8 @@ journal_advance(struct journal *j, const struct journal_round *r)
 	j->building = false;
 	j->begun = true;
 	j->round = r->put.round;
+	j->told = r->told;
+	j->epoch_told = r->epoch_told;
 	memcpy(j->hash, r->hash, sizeof(j->hash));
 	if (r->put.epoch_block)
 		memcpy(j->epoch_hash, r->hash, sizeof(j->epoch_hash));

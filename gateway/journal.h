@@ -17,14 +17,18 @@
 #include "common/base/rng.h"
 #include "common/charter/charter.h"
 #include "common/charter/sheet.h"
+#include "common/journal/block.h"
 #include "gateway/store.h"
 
 #define JOURNAL_SILENCE_MS ((int64_t)30 * 1000) /* blocks are at most so far apart */
 
 struct journal;
 
-/* The charter and the key (Ed25519, 64 bytes) are borrowed. ERR_MEMORY. */
-RST_MUST_USE enum err journal_new(struct journal **out, const struct charter *c,
+/*
+ * The charters, each of which the journal tells, and the key (Ed25519, 64 bytes) are
+ * borrowed. ERR_MEMORY.
+ */
+RST_MUST_USE enum err journal_new(struct journal **out, const struct succession *s,
     const uint8_t *identity_sk);
 void journal_free(struct journal *j);
 /*
@@ -53,7 +57,7 @@ bool journal_has_sheet(const struct journal *j, uint32_t epoch);
 
 /*
  * Whether a block is to be written at the end of this round: there is something to
- * write, an epoch begins, or the silence would last too long. Never for a round that
+ * write (a charter too), an epoch begins, or the silence would last too long. Never for a round that
  * is not later than the head's.
  */
 bool journal_due(const struct journal *j, uint64_t round);
@@ -63,8 +67,11 @@ struct journal_round {
 	struct store_round put;
 	uint8_t hash[32];
 	uint32_t new_sheets; /* bit i: sheet i of the journal is written by it */
+	uint32_t told, epoch_told; /* the latest charter in any, in an epoch block, after it */
 	/* what put points to */
 	struct buf block, lines, digests, state;
+	struct buf charters[BLOCK_ENTRIES_MAX];
+	size_t charter_count;
 	struct store_records *records;
 	struct buf *bytes; /* of each mailbox */
 	size_t deposits, notes;

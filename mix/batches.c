@@ -19,7 +19,7 @@
 #define CHECK_BYTES 16
 #define FIXED_BYTES (FORMAT_BYTES + 1 + 4 + 2 + CHECK_BYTES)
 #define ENTRY_BYTES 18
-#define FILE_BYTES_MAX (FIXED_BYTES + CHARTER_NODES_MAX * ENTRY_BYTES)
+#define FILE_BYTES_MAX (FIXED_BYTES + BATCHES_NODES_MAX * ENTRY_BYTES)
 
 struct entry {
 	uint16_t node;
@@ -34,7 +34,7 @@ struct batches {
 	bool sits_out; /* out_epoch and all before it */
 	uint32_t out_epoch;
 	size_t count;
-	struct entry entries[CHARTER_NODES_MAX];
+	struct entry entries[BATCHES_NODES_MAX];
 };
 
 static struct entry *
@@ -82,20 +82,19 @@ decode_entries(struct batches *b, struct reader *r)
 	uint32_t epoch = reader_u32(r);
 	size_t count = reader_u16(r);
 
-	if (flag > 1)
+	if (flag > 1 || count > BATCHES_NODES_MAX)
 		return ERR_MALFORMED;
 	b->sits_out = flag == 1;
 	b->out_epoch = epoch;
 	for (size_t i = 0; i < count && reader_ok(r); i++) {
-		struct entry *n = entry_of(b, reader_u16(r));
-		uint64_t sent = reader_u64(r), had = reader_u64(r);
+		struct entry n = { .node = reader_u16(r) };
 
-		if (sent > BATCHES_NUMBER_MAX || had > BATCHES_NUMBER_MAX)
+		n.sent = reader_u64(r);
+		n.had = reader_u64(r);
+		if (n.sent > BATCHES_NUMBER_MAX || n.had > BATCHES_NUMBER_MAX ||
+		    entry_of(b, n.node) != NULL)
 			return ERR_MALFORMED;
-		if (n != NULL) {
-			n->sent = sent;
-			n->had = had;
-		}
+		b->entries[b->count++] = n;
 	}
 	return reader_end(r);
 }
@@ -141,8 +140,7 @@ load(struct batches *b, struct diag *d)
 }
 
 enum err
-batches_open(struct batches **out, struct disk *disk, struct workq *queue, const struct charter *c,
-    struct diag *d)
+batches_open(struct batches **out, struct disk *disk, struct workq *queue, struct diag *d)
 {
 	struct batches *b = calloc(1, sizeof(*b));
 	enum err e;
@@ -151,9 +149,6 @@ batches_open(struct batches **out, struct disk *disk, struct workq *queue, const
 		return ERR_MEMORY;
 	b->disk = disk;
 	b->queue = queue;
-	b->count = c->node_count;
-	for (size_t i = 0; i < c->node_count; i++)
-		b->entries[i].node = c->nodes[i].number;
 	e = load(b, d);
 	if (e != ERR_OK) {
 		free(b);
@@ -167,6 +162,25 @@ void
 batches_free(struct batches *b)
 {
 	free(b);
+}
+
+void
+batches_keep(struct batches *b, const uint16_t *nodes, size_t n)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < b->count; i++) {
+		bool wanted = false;
+
+		for (size_t k = 0; k < n && !wanted; k++)
+			wanted = nodes[k] == b->entries[i].node;
+		if (wanted)
+			b->entries[kept++] = b->entries[i];
+	}
+	b->count = kept;
+	for (size_t k = 0; k < n && b->count < BATCHES_NODES_MAX; k++)
+		if (entry_of(b, nodes[k]) == NULL)
+			b->entries[b->count++] = (struct entry){ .node = nodes[k] };
 }
 
 /* ---- numbers ---- */

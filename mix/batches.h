@@ -22,13 +22,17 @@
 
 struct batches;
 
-/*
- * Load (blocks). Nodes that the charter lacks are forgotten. ERR_MALFORMED,
- * ERR_VERSION, ERR_IO, ERR_MEMORY, with a sentence.
- */
+#define BATCHES_NODES_MAX (4 * CHARTER_NODES_MAX)
+
+/* Load (blocks). ERR_MALFORMED, ERR_VERSION, ERR_IO, ERR_MEMORY, with a sentence. */
 RST_MUST_USE enum err batches_open(struct batches **out, struct disk *disk, struct workq *queue,
-    const struct charter *c, struct diag *d);
+    struct diag *d);
 void batches_free(struct batches *b);
+/*
+ * From now on numbers are kept for these nodes, and for no others. What is known of a
+ * node that goes is forgotten with the next commit.
+ */
+void batches_keep(struct batches *b, const uint16_t *nodes, size_t n);
 
 /* The last number given to a node; the highest had from it. 0: none. */
 uint64_t batches_sent(const struct batches *b, uint16_t node);

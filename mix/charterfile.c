@@ -40,24 +40,15 @@ parse(struct charter **out, const char *path, const struct buf *text, struct dia
 }
 
 enum err
-charterfile_load(struct charter **out, const char *path, int64_t wall_ms, struct diag *d)
+charterfile_load(struct charter **out, const char *path, struct diag *d)
 {
-	struct charter *c = NULL;
 	struct buf text;
 	enum err e;
 
 	buf_init(&text);
 	e = read_file(&text, path, d);
 	if (e == ERR_OK)
-		e = parse(&c, path, &text, d);
+		e = parse(out, path, &text, d);
 	buf_release(&text);
-	if (e != ERR_OK)
-		return e;
-	if (!charter_in_force(c, wall_ms)) {
-		charter_free(c);
-		return diag_set(d, ERR_RANGE, "%s: its not-after has passed; get the network's "
-		    "present charter, or set this machine's clock", path);
-	}
-	*out = c;
-	return ERR_OK;
+	return e;
 }

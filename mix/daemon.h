@@ -15,7 +15,9 @@
 #include "common/charter/charter.h"
 #include "common/config/options.h"
 #include "common/net/loop.h"
+#include "mix/desk.h"
 #include "mix/nodekeys.h"
+#include "mix/watch.h"
 
 #define DAEMON_PATH_BYTES 1024
 
@@ -23,6 +25,9 @@
 struct daemon_settings {
 	char state[DAEMON_PATH_BYTES], charter[DAEMON_PATH_BYTES];
 	char listen[CHARTER_ADDRESS_MAX], entrance[CHARTER_ADDRESS_MAX];
+	char desk[CHARTER_ADDRESS_MAX]; /* empty: unix:STATE/desk */
+	char alarm_command[DAEMON_PATH_BYTES];
+	int64_t disk_low;
 	int64_t threads;
 	enum log_level log_level;
 };
@@ -36,6 +41,17 @@ struct daemon_run_options {
 };
 extern const struct config_schema daemon_run_schema;
 
+/* Options of `status`. */
+struct daemon_status_options {
+	char config[DAEMON_PATH_BYTES];
+	bool json;
+};
+extern const struct config_schema daemon_status_schema;
+
+/* Exit codes of `status` beside those of common/config/options.h. */
+#define DAEMON_EXIT_ALARM 1	   /* not ready, or an alarm */
+#define DAEMON_EXIT_UNAVAILABLE 69 /* no daemon runs there */
+
 /* What is open while a node runs. */
 struct daemon {
 	const struct daemon_settings *settings;
@@ -45,6 +61,8 @@ struct daemon {
 	struct nodekeys *keys;
 	struct loop *loop;
 	const struct charter_node *own;
+	struct desk *desk; /* for verbs of the node's own: desk_serve in `start` */
+	struct watch *watch;
 };
 
 struct daemon_node {
@@ -54,6 +72,9 @@ struct daemon_node {
 	void (*stop)(void *arg, int64_t linger_ms, void (*stopped)(void *arg), void *stopped_arg);
 	/* Also after a start that failed half-way. */
 	void (*free)(void *arg);
+	struct watch_node watch; /* what `status` and the alarms are made of */
+	/* What else of the configuration must be right: m has settings and charter. May be NULL. */
+	enum err (*check)(void *arg, const struct daemon *m, struct diag *d);
 };
 
 /* The configured text, or NULL if it is empty: "as the charter says". */
@@ -65,9 +86,41 @@ const char *daemon_given(const char *s);
  */
 uint64_t daemon_want_files(uint64_t wanted);
 
-/* Make keys in dir and print the node's public line; returns the exit code. */
+/*
+ * The node is there for others, from the next turn of the loop on: `status` and the
+ * service manager are told. daemon_unready: it is not (any more); why is a sentence
+ * without a full stop that lives for ever. Before either it is not ready.
+ */
+void daemon_ready(struct daemon *m);
+void daemon_unready(struct daemon *m, const char *why);
+
+/* Where the desk is. ERR_USAGE with a sentence for a path too long for a socket. */
+RST_MUST_USE enum err daemon_desk(char out[static CHARTER_ADDRESS_MAX],
+    const struct daemon_settings *s, struct diag *d);
+/*
+ * The configuration alone, for the commands that ask a running daemon: into settings,
+ * whose first member is a struct daemon_settings. OPTIONS_EXIT_OK, or the exit code
+ * after a sentence.
+ */
+int daemon_settings_load(const struct call *c, const struct config_schema *schema,
+    void *settings, const char *config);
+/* options_fail for what desk_ask came to. */
+int daemon_ask_failed(const struct call *c, enum err e, const struct diag *d);
+/* The command `status`: ask the running daemon, print, and return the exit code. */
+int daemon_status(const struct call *c, const struct config_schema *schema, void *settings);
+
+/*
+ * Say where a gateway's clients come in, once its keys are made in this directory: a
+ * text into out. Errors with a sentence.
+ */
+typedef enum err daemon_entrance_cb(void *arg, char out[static CHARTER_ADDRESS_MAX],
+    struct disk *disk, struct diag *d);
+/*
+ * Make keys in dir and print the node's public line; returns the exit code. entrance:
+ * NULL for mixes.
+ */
 int daemon_init(const struct call *c, const char *dir, enum charter_role role,
-    const char *address, const char *entrance);
+    const char *address, daemon_entrance_cb *entrance, void *arg);
 
 /*
  * Read the configuration that c's daemon_run_options name into settings (whose

@@ -44,6 +44,7 @@ struct epochkeys {
 	struct epochkeys_config cfg;
 	struct epochkeys_events events;
 	void *arg;
+	bool failed; /* the last write */
 	struct place places[KEYS_MAX];
 };
 
@@ -271,7 +272,12 @@ key_done(void *arg)
 	p->writing = false;
 	if (e != ERR_OK)
 		log_event(k->cfg.log, LOG_DISK_FAILED, (uint64_t)-(int64_t)e, 0, 0);
-	else if (store)
+	else if (k->failed)
+		log_event(k->cfg.log, LOG_DISK_RECOVERED, 0, 0, 0);
+	k->failed = e != ERR_OK;
+	if (e != ERR_OK)
+		return;
+	if (store)
 		stored(k, p);
 	else
 		removed(k, p);

@@ -38,6 +38,8 @@ struct batch {
 
 struct flow {
 	struct flow_config cfg;
+	const struct params *params; /* the constant ones */
+	const struct charter *charter; /* that the pool goes by */
 	size_t packet_bytes;
 	struct unwrap *unwrap;
 	struct pool *pool;
@@ -71,7 +73,7 @@ flow_sits_out(const struct flow *f, uint32_t epoch)
 static bool
 epoch_runs(const struct flow *f, uint32_t epoch)
 {
-	const struct params *p = &f->cfg.charter->params;
+	const struct params *p = f->params;
 	int64_t now = now_ms(f);
 	uint32_t current = timing_epoch(p, now);
 
@@ -149,7 +151,7 @@ flow_take(struct flow *f, uint32_t epoch, const uint8_t *packet)
 		f->status.dropped_epoch++;
 		return;
 	}
-	if (f->status.held >= f->cfg.charter->params.pool_max ||
+	if (f->status.held >= f->charter->params.pool_max ||
 	    intake_copy(f, epoch, packet) != ERR_OK) {
 		f->status.dropped_full++;
 		return;
@@ -250,7 +252,7 @@ ground_of(const struct flow *f, struct unwrap_ground *g, const struct epochkey *
 {
 	const struct sheet *sheet = sheets_find(f->cfg.sheets, key->epoch);
 
-	*g = (struct unwrap_ground){ .charter = f->cfg.charter };
+	*g = (struct unwrap_ground){ .charter = succession_near(f->cfg.charters, key->epoch) };
 	g->key.epoch = key->epoch;
 	g->key.layer = (uint8_t)f->cfg.layer;
 	g->key.sk = key->sk;
@@ -502,6 +504,23 @@ flow_discard(struct flow *f)
 	}
 }
 
+/* The charter of the running epoch; before there is one, the first. */
+static const struct charter *
+charter_now(const struct flow *f)
+{
+	return succession_near(f->cfg.charters, timing_epoch(f->params, now_ms(f)));
+}
+
+void
+flow_turn(struct flow *f)
+{
+	if (f->stopped || f->charter == charter_now(f))
+		return;
+	f->charter = charter_now(f);
+	pool_change(f->pool, &f->charter->params, f->cfg.layer, now_ms(f));
+	arm_flush(f);
+}
+
 void
 flow_clock_jumped(struct flow *f)
 {
@@ -525,13 +544,16 @@ flow_stop(struct flow *f)
 enum err
 flow_new(struct flow **out, const struct flow_config *cfg)
 {
-	struct onion_geometry g = params_geometry(&cfg->charter->params);
+	const struct params *params = &succession_first(cfg->charters)->params;
+	struct onion_geometry g = params_geometry(params);
 	struct flow *f = calloc(1, sizeof(*f));
 	enum err e;
 
 	if (f == NULL)
 		return ERR_MEMORY;
 	f->cfg = *cfg;
+	f->params = params;
+	f->charter = charter_now(f);
 	f->packet_bytes = onion_packet_bytes(&g, cfg->layer);
 	held_init(&f->held);
 	f->intake_timer = timer_new(cfg->loop, on_intake, f);
@@ -539,7 +561,7 @@ flow_new(struct flow **out, const struct flow_config *cfg)
 	f->retry_timer = timer_new(cfg->loop, on_retry, f);
 	e = unwrap_new(&f->unwrap, cfg->loop, cfg->threads);
 	if (e == ERR_OK)
-		e = pool_new(&f->pool, &cfg->charter->params, cfg->layer, now_ms(f));
+		e = pool_new(&f->pool, &f->charter->params, cfg->layer, now_ms(f));
 	if (e == ERR_OK && (f->intake_timer == NULL || f->flush_timer == NULL ||
 	    f->retry_timer == NULL))
 		e = ERR_MEMORY;

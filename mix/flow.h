@@ -5,8 +5,10 @@
  *
  * At a flush everything that came before its instant is unwrapped first. The
  * batch that the pool gives out waits until its replay tags and its number are on
- * the disk; if the disk refuses, that is tried again with growing intervals, and
- * no other batch is flushed meanwhile.
+ * the disk: one synced append and one synced replacement for each batch, whatever
+ * its size, and a tag that an earlier batch has stored is not stored again. If the
+ * disk refuses, that is tried again with growing intervals, and no other batch is
+ * flushed meanwhile: what becomes due leaves with the next one.
  *
  * One bound holds over all stages together: pool_max packets in memory.
  */
@@ -20,7 +22,7 @@
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/rng.h"
-#include "common/charter/charter.h"
+#include "common/charter/succession.h"
 #include "common/net/loop.h"
 #include "mix/epochkeys.h"
 #include "mix/links.h"
@@ -32,7 +34,7 @@ struct flow;
 
 struct flow_config {
 	struct loop *loop;
-	const struct charter *charter; /* borrowed, as all that follows */
+	const struct succession *charters; /* borrowed, as all that follows */
 	unsigned layer;		       /* our own */
 	const struct epochkeys *keys;
 	const struct sheets *sheets;
@@ -60,6 +62,8 @@ void flow_free(struct flow *f);
 void flow_take(struct flow *f, uint32_t epoch, const uint8_t *packet);
 /* Drop every packet in memory: the epoch is sat out. */
 void flow_discard(struct flow *f);
+/* Another charter may be in force now. */
+void flow_turn(struct flow *f);
 /* The wall clock was set. */
 void flow_clock_jumped(struct flow *f);
 /* Take and release nothing more. */

@@ -6,6 +6,11 @@
  * layer, and the gateway; the gateway dials every mix of layer 0. Both directions
  * of a link have frames of the size of the acceptor's layer.
  *
+ * When the charter changes there are links between the nodes of all charters that
+ * count (succession.h), so that new ones are up before they are needed, and packets
+ * on their way arrive. While more than one address or link key of a node is good
+ * they are dialled in turn.
+ *
  * Batch numbers: every batch that a node sends to a peer has a number, durable
  * before the first packet of the batch leaves. When a link opens each side tells
  * the highest number it had from the other. A node that reads a higher figure
@@ -25,7 +30,7 @@
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/rng.h"
-#include "common/charter/charter.h"
+#include "common/charter/succession.h"
 #include "common/net/loop.h"
 
 #define LINKS_IDLE_MS 15000	      /* an idle frame when nothing else was sent for so long */
@@ -51,15 +56,15 @@ struct links_events {
 
 struct links_config {
 	struct loop *loop;
-	const struct charter *charter; /* borrowed */
-	uint16_t own;		       /* our number in the charter */
+	const struct succession *charters; /* borrowed */
+	uint16_t own;		       /* our number in the charters */
 	const uint8_t *link_sk;	       /* X25519, 32 bytes in secret memory, borrowed */
-	const char *listen;	       /* where to accept; NULL: our address in the charter */
+	const char *listen; /* where to accept; NULL: at our addresses in the charters */
 	struct disk *disk;
 	struct workq *queue; /* one thread, the disk's only user */
 	const struct rng *rng, *keys;
 	struct log *log;
-	size_t queue_max; /* packets that wait for one peer, at most */
+	size_t queue_max; /* packets that wait for one peer, at most; 0: the charter's pool-max */
 };
 
 /*
@@ -68,8 +73,15 @@ struct links_config {
  */
 RST_MUST_USE enum err links_open(struct links **out, const struct links_config *cfg,
     const struct links_events *events, void *arg, struct diag *d);
-/* Listen and dial. ERR_BUSY, ERR_USAGE with a sentence. */
+/*
+ * Listen and dial. ERR_BUSY, ERR_USAGE with a sentence, if none of our addresses can be
+ * listened at: while one of two is another machine's, that is no failure.
+ */
 RST_MUST_USE enum err links_start(struct links *k, struct diag *d);
+/* Time has passed, or there is a new charter: add and drop peers, and what was theirs. */
+void links_turn(struct links *k);
+/* Whether a charter that counts has us. */
+bool links_has_place(const struct links *k);
 /* Accept and read nothing any more; what is queued goes on leaving. */
 void links_stop_accepting(struct links *k);
 /* Close everything at once and free. */
@@ -102,6 +114,15 @@ void links_end_batch(struct links *k);
  */
 bool links_sits_out(const struct links *k, uint32_t epoch);
 
+/* How the links to a peer stand. */
+struct links_peer {
+	uint16_t number;
+	bool serving;	     /* its charter is in force, or was until now */
+	bool dials, accepts; /* we dial it; it may dial us */
+	bool dialled_up, accepted_up;
+};
+/* At most max of the peers, in order of number; returns how many. */
+size_t links_list(const struct links *k, struct links_peer *out, size_t max);
 bool links_is_up(const struct links *k, uint16_t peer);
 /* Frames that still wait to leave, over all links. */
 size_t links_unsent(const struct links *k);

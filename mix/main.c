@@ -2,31 +2,51 @@
 #include "config.h"
 
 #include "mix/daemon.h"
+#include "mix/front.h"
 #include "mix/mix.h"
 
 #define SCHEMA(keys, type) { keys, sizeof(keys) / sizeof(keys[0]), sizeof(type) }
 
 /* ---- tables ---- */
 
+struct settings {
+	struct daemon_settings common;
+	struct torsettings tor;
+	char authorization[DAEMON_PATH_BYTES];
+};
+
 static const struct config_key setting_keys[] = {
 	{ .name = "state", .type = CONFIG_PATH, .unit = "DIRECTORY",
 	    .help = "the directory that init made: keys, replay sets, sheets",
-	    CONFIG_FIELD(struct daemon_settings, state) },
+	    CONFIG_FIELD(struct settings, common.state) },
 	{ .name = "charter", .type = CONFIG_PATH, .unit = "FILE",
-	    .help = "the network's signed charter", CONFIG_FIELD(struct daemon_settings, charter) },
+	    .help = "the network's signed charter", CONFIG_FIELD(struct settings, common.charter) },
 	{ .name = "listen", .type = CONFIG_ADDRESS, .fallback = "",
 	    .help = "where to accept other nodes, if not at our address in the charter",
-	    CONFIG_FIELD(struct daemon_settings, listen) },
+	    CONFIG_FIELD(struct settings, common.listen) },
 	{ .name = "entrance", .type = CONFIG_ADDRESS, .fallback = "",
 	    .help = "where our own sessions enter, if not at the gateway's entrance in the charter",
-	    CONFIG_FIELD(struct daemon_settings, entrance) },
+	    CONFIG_FIELD(struct settings, common.entrance) },
 	{ .name = "threads", .type = CONFIG_INTEGER, .min = 1, .max = 64, .fallback = "2",
-	    .help = "threads that unwrap packets", CONFIG_FIELD(struct daemon_settings, threads) },
+	    .help = "threads that unwrap packets", CONFIG_FIELD(struct settings, common.threads) },
+	{ .name = "desk", .type = CONFIG_ADDRESS, .fallback = "",
+	    .help = "the unix socket at which the running daemon is asked; else STATE/desk",
+	    CONFIG_FIELD(struct settings, common.desk) },
+	{ .name = "alarm-command", .type = CONFIG_PATH, .fallback = "", .unit = "PROGRAM",
+	    .help = "run with raised|cleared, the name and the number of each alarm",
+	    CONFIG_FIELD(struct settings, common.alarm_command) },
+	{ .name = "disk-low", .type = CONFIG_SIZE, .min = 0, .max = (int64_t)1 << 50,
+	    .fallback = "256MiB", .help = "less free space than this is an alarm",
+	    CONFIG_FIELD(struct settings, common.disk_low) },
 	{ .name = "log-level", .type = CONFIG_ENUM, .choices = daemon_levels, .fallback = "info",
 	    .help = "the least level that is logged, on standard error",
-	    CONFIG_FIELD(struct daemon_settings, log_level) },
+	    CONFIG_FIELD(struct settings, common.log_level) },
+	TORSETTINGS_ROWS(struct settings, tor),
+	{ .name = "authorization", .type = CONFIG_PATH, .fallback = "", .unit = "FILE",
+	    .help = "the client authorization that lets our sessions in at the gateway",
+	    CONFIG_FIELD(struct settings, authorization) },
 };
-static const struct config_schema settings_schema = SCHEMA(setting_keys, struct daemon_settings);
+static const struct config_schema settings_schema = SCHEMA(setting_keys, struct settings);
 
 struct init_options {
 	char dir[DAEMON_PATH_BYTES], address[CHARTER_ADDRESS_MAX];
@@ -44,14 +64,54 @@ static const struct config_schema init_schema = SCHEMA(init_keys, struct init_op
 /* ---- the mix on its daemon ---- */
 
 struct mix_daemon {
-	struct daemon_settings settings;
+	struct settings settings;
+	struct front *front;
 	struct mix *mix;
+	struct mix_status counted; /* at the last count of traffic */
 };
 
+static struct front_config
+front_of(const struct settings *s, const struct charter *charter)
+{
+	const char *entrance = daemon_given(s->common.entrance);
+
+	return (struct front_config){ .settings = &s->tor,
+		.entrance = entrance != NULL ? entrance : charter_gateway(charter)->entrance,
+		.state = s->common.state,
+		.authorization = s->authorization };
+}
+
 static enum err
-start(void *arg, struct daemon *m, struct diag *d)
+check(void *arg, const struct daemon *m, struct diag *d)
+{
+	const struct mix_daemon *x = arg;
+	const struct front_config cfg = front_of(&x->settings, m->charter);
+
+	return front_check(&cfg, d);
+}
+
+static void
+on_front(void *arg, bool open)
 {
 	struct mix_daemon *x = arg;
+
+	if (x->mix != NULL)
+		mix_hold(x->mix, !open);
+}
+
+static enum err
+open_front(struct mix_daemon *x, struct daemon *m, struct diag *d)
+{
+	struct front_config cfg = front_of(&x->settings, m->charter);
+
+	cfg.loop = m->loop;
+	cfg.log = &m->log;
+	return front_new(&x->front, &cfg, on_front, x, d);
+}
+
+static enum err
+open_mix(struct mix_daemon *x, struct daemon *m, struct diag *d)
+{
 	const struct mix_config cfg = {
 		.loop = m->loop,
 		.disk = m->disk,
@@ -61,6 +121,8 @@ start(void *arg, struct daemon *m, struct diag *d)
 		.link_sk = m->keys->link_sk,
 		.listen = daemon_given(m->settings->listen),
 		.entrance = daemon_given(m->settings->entrance),
+		.socks = front_socks(x->front),
+		.held = !front_is_open(x->front),
 		.rng = rng_system(),
 		.keys = rng_system(),
 		.log = &m->log,
@@ -68,6 +130,19 @@ start(void *arg, struct daemon *m, struct diag *d)
 	};
 
 	return mix_new(&x->mix, &cfg, d);
+}
+
+static enum err
+start(void *arg, struct daemon *m, struct diag *d)
+{
+	struct mix_daemon *x = arg;
+	enum err e = open_front(x, m, d);
+
+	if (e == ERR_OK)
+		e = open_mix(x, m, d);
+	if (e == ERR_OK)
+		daemon_ready(m);
+	return e;
 }
 
 static void
@@ -84,6 +159,61 @@ end(void *arg)
 	struct mix_daemon *x = arg;
 
 	mix_free(x->mix);
+	x->mix = NULL;
+	front_free(x->front);
+}
+
+/* ---- for status and alarms ---- */
+
+static void
+look(void *arg, struct watch_view *v)
+{
+	struct mix_daemon *x = arg;
+	struct mix_status s;
+
+	mix_get_status(x->mix, &s);
+	v->epoch = s.epoch;
+	v->has_sheet = s.has_sheet;
+	v->sheet_nodes = s.sheet_nodes;
+	v->sits_out = s.sits_out;
+	v->struck = s.struck;
+	v->charter = s.charter;
+	v->coming_charter = s.coming_charter;
+	v->coming_epoch = s.coming_epoch;
+	v->serves = s.serves;
+	v->has_place = s.has_place;
+	v->link_count = mix_links(x->mix, v->links, CHARTER_NODES_MAX);
+}
+
+static void
+count(void *arg)
+{
+	struct mix_daemon *x = arg;
+
+	mix_get_status(x->mix, &x->counted);
+}
+
+static void
+report(void *arg, struct report *r)
+{
+	const struct mix_daemon *x = arg;
+	const struct mix_status *s = &x->counted;
+
+	front_report(x->front, r);
+	report_section(r, "packets");
+	report_count(r, "held", s->held);
+	report_count(r, "pooled", s->pooled);
+	report_count(r, "received", s->received);
+	report_count(r, "released", s->released);
+	report_count(r, "flushes", s->flushes);
+	report_count(r, "failed_writes", s->failed_commits);
+	report_section(r, "drops");
+	for (unsigned cause = UNWRAP_PASSED + 1; cause < UNWRAP_CAUSES; cause++)
+		report_count(r, unwrap_cause_name(cause), s->unwrapped.by[cause]);
+	report_count(r, "wrong_epoch", s->dropped_epoch);
+	report_count(r, "full", s->dropped_full);
+	report_count(r, "sat_out", s->dropped_out);
+	report_count(r, "link_full", s->dropped_link);
 }
 
 static int
@@ -91,22 +221,33 @@ run_init(const struct call *c)
 {
 	const struct init_options *o = c->own;
 
-	return daemon_init(c, o->dir, CHARTER_MIX, o->address, NULL);
+	return daemon_init(c, o->dir, CHARTER_MIX, o->address, NULL, NULL);
 }
 
 static int
 run_run(const struct call *c)
 {
-	static const struct daemon_node node = { CHARTER_MIX, start, stop, end };
+	static const struct daemon_node node = { CHARTER_MIX, start, stop, end,
+		{ look, count, report }, check };
 	struct mix_daemon x = { .mix = NULL };
 
 	return daemon_run(c, &settings_schema, &x.settings, &node, &x);
+}
+
+static int
+run_status(const struct call *c)
+{
+	struct settings settings;
+
+	return daemon_status(c, &settings_schema, &settings);
 }
 
 static const struct command commands[] = {
 	{ .name = "init", .options = &init_schema, .run = run_init,
 	    .summary = "Make this mix's keys and print its public line for the charter" },
 	{ .name = "run", .options = &daemon_run_schema, .run = run_run, .summary = "Run the mix" },
+	{ .name = "status", .options = &daemon_status_schema, .run = run_status,
+	    .summary = "Show how the running mix stands" },
 };
 
 static const struct program program = {

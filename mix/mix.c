@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/charter/charterfiles.h"
 #include "common/charter/timing.h"
 #include "common/journal/chain.h"
+#include "common/net/charters.h"
 #include "mix/epochkeys.h"
 #include "mix/flow.h"
 #include "mix/links.h"
@@ -23,7 +25,10 @@
 
 struct mix {
 	struct mix_config cfg;
-	const struct charter_node *own;
+	struct charters *charters;
+	const struct succession *all; /* of charters */
+	const struct params *params;  /* the constant ones */
+	const struct charter_node *own; /* number, identity and layer, which stay */
 	uint16_t gateway;
 	struct workq *queue; /* the disk's */
 	struct epochkeys *keys;
@@ -36,7 +41,8 @@ struct mix {
 	struct timer *turn, *stop_look;
 	bool watching;
 	/* what was logged last */
-	uint32_t epoch;
+	uint32_t epoch, charter_logged, behind_logged;
+	bool place_logged;
 	uint64_t full_logged;
 	struct unwrap_counts drops_logged;
 	/* stopping */
@@ -54,7 +60,7 @@ wall_ms(const struct mix *m)
 static uint32_t
 epoch_now(const struct mix *m)
 {
-	return timing_epoch(&m->cfg.charter->params, wall_ms(m));
+	return timing_epoch(m->params, wall_ms(m));
 }
 
 /* ---- announcing ---- */
@@ -63,9 +69,10 @@ epoch_now(const struct mix *m)
 static void
 announce(struct mix *m, uint32_t epoch)
 {
+	const struct charter *c = succession_at(m->all, epoch);
 	uint8_t a[ANNOUNCEMENT_BYTES];
 
-	if (sheets_seen(m->sheets, epoch) || !links_is_up(m->links, m->gateway) ||
+	if (c == NULL || charter_node(c, m->own->number) == NULL || sheets_seen(m->sheets, epoch) || !links_is_up(m->links, m->gateway) ||
 	    sheets_announcement(m->sheets, a, epoch) != ERR_OK ||
 	    links_send_announcement(m->links, m->gateway, a) != ERR_OK)
 		return; /* the next turn tries again */
@@ -103,9 +110,13 @@ static void
 packet_came(void *arg, uint16_t from, uint32_t epoch, uint8_t *packet)
 {
 	struct mix *m = arg;
+	const struct charter *c = succession_at(m->all, epoch);
+	const struct charter_node *n = c != NULL ? charter_node(c, from) : NULL;
 
-	(void)from;
-	flow_take(m->flow, epoch, packet);
+	/* a node that another charter has, or had, has no say in this epoch */
+	if (n != NULL && (m->own->layer == 0 ? n->role == CHARTER_GATEWAY
+					     : n->layer + 1 == m->own->layer))
+		flow_take(m->flow, epoch, packet);
 }
 
 static void
@@ -124,6 +135,64 @@ rolled_back(void *arg, uint16_t peer)
 
 	(void)peer;
 	flow_discard(m->flow);
+}
+
+/* ---- charters ---- */
+
+static size_t
+tags_max(const struct succession *s)
+{
+	uint64_t most = TAGS_MIN;
+
+	for (size_t i = 0; i < succession_count(s); i++) {
+		const struct params *p = &succession_get(s, i)->params;
+		uint64_t n = TAGS_MARGIN * (uint64_t)p->people * (uint64_t)(p->epoch_ms / p->slot_ms);
+
+		if (n > most)
+			most = n;
+	}
+	return most < TAGS_MAX ? (size_t)most : TAGS_MAX;
+}
+
+/* What follows from the time, and from a charter that was taken. */
+static void
+turn_charters(struct mix *m)
+{
+	const struct charter *c = succession_at(m->all, epoch_now(m));
+
+	charters_turn(m->charters);
+	links_turn(m->links);
+	flow_turn(m->flow);
+	if (c != NULL && c->version != m->charter_logged) {
+		m->charter_logged = c->version;
+		log_event(m->cfg.log, LOG_CHARTER_IN_FORCE, c->version, c->from_epoch, 0);
+	}
+	if (links_has_place(m->links) == m->place_logged)
+		log_event(m->cfg.log, m->place_logged ? LOG_NOT_IN_CHARTER_OVER : LOG_NOT_IN_CHARTER,
+		    succession_latest(m->all)->version, epoch_now(m), 0);
+	m->place_logged = !links_has_place(m->links);
+}
+
+static void
+charter_came(void *arg, const uint8_t *text, size_t n)
+{
+	struct mix *m = arg;
+	enum err e = charters_offer(m->charters, text, n, NULL);
+	uint32_t latest = succession_latest(m->all)->version;
+
+	if (e == ERR_STATE && m->behind_logged != latest) {
+		m->behind_logged = latest;
+		log_event(m->cfg.log, LOG_CHARTER_BEHIND, latest, 0, 0);
+	}
+	if (e != ERR_OK)
+		return;
+	if (m->behind_logged != 0)
+		log_event(m->cfg.log, LOG_CHARTER_BEHIND_OVER, latest, 0, 0);
+	m->behind_logged = 0;
+	replay_expect(m->replay, tags_max(m->all));
+	sheets_again(m->sheets, wall_ms(m));
+	turn_charters(m);
+	announce_all(m);
 }
 
 /* ---- the turn of time ---- */
@@ -171,9 +240,12 @@ on_turn(void *arg)
 {
 	struct mix *m = arg;
 	int64_t now = wall_ms(m);
-	int64_t pause = params_scaled(&m->cfg.charter->params, TURN_MS);
-	int64_t next;
+	int64_t pause = params_scaled(m->params, TURN_MS);
+	int64_t next = succession_turn_ms(m->all, now) - now;
 
+	if (next < pause)
+		pause = next;
+	turn_charters(m);
 	epochkeys_turn(m->keys, now);
 	sheets_turn(m->sheets, now);
 	replay_prune(m->replay, set_is_needed, m);
@@ -220,23 +292,12 @@ on_stop_look(void *arg)
 
 /* ---- life ---- */
 
-static size_t
-tags_max(const struct params *p)
-{
-	uint64_t expected = (uint64_t)p->people * (uint64_t)(p->epoch_ms / p->slot_ms);
-	uint64_t n = TAGS_MARGIN * expected;
-
-	if (n < TAGS_MIN)
-		return TAGS_MIN;
-	return n < TAGS_MAX ? (size_t)n : TAGS_MAX;
-}
-
 static enum err
 check_own(struct mix *m, struct diag *d)
 {
 	unsigned number = m->cfg.number;
 
-	m->own = charter_node(m->cfg.charter, m->cfg.number);
+	m->own = succession_node(m->all, m->cfg.number);
 	if (m->own == NULL || m->own->role != CHARTER_MIX)
 		return diag_set(d, ERR_NOT_FOUND, "the charter has no mix %u; see that the node "
 		    "number is the one the charter gives our keys", number);
@@ -244,8 +305,23 @@ check_own(struct mix *m, struct diag *d)
 	if (sodium_memcmp(m->cfg.identity_sk + 32, m->own->identity, 32) != 0)
 		return diag_set(d, ERR_NOT_FOUND, "the charter has another identity key for mix "
 		    "%u; see that this is the node's own key directory", number);
-	m->gateway = charter_gateway(m->cfg.charter)->number;
+	m->gateway = charter_gateway(succession_first(m->all))->number;
 	return ERR_OK;
+}
+
+static enum err
+open_charters(struct mix *m, struct diag *d)
+{
+	enum err e = charters_open(&m->charters, m->cfg.disk, m->cfg.charter, m->cfg.log, d);
+
+	m->cfg.charter = NULL;
+	if (e != ERR_OK)
+		return e;
+	m->all = charters_all(m->charters);
+	m->params = &succession_first(m->all)->params;
+	if (succession_at(m->all, epoch_now(m)) != NULL)
+		m->charter_logged = succession_at(m->all, epoch_now(m))->version;
+	return charterfiles_check_date(m->all, wall_ms(m), d);
 }
 
 static enum err
@@ -254,7 +330,7 @@ open_keys(struct mix *m, struct diag *d)
 	const struct epochkeys_config cfg = {
 		.disk = m->cfg.disk,
 		.queue = m->queue,
-		.params = &m->cfg.charter->params,
+		.params = m->params,
 		.keys = m->cfg.keys,
 		.log = m->cfg.log,
 	};
@@ -269,7 +345,7 @@ open_sheets(struct mix *m, struct diag *d)
 	const struct sheets_config cfg = {
 		.disk = m->cfg.disk,
 		.queue = m->queue,
-		.charter = m->cfg.charter,
+		.charters = m->all,
 		.keys = m->keys,
 		.chain = m->chain,
 		.own = m->cfg.number,
@@ -298,7 +374,7 @@ open_links(struct mix *m, struct diag *d)
 {
 	const struct links_config cfg = {
 		.loop = m->cfg.loop,
-		.charter = m->cfg.charter,
+		.charters = m->all,
 		.own = m->cfg.number,
 		.link_sk = m->cfg.link_sk,
 		.listen = m->cfg.listen,
@@ -307,7 +383,6 @@ open_links(struct mix *m, struct diag *d)
 		.rng = m->cfg.rng,
 		.keys = m->cfg.keys,
 		.log = m->cfg.log,
-		.queue_max = m->cfg.charter->params.pool_max,
 	};
 	const struct links_events events = {
 		.packet = packet_came, .state = link_changed, .rolled_back = rolled_back
@@ -321,7 +396,7 @@ open_flow(struct mix *m)
 {
 	const struct flow_config cfg = {
 		.loop = m->cfg.loop,
-		.charter = m->cfg.charter,
+		.charters = m->all,
 		.layer = m->own->layer,
 		.keys = m->keys,
 		.sheets = m->sheets,
@@ -339,20 +414,23 @@ open_flow(struct mix *m)
 static enum err
 open_all(struct mix *m, struct diag *d)
 {
-	enum err e = check_own(m, d);
+	enum err e = open_charters(m, d);
 
+	if (e == ERR_OK)
+		e = check_own(m, d);
 	if (e != ERR_OK)
 		return e;
 	m->queue = workq_new(m->cfg.loop, 1);
-	m->chain = chain_new(m->cfg.charter, NULL);
+	m->chain = chain_new(succession_first(m->all), NULL);
 	m->turn = timer_new(m->cfg.loop, on_turn, m);
 	m->stop_look = timer_new(m->cfg.loop, on_stop_look, m);
 	if (m->queue == NULL || m->chain == NULL || m->turn == NULL || m->stop_look == NULL)
 		return diag_set(d, ERR_MEMORY, "out of memory");
+	charters_set_queue(m->charters, m->queue);
 	e = open_keys(m, d);
 	if (e == ERR_OK)
 		e = replay_open(&m->replay, m->cfg.disk, m->queue, m->cfg.keys,
-		    tags_max(&m->cfg.charter->params), d);
+		    tags_max(m->all), d);
 	if (e == ERR_OK)
 		e = open_sheets(m, d);
 	if (e == ERR_OK)
@@ -363,16 +441,19 @@ open_all(struct mix *m, struct diag *d)
 static enum err
 open_visits(struct mix *m)
 {
-	const char *entrance = m->cfg.entrance;
 	const struct visits_config cfg = {
 		.loop = m->cfg.loop,
-		.charter = m->cfg.charter,
-		.entrance = entrance != NULL ? entrance : charter_gateway(m->cfg.charter)->entrance,
+		.charters = m->all,
+		.entrance = m->cfg.entrance,
+		.socks = m->cfg.socks,
+		.held = m->cfg.held,
 		.chain = m->chain,
 		.sheets = m->sheets,
 		.rng = m->cfg.rng,
 		.keys = m->cfg.keys,
 		.log = m->cfg.log,
+		.charter = charter_came,
+		.arg = m,
 	};
 
 	return visits_new(&m->visits, &cfg);
@@ -414,6 +495,13 @@ mix_new(struct mix **out, const struct mix_config *cfg, struct diag *d)
 	}
 	*out = m;
 	return ERR_OK;
+}
+
+void
+mix_hold(struct mix *m, bool held)
+{
+	if (m->visits != NULL)
+		visits_hold(m->visits, held);
 }
 
 /* Everything that takes in or gives out new packets. */
@@ -461,18 +549,24 @@ mix_free(struct mix *m)
 	chain_free(m->chain);
 	replay_free(m->replay);
 	epochkeys_free(m->keys);
+	charters_free(m->charters);
 	free(m);
 }
 
 void
 mix_get_status(const struct mix *m, struct mix_status *out)
 {
+	const struct charter *now = succession_at(m->all, epoch_now(m));
+	const struct charter *next = succession_next(m->all, epoch_now(m));
+	const struct sheet *sheet = sheets_find(m->sheets, epoch_now(m));
 	struct flow_status s;
 
 	flow_get_status(m->flow, &s);
 	*out = (struct mix_status){
 		.epoch = epoch_now(m),
-		.has_sheet = sheets_find(m->sheets, epoch_now(m)) != NULL,
+		.has_sheet = sheet != NULL,
+		.sheet_nodes = sheet != NULL ? (unsigned)sheet->count : 0,
+		.struck = sheets_struck(m->sheets, epoch_now(m)),
 		.sits_out = flow_sits_out(m->flow, epoch_now(m)),
 		.held = s.held,
 		.pooled = s.pooled,
@@ -485,5 +579,16 @@ mix_get_status(const struct mix *m, struct mix_status *out)
 		.dropped_out = s.dropped_out,
 		.dropped_link = s.dropped_link,
 		.unwrapped = *flow_unwrapped(m->flow),
+		.charter = now != NULL ? now->version : 0,
+		.coming_charter = next != NULL ? next->version : 0,
+		.coming_epoch = next != NULL ? next->from_epoch : 0,
+		.serves = now != NULL && charter_node(now, m->own->number) != NULL,
+		.has_place = links_has_place(m->links),
 	};
+}
+
+size_t
+mix_links(const struct mix *m, struct links_peer *out, size_t max)
+{
+	return links_list(m->links, out, max);
 }

@@ -21,6 +21,7 @@
 #include "common/base/rng.h"
 #include "common/charter/charter.h"
 #include "common/net/loop.h"
+#include "mix/links.h"
 #include "mix/unwrap.h"
 
 struct mix;
@@ -28,12 +29,18 @@ struct mix;
 struct mix_config {
 	struct loop *loop;
 	struct disk *disk;
-	const struct charter *charter; /* borrowed */
-	uint16_t number;	       /* ours in the charter */
+	/*
+	 * Borrowed, and only until mix_new returns. The directory has what it was before and
+	 * what has become of it since.
+	 */
+	const struct charter *charter;
+	uint16_t number;	       /* ours in the charters */
 	const uint8_t *identity_sk;    /* Ed25519, 64 bytes in secret memory, borrowed */
 	const uint8_t *link_sk;	       /* X25519, 32 bytes in secret memory, borrowed */
 	const char *listen;	       /* NULL: our address in the charter */
-	const char *entrance;	       /* NULL: the gateway's entrance in the charter */
+	const char *entrance;	       /* NULL: the gateway's entrance in the charters */
+	const char *socks;	       /* through which, as in common/net/link.h; NULL: directly */
+	bool held;		       /* begin as after mix_hold(m, true) */
 	const struct rng *rng;	       /* draws of the protocol: pool, jitter, paths */
 	const struct rng *pool_rng;    /* the pool's own, to repeat its draws; NULL: rng */
 	const struct rng *keys;	       /* key material */
@@ -45,6 +52,8 @@ struct mix_config {
 struct mix_status {
 	uint32_t epoch;		/* now */
 	bool has_sheet;		/* of this epoch */
+	unsigned sheet_nodes;	/* that it has keys of */
+	bool struck;		/* two sheets of this epoch were seen */
 	bool sits_out;		/* this epoch: rolled back, or two sheets */
 	size_t held;		/* packets in memory, wherever they are */
 	size_t pooled;		/* of these in the pool */
@@ -57,6 +66,11 @@ struct mix_status {
 	uint64_t dropped_out;	/* discarded because the epoch is sat out */
 	uint64_t dropped_link;	/* next node's queue was full */
 	struct unwrap_counts unwrapped;
+	uint32_t charter;	 /* the version in force; 0: the first is still to come */
+	uint32_t coming_charter; /* the next one, from coming_epoch; 0: none */
+	uint32_t coming_epoch;
+	bool serves;		 /* the one in force has us */
+	bool has_place;		 /* one of those that count has us */
 };
 
 /*
@@ -64,6 +78,9 @@ struct mix_status {
  * sentence. The disk is only used by this mix until mix_free.
  */
 RST_MUST_USE enum err mix_new(struct mix **out, const struct mix_config *cfg, struct diag *d);
+
+/* While held, it opens no session with the gateway: the way there is not open. */
+void mix_hold(struct mix *m, bool held);
 
 /*
  * Stop accepting; nothing is released any more that was not committed before.
@@ -76,5 +93,7 @@ void mix_stop(struct mix *m, int64_t linger_ms, void (*stopped)(void *arg), void
 void mix_free(struct mix *m);
 
 void mix_get_status(const struct mix *m, struct mix_status *out);
+/* links_list of its links. */
+size_t mix_links(const struct mix *m, struct links_peer *out, size_t max);
 
 #endif

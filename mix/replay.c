@@ -327,6 +327,13 @@ load_all(struct replay *r, struct diag *d)
 	return e;
 }
 
+void
+replay_expect(struct replay *r, size_t tags_max)
+{
+	if (tags_max > r->tags_max)
+		r->tags_max = tags_max;
+}
+
 enum err
 replay_open(struct replay **out, struct disk *disk, struct workq *queue, const struct rng *rng,
     size_t tags_max, struct diag *d)

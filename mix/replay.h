@@ -38,6 +38,8 @@ struct replay_set;
 RST_MUST_USE enum err replay_open(struct replay **out, struct disk *disk, struct workq *queue,
     const struct rng *rng, size_t tags_max, struct diag *d);
 void replay_free(struct replay *r);
+/* Sets that are made from now on hold so many tags, if that is more than before. */
+void replay_expect(struct replay *r, size_t tags_max);
 
 /* The set of an epoch, made if absent. ERR_FULL, ERR_MEMORY. */
 RST_MUST_USE enum err replay_set(struct replay_set **out, struct replay *r, uint32_t epoch);

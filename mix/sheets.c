@@ -21,6 +21,7 @@
 #define SHEETS_MAX 8
 #define STRUCK_MAX 4 /* the latest: others are over, or a future that a wrong clock saw */
 #define RECORDS_MAX (SHEETS_MAX + STRUCK_MAX + 4)
+#define EARLY_MAX 2 /* of the running and the coming epoch */
 
 static const struct epochfile sheet_file = { "sheet", "rstsht" };
 static const struct epochfile evidence_file = { "evidence", "rstevi" };
@@ -44,6 +45,9 @@ struct record {
 
 struct sheets {
 	struct sheets_config cfg;
+	const struct params *params; /* the constant ones */
+	struct buf early[EARLY_MAX]; /* sheets of charters that are not known yet */
+	bool failed; /* the last write */
 	struct record *records[RECORDS_MAX]; /* NULL: free */
 };
 
@@ -209,7 +213,10 @@ job_done(void *arg)
 	j->record->writing = false;
 	if (j->err != ERR_OK)
 		log_event(k->cfg.log, LOG_DISK_FAILED, (uint64_t)-(int64_t)j->err, 0, 0);
-	else
+	else if (k->failed)
+		log_event(k->cfg.log, LOG_DISK_RECOVERED, 0, 0, 0);
+	k->failed = j->err != ERR_OK;
+	if (j->err == ERR_OK)
 		settle(k, j->record, j->work);
 	job_free(j);
 }
@@ -310,13 +317,13 @@ sheets_announcement(const struct sheets *k, uint8_t out[static ANNOUNCEMENT_BYTE
 {
 	const struct epochkey *key = epochkeys_find(k->cfg.keys, epoch);
 	struct announcement a = {
-		.node = k->cfg.own, .epoch = epoch, .suite = k->cfg.charter->params.suite
+		.node = k->cfg.own, .epoch = epoch, .suite = k->params->suite
 	};
 
 	if (key == NULL)
 		return ERR_NOT_FOUND;
 	memcpy(a.pk, key->pk, sizeof(a.pk));
-	announcement_sign(&a, k->cfg.charter->network_id, k->cfg.identity_sk);
+	announcement_sign(&a, succession_first(k->cfg.charters)->network_id, k->cfg.identity_sk);
 	announcement_encode(out, &a);
 	return ERR_OK;
 }
@@ -351,8 +358,11 @@ consider(struct sheets *k, struct record *r)
 	if (r->told_missing)
 		return;
 	r->told_missing = true;
+	if (e == ERR_NOT_FOUND &&
+	    charter_node(succession_near(k->cfg.charters, r->epoch), k->cfg.own) == NULL)
+		return; /* its charter has not got us, or no more */
 	if (e == ERR_NOT_FOUND)
-		log_event(k->cfg.log, LOG_SHEET_MISSING, r->epoch, r->sheet->count, 0);
+		log_event(k->cfg.log, LOG_SHEET_WITHOUT_US, r->epoch, r->sheet->count, 0);
 	else
 		log_event(k->cfg.log, LOG_SHEET_REFUSED, r->epoch, (uint64_t)-(int64_t)e, 0);
 }
@@ -399,13 +409,45 @@ take(struct sheets *k, struct sheet *s, const uint8_t *p, size_t n, uint32_t now
 	return ERR_OK;
 }
 
+/* The latest sheet of an epoch that comes before its charter; without memory it comes again. */
+static void
+keep_early(struct sheets *k, const uint8_t *p, size_t n, uint32_t now)
+{
+	uint32_t epoch = load_u32(p);
+	struct buf *b = &k->early[epoch % EARLY_MAX];
+
+	if (epoch < now || epoch > now + 1)
+		return;
+	buf_release(b);
+	if (buf_append(b, p, n, SHEET_BYTES_MAX) != ERR_OK)
+		buf_release(b);
+}
+
+void
+sheets_again(struct sheets *k, int64_t wall_ms)
+{
+	for (size_t i = 0; i < EARLY_MAX; i++) {
+		struct buf b = k->early[i];
+		enum err e;
+
+		buf_init(&k->early[i]);
+		e = b.len > 0 ? sheets_offer(k, b.data, b.len, wall_ms) : ERR_OK;
+		if (e != ERR_OK && e != ERR_EPOCH)
+			log_event(k->cfg.log, LOG_SHEET_REFUSED, timing_epoch(k->params, wall_ms),
+			    (uint64_t)-(int64_t)e, 0);
+		buf_release(&b);
+	}
+}
+
 enum err
 sheets_offer(struct sheets *k, const uint8_t *p, size_t n, int64_t wall_ms)
 {
-	uint32_t now = timing_epoch(&k->cfg.charter->params, wall_ms);
+	uint32_t now = timing_epoch(k->params, wall_ms);
 	struct sheet *s;
-	enum err e = sheet_decode(&s, p, n, k->cfg.charter, NULL);
+	enum err e = sheet_read(&s, p, n, k->cfg.charters, NULL);
 
+	if (e == ERR_EPOCH)
+		keep_early(k, p, n, now);
 	if (e != ERR_OK)
 		return e;
 	if (s->epoch > now + 1 || s->epoch + 1 < now) {
@@ -440,7 +482,7 @@ sheets_struck(const struct sheets *k, uint32_t epoch)
 void
 sheets_turn(struct sheets *k, int64_t wall_ms)
 {
-	const struct params *p = &k->cfg.charter->params;
+	const struct params *p = k->params;
 
 	for (size_t i = 0; i < RECORDS_MAX; i++) {
 		struct record *r = k->records[i];
@@ -489,12 +531,12 @@ parse_sheet(struct record **out, struct sheets *k, struct reader *r)
 	struct sheet *s;
 
 	if (p == NULL || reader_end(r) != ERR_OK ||
-	    sheet_decode(&s, p, n, k->cfg.charter, NULL) != ERR_OK)
+	    sheet_read(&s, p, n, k->cfg.charters, NULL) != ERR_OK)
 		return ERR_OK;
 	return record_sheet(out, k, s, p, n);
 }
 
-/* A sheet that does not hold under the charter in force is removed. */
+/* A sheet that does not hold under the charter of its epoch is removed. */
 static enum err
 load_sheet(struct sheets *k, uint32_t epoch, struct diag *d)
 {
@@ -575,6 +617,9 @@ sheets_open(struct sheets **out, const struct sheets_config *cfg, struct buf *ch
 	if (k == NULL)
 		return ERR_MEMORY;
 	k->cfg = *cfg;
+	k->params = &succession_first(cfg->charters)->params;
+	for (size_t i = 0; i < EARLY_MAX; i++)
+		buf_init(&k->early[i]);
 	e = epochfile_list(epochs, &n, SHEETS_MAX, &sheet_file, cfg->disk, d);
 	for (size_t i = 0; e == ERR_OK && i < n; i++)
 		e = load_sheet(k, epochs[i], d);
@@ -597,5 +642,7 @@ sheets_free(struct sheets *k)
 		return;
 	for (size_t i = 0; i < RECORDS_MAX; i++)
 		record_free(k->records[i]);
+	for (size_t i = 0; i < EARLY_MAX; i++)
+		buf_release(&k->early[i]);
 	free(k);
 }

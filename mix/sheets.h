@@ -19,8 +19,8 @@
 #include "common/base/disk.h"
 #include "common/base/err.h"
 #include "common/base/log.h"
-#include "common/charter/charter.h"
 #include "common/charter/sheet.h"
+#include "common/charter/succession.h"
 #include "common/journal/chain.h"
 #include "common/net/loop.h"
 #include "mix/epochkeys.h"
@@ -30,7 +30,7 @@ struct sheets;
 struct sheets_config {
 	struct disk *disk;
 	struct workq *queue; /* one thread, the disk's only user */
-	const struct charter *charter;	 /* borrowed */
+	const struct succession *charters; /* borrowed */
 	const struct epochkeys *keys;	 /* our keys, to find our announcement */
 	const struct chain *chain;	 /* whose heads are saved with a sheet */
 	uint16_t own;			 /* our number in the charter */
@@ -42,7 +42,7 @@ struct sheets_config {
 };
 
 /*
- * Load what is on the disk (blocks). Sheets of another charter are removed.
+ * Load what is on the disk (blocks). Sheets of charters that are not known are removed.
  * *chain_state, if it was saved, is appended to chain_state. ERR_MALFORMED,
  * ERR_VERSION, ERR_IO, ERR_MEMORY, with a sentence.
  */
@@ -52,9 +52,13 @@ void sheets_free(struct sheets *k);
 
 /*
  * A sheet that one of our sessions showed at wall_ms. ERR_OK also if it was not
- * accepted (for another epoch, without us); errors are those of sheet_decode.
+ * accepted (for another epoch, without us); errors are those of sheet_read. A sheet
+ * of a charter that is not known yet is ERR_EPOCH, and kept for sheets_again.
  */
 RST_MUST_USE enum err sheets_offer(struct sheets *k, const uint8_t *p, size_t n, int64_t wall_ms);
+
+/* A charter came: look again at the sheets that belong to it. */
+void sheets_again(struct sheets *k, int64_t wall_ms);
 
 /* The accepted and stored sheet of an epoch; NULL: none, or it was struck. Borrowed. */
 const struct sheet *sheets_find(const struct sheets *k, uint32_t epoch);

@@ -28,7 +28,7 @@ enum unwrap_cause {
 	UNWRAP_POINT,	 /* degenerate KEM ciphertext */
 	UNWRAP_REPLAYED, /* tag known */
 	UNWRAP_FORGED,	 /* AEAD: damaged, or of another sheet, epoch, layer or node */
-	UNWRAP_RESERVED, /* reserved bytes, or a delay, not zero */
+	UNWRAP_RESERVED, /* reserved bytes not zero, or a delay that the layer does not allow */
 	UNWRAP_NEXT,	 /* next node is not in the next layer */
 	UNWRAP_NO_ROOM,	 /* the replay set cannot take another tag */
 	UNWRAP_CAUSES
@@ -53,6 +53,9 @@ struct unwrap_ground {
  */
 size_t unwrap_batch(struct onion_job *jobs, size_t n, const struct unwrap_ground *g,
     struct unwrap_counts *counts);
+
+/* The name of a cause, as in docs/operator.md. */
+const char *unwrap_cause_name(enum unwrap_cause cause);
 
 struct unwrap;
 

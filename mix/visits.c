@@ -22,6 +22,7 @@ struct visit {
 
 struct visits {
 	struct visits_config cfg;
+	const struct params *params; /* the constant ones */
 	struct visits_status status;
 	uint8_t *note; /* a record's size; all but its first bytes are zero */
 	int64_t skew_told_ms; /* boot time; 0: never */
@@ -33,22 +34,25 @@ struct visits {
 static bool
 build_note(struct visits *v, struct session_packet *out, const struct sheet *sheet)
 {
-	const struct charter *c = v->cfg.charter;
+	const struct charter *c = succession_at(v->cfg.charters, sheet->epoch);
 	struct onion_command note = { .kind = ONION_NOTE, .body = v->note };
 	struct path path;
 
+	if (c == NULL)
+		return false;
 	path_draw(&path, c, v->cfg.rng);
 	rng_bytes(v->cfg.rng, v->note, BLOCK_DIGEST_BYTES);
 	out->first_mix = path.node[0];
 	out->epoch = sheet->epoch;
-	return path_packet(out->packet, &path, sheet, &c->params, &note, v->cfg.keys) == ERR_OK;
+	return path_packet(out->packet, &path, sheet, &c->params, &note, v->cfg.rng,
+		   v->cfg.keys) == ERR_OK;
 }
 
 static bool
 on_slot(void *arg, enum attend_phase phase, struct session_packet *out)
 {
 	struct visits *v = ((struct visit *)arg)->owner;
-	const struct params *p = &v->cfg.charter->params;
+	const struct params *p = v->params;
 	int64_t now = loop_wall_ms(v->cfg.loop);
 	const struct sheet *sheet = sheets_find(v->cfg.sheets, timing_epoch(p, now));
 
@@ -74,10 +78,10 @@ take_sheet(struct visits *v, const uint8_t *p, size_t n)
 	enum err e = sheets_offer(v->cfg.sheets, p, n, now);
 
 	v->status.sheets++;
-	if (e == ERR_OK)
+	if (e == ERR_OK || e == ERR_EPOCH) /* of a charter that is still to come, or is no more */
 		return ERR_OK;
 	v->status.refused++;
-	log_event(v->cfg.log, LOG_SHEET_REFUSED, timing_epoch(&v->cfg.charter->params, now),
+	log_event(v->cfg.log, LOG_SHEET_REFUSED, timing_epoch(v->params, now),
 	    (uint64_t)-(int64_t)e, 0);
 	return e;
 }
@@ -113,7 +117,7 @@ add_block(struct visit *t, struct block *out, uint64_t run, const uint8_t *p, si
 static void
 judge_clock(struct visits *v, const struct block *b)
 {
-	const struct params *p = &v->cfg.charter->params;
+	const struct params *p = v->params;
 	int64_t behind = timing_round_start(p, b->round) - loop_wall_ms(v->cfg.loop);
 	int64_t now = loop_boot_ms(v->cfg.loop);
 
@@ -133,11 +137,16 @@ take_block(struct visit *t, uint64_t run, const uint8_t *p, size_t n)
 
 	if (e != ERR_OK) {
 		v->status.refused++;
-		log_event(v->cfg.log, LOG_CHAIN_BROKEN, (uint64_t)-(int64_t)e, 0, 0);
+		log_event(v->cfg.log, LOG_CHAIN_BROKEN,
+		    timing_epoch(v->params, loop_wall_ms(v->cfg.loop)),
+		    (uint64_t)-(int64_t)e, 0);
 		return e;
 	}
 	v->status.blocks++;
 	judge_clock(v, &block);
+	for (size_t i = 0; i < block.entry_count; i++)
+		if (block.entries[i].kind == BLOCK_CHARTER)
+			v->cfg.charter(v->cfg.arg, block.entries[i].data, block.entries[i].len);
 	for (size_t i = 0; i < block.entry_count && e == ERR_OK; i++)
 		if (block.entries[i].kind == BLOCK_SHEET)
 			e = take_sheet(v, block.entries[i].data, block.entries[i].len);
@@ -155,6 +164,9 @@ on_item(void *arg, uint64_t run, uint32_t hour, enum item_kind kind, const uint8
 		return take_sheet(t->owner, p, n);
 	case ITEM_BLOCK:
 		return take_block(t, run, p, n);
+	case ITEM_CHARTER:
+		t->owner->cfg.charter(t->owner->cfg.arg, p, n);
+		break;
 	case ITEM_RECORDS: /* a crowd's records; none is for us */
 		break;
 	}
@@ -181,11 +193,13 @@ open_visit(struct visits *v, struct visit *t)
 	static const struct attend_events events = {
 		.slot = on_slot, .sent = on_sent, .item = on_item, .state = on_state
 	};
-	const struct params *p = &v->cfg.charter->params;
 	const struct attend_config cfg = {
-		.charter = v->cfg.charter,
+		.charter = succession_first(v->cfg.charters),
+		.charters = v->cfg.charters,
 		.address = v->cfg.entrance,
-		.mailbox = (uint16_t)rng_below(v->cfg.rng, p->mailboxes),
+		.socks = v->cfg.socks,
+		.held = v->cfg.held,
+		.mailbox = (uint16_t)rng_below(v->cfg.rng, v->params->mailboxes),
 		.rng = v->cfg.rng,
 		.keys = v->cfg.keys,
 	};
@@ -203,7 +217,8 @@ visits_new(struct visits **out, const struct visits_config *cfg)
 	if (v == NULL)
 		return ERR_MEMORY;
 	v->cfg = *cfg;
-	v->note = calloc(1, cfg->charter->params.record_size);
+	v->params = &succession_first(cfg->charters)->params;
+	v->note = calloc(1, v->params->record_size);
 	if (v->note == NULL)
 		e = ERR_MEMORY;
 	for (size_t i = 0; i < VISITS_COUNT && e == ERR_OK; i++)
@@ -214,6 +229,13 @@ visits_new(struct visits **out, const struct visits_config *cfg)
 	}
 	*out = v;
 	return ERR_OK;
+}
+
+void
+visits_hold(struct visits *v, bool held)
+{
+	for (size_t i = 0; i < VISITS_COUNT; i++)
+		attend_hold(v->visits[i].attend, held);
 }
 
 void

@@ -7,12 +7,13 @@
 #ifndef MIX_VISITS_H
 #define MIX_VISITS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/base/rng.h"
-#include "common/charter/charter.h"
+#include "common/charter/succession.h"
 #include "common/journal/chain.h"
 #include "common/net/loop.h"
 #include "mix/sheets.h"
@@ -23,12 +24,17 @@ struct visits;
 
 struct visits_config {
 	struct loop *loop;
-	const struct charter *charter; /* borrowed */
-	const char *entrance;	       /* where the gateway's clients enter */
+	const struct succession *charters; /* borrowed */
+	const char *entrance; /* where the gateway's clients enter; NULL: as the charters say */
+	const char *socks;    /* as in common/net/link.h; NULL: directly */
+	bool held;	      /* begin as after visits_hold(v, true) */
 	struct chain *chain;	       /* that segments belong to, borrowed */
 	struct sheets *sheets;
 	const struct rng *rng, *keys;
 	struct log *log;
+	/* A charter that the gateway shows; whoever owns the charters judges it. */
+	void (*charter)(void *arg, const uint8_t *text, size_t n);
+	void *arg;
 };
 
 struct visits_status {
@@ -38,6 +44,8 @@ struct visits_status {
 
 /* Open the sessions. ERR_MEMORY, ERR_USAGE. */
 RST_MUST_USE enum err visits_new(struct visits **out, const struct visits_config *cfg);
+/* While held, no session is opened (attend_hold). */
+void visits_hold(struct visits *v, bool held);
 void visits_free(struct visits *v);
 void visits_get_status(const struct visits *v, struct visits_status *out);
 

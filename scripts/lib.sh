@@ -1,9 +1,10 @@
 # Shell functions that the scripts of this directory share. Sourced.
 
-# What building and testing needs, as Debian 12 and later call it.
+# What building and testing needs, as Debian 12 and later call it. The tor that
+# the package may start is left alone: every tor here is started by us.
 rst_packages='build-essential autoconf automake libtool autoconf-archive pkg-config
 	libsodium-dev libevent-dev libleveldb-dev libqrencode-dev libcmocka-dev
-	python3 python3-nacl mandoc iproute2'
+	python3 python3-nacl mandoc iproute2 tor'
 
 rst_say()
 {
@@ -18,7 +19,7 @@ rst_fail()
 
 rst_has_header()
 {
-	printf '#include <%s>\n' "$1" | "${CC:-cc}" -E -x c - >/dev/null 2>&1
+	printf '#include <%s>\n' "$1" | ${CC:-cc} -E -x c - >/dev/null 2>&1
 }
 
 # Prints the python3 that has PyNaCl: the first of PATH may be another one than
@@ -37,8 +38,8 @@ rst_python()
 # Whether everything is there already, however it got there; names what is not.
 rst_has_build_tools()
 {
-	for rst_tool in "${CC:-cc}" make autoreconf automake libtoolize pkg-config ip; do
-		PATH=$PATH:/usr/sbin:/sbin command -v "$rst_tool" >/dev/null 2>&1 ||
+	for rst_tool in ${CC:-cc} make autoreconf automake libtoolize pkg-config ip tor tor-gencert; do
+		PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin command -v "$rst_tool" >/dev/null 2>&1 ||
 		    { rst_say "missing: $rst_tool"; return 1; }
 	done
 	for rst_lib in 'libsodium >= 1.0.18' 'libevent_core >= 2.1.12' libqrencode cmocka; do

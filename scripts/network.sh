@@ -4,9 +4,12 @@
 # directory; every process is known by the file DIR/NAME.pid.
 #
 # Before: net_dir (absolute, short: unix sockets have 107 characters), net_bin
-# (a build directory).
+# (a build directory). With net_transport=tor clients reach the gateway at an
+# onion service of the private Tor network of tornet.sh, which is sourced then,
+# too; the gateway has a tor named "gateway" there, everybody else one of his own.
 
 net_layers=3
+: "${net_transport:=loopback}"
 
 # The programs, wherever the build put them.
 net_charter() { "$net_bin/common/charter/tool/restante-charter" "$@"; }
@@ -62,8 +65,11 @@ net_nodes()
 		    >"$net_dir/mix$net_i.pub" || return 1
 		net_i=$((net_i + 1))
 	done
-	net_gateway init --dir "$net_dir/gateway" --address "$(net_address gateway)" \
-	    --entrance "$(net_address entrance)" >"$net_dir/gateway.pub" || return 1
+	# Without an entrance the gateway makes the key of an onion service.
+	set --
+	[ "$net_transport" = tor ] || set -- --entrance "$(net_address entrance)"
+	net_gateway init --dir "$net_dir/gateway" --address "$(net_address gateway)" "$@" \
+	    >"$net_dir/gateway.pub" || return 1
 }
 
 # Two of the three sign copies, which are then combined.
@@ -96,21 +102,51 @@ net_start_node()
 	esac
 }
 
+# net_tor_lines NAME: how a mix or a member comes to the gateway.
+net_tor_lines() { printf 'tor-config = %s\n' "$tornet_dir/torrc.client"; }
+
+net_configure_mix()
+{
+	printf 'state = %s\ncharter = %s\n' "$net_dir/$1" "$net_dir/charter"
+	if [ "$net_transport" = tor ]; then
+		net_tor_lines
+		printf 'authorization = %s\n' "$net_dir/$1.authorization"
+	fi
+}
+
+net_configure_gateway()
+{
+	printf 'state = %s\ncharter = %s\ntransport = %s\n' "$net_dir/gateway" "$net_dir/charter" \
+	    "$net_transport"
+	if [ "$net_transport" = tor ]; then
+		printf 'entrance = %s\n' "$(net_address entrance)"
+		printf 'tor-control = unix:%s\ntor-cookie = %s\ntor-socks = unix:%s\n' \
+		    "${net_gateway_control:-$tornet_dir/gateway/control}" \
+		    "$tornet_dir/gateway/control_auth_cookie" "$tornet_dir/gateway/socks"
+	fi
+}
+
+# net_admit NAME: makes a key that lets somebody in; for his `authorize`.
+net_admit()
+{
+	(umask 077; net_gateway member add --config "$net_dir/gateway.conf" "$1" \
+	    >"$net_dir/$1.authorization")
+}
+
 net_configure()
 {
+	net_configure_gateway >"$net_dir/gateway.conf"
 	net_i=0
 	while [ "$net_i" -lt "$net_layers" ]; do
-		printf 'state = %s\ncharter = %s\n' "$net_dir/mix$net_i" "$net_dir/charter" \
-		    >"$net_dir/mix$net_i.conf"
+		net_configure_mix "mix$net_i" >"$net_dir/mix$net_i.conf"
+		[ "$net_transport" = loopback ] || net_admit "mix$net_i" || return 1
 		net_i=$((net_i + 1))
 	done
-	printf 'state = %s\ncharter = %s\ntransport = loopback\n' "$net_dir/gateway" \
-	    "$net_dir/charter" >"$net_dir/gateway.conf"
 }
 
 net_start()
 {
-	net_configure
+	net_configure || return 1
 	net_start_node gateway
 	net_i=0
 	while [ "$net_i" -lt "$net_layers" ]; do
@@ -133,7 +169,19 @@ net_ready()
 net_member()
 {
 	(umask 077; head -c 32 /dev/urandom >"$net_dir/$1.key")
-	net_client "$1" init --charter "$net_dir/charter" --key-file "$net_dir/$1.key" >/dev/null
+	net_client "$1" init --charter "$net_dir/charter" --key-file "$net_dir/$1.key" \
+	    >/dev/null || return 1
+	[ "$net_transport" = tor ] || return 0
+	net_join_tor "$1" && net_admit "$1" &&
+	    net_client "$1" authorize --key-file "$net_dir/$1.key" "$net_dir/$1.authorization" >/dev/null
+}
+
+# The member's own tor is to be one of the private network.
+net_join_tor()
+{
+	sed '/^tor-config/d' "$net_dir/$1/restante.conf" >"$net_dir/$1.conf" &&
+	    net_tor_lines >>"$net_dir/$1.conf" &&
+	    cat "$net_dir/$1.conf" >"$net_dir/$1/restante.conf"
 }
 
 net_start_agent()

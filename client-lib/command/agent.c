@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "client-lib/command/talk.h"
+#include "client-lib/command/way.h"
 #include "client-lib/command/wire.h"
 #include "client-lib/invite.h"
 #include "common/base/secret.h"
@@ -36,6 +37,7 @@ struct agent {
 	struct loop *loop;
 	struct listener *listener;
 	struct restante *r;
+	struct way *way;
 	struct peer *peers;
 	size_t peer_count;
 };
@@ -130,6 +132,7 @@ do_status(struct peer *p)
 	struct wire m = { .type = WIRE_IS_STATUS };
 	int rc = restante_status(p->agent->r, &m.status);
 
+	m.through_tor = way_status(p->agent->way, &m.tor);
 	if (rc == RESTANTE_OK)
 		answer(p, &m);
 	answer_done(p, rc);
@@ -430,6 +433,15 @@ on_event(void *arg, const struct restante_event *e)
 	tell_all(a, &m);
 }
 
+/* Commands that follow ask for the status anew. */
+static void
+on_way(void *arg)
+{
+	const struct restante_event e = { .kind = RESTANTE_EVENT_STATUS };
+
+	on_event(arg, &e);
+}
+
 static void
 on_signal(void *arg)
 {
@@ -461,13 +473,16 @@ open_library(struct agent *a, const char *directory, const struct restante_unloc
     struct diag *d)
 {
 	int rc = open_directory(a, directory, unlock, d);
+	enum err e = talk_code(rc);
 
-	if (rc == RESTANTE_OK) {
-		restante_set_events(a->r, on_event, a);
-		rc = restante_start(a->r);
-		if (rc != RESTANTE_OK)
-			(void)diag_set(d, ERR_STATE, "%s", restante_explain(a->r));
-	}
+	if (e == ERR_OK)
+		e = way_open(&a->way, a->r, a->loop, directory, on_way, a, d);
+	if (e != ERR_OK)
+		return e;
+	restante_set_events(a->r, on_event, a);
+	rc = restante_start(a->r);
+	if (rc != RESTANTE_OK)
+		(void)diag_set(d, ERR_STATE, "%s", restante_explain(a->r));
 	return talk_code(rc);
 }
 
@@ -501,6 +516,7 @@ agent_close(struct agent *a)
 		restante_set_events(a->r, NULL, NULL);
 	/* calls that were under way come back from here, with an error */
 	restante_close(a->r);
+	way_free(a->way);
 	for (struct peer *p = a->peers, *next; p != NULL; p = next) {
 		next = p->next;
 		conn_free(p->conn);

@@ -15,19 +15,10 @@
 
 struct init_options {
 	char charter[PLACE_PATH_MAX];
+	char authorization[PLACE_PATH_MAX];
 	int64_t mailbox;
 	struct place_keys keys;
 };
-
-#define KEY_ROWS(type, member)                                                                     \
-	{ "passphrase-file", CONFIG_STRING, 0, 0, "", "PATH",                                      \
-	    "take the passphrase from this file's first line", NULL,                               \
-	    CONFIG_FIELD(type, member.passphrase_file), NULL, false, 0 },                          \
-	{                                                                                          \
-		"key-file", CONFIG_STRING, 0, 0, "", "PATH",                                       \
-		    "a file of at least 32 random bytes instead of a passphrase", NULL,            \
-		    CONFIG_FIELD(type, member.key_file), NULL, false, 0                            \
-	}
 
 static const struct config_key init_keys[] = {
 	{ "charter", CONFIG_STRING, 1, 0, NULL, "PATH", "the network's signed charter", NULL,
@@ -35,7 +26,10 @@ static const struct config_key init_keys[] = {
 	{ "mailbox", CONFIG_INTEGER, 0, UINT16_MAX, "0", "NUMBER",
 	    "the mailbox that the operator assigned", NULL,
 	    CONFIG_FIELD(struct init_options, mailbox), NULL, false, 'm' },
-	KEY_ROWS(struct init_options, keys),
+	{ "authorize", CONFIG_STRING, 0, 0, "", "FILE",
+	    "the client authorization that the operator gave you", NULL,
+	    CONFIG_FIELD(struct init_options, authorization), NULL, false, 0 },
+	PLACE_KEY_ROWS(struct init_options, keys),
 };
 const struct config_schema cmd_init_schema = {
 	.keys = init_keys,
@@ -46,7 +40,7 @@ const struct config_schema cmd_init_schema = {
 struct unlock_options {
 	struct place_keys keys;
 };
-static const struct config_key unlock_keys[] = { KEY_ROWS(struct unlock_options, keys) };
+static const struct config_key unlock_keys[] = { PLACE_KEY_ROWS(struct unlock_options, keys) };
 const struct config_schema cmd_unlock_schema = {
 	.keys = unlock_keys,
 	.count = sizeof(unlock_keys) / sizeof(unlock_keys[0]),
@@ -57,7 +51,7 @@ struct passphrase_options {
 	struct place_keys keys, fresh;
 };
 static const struct config_key passphrase_keys[] = {
-	KEY_ROWS(struct passphrase_options, keys),
+	PLACE_KEY_ROWS(struct passphrase_options, keys),
 	{ "new-passphrase-file", CONFIG_STRING, 0, 0, "", "PATH",
 	    "take the new passphrase from this file's first line", NULL,
 	    CONFIG_FIELD(struct passphrase_options, fresh.passphrase_file), NULL, false, 0 },
@@ -88,6 +82,20 @@ make_parents(const char *directory, struct diag *d)
 	return ERR_OK;
 }
 
+/* The directory is there by now, and stays: the sentence says how to go on. */
+static enum err
+authorize_new(const char *directory, const struct restante_unlock *u, const char *path,
+    struct diag *d)
+{
+	struct diag why = { "" };
+	enum err e = authorize_import(directory, u, path, &why);
+
+	if (e == ERR_OK)
+		return ERR_OK;
+	return diag_set(d, e, "the directory is made, but not authorized: %.300s. Go on with "
+	    "`restante authorize`", why.text);
+}
+
 int
 cmd_init(const struct call *c)
 {
@@ -104,6 +112,8 @@ cmd_init(const struct call *c)
 	if (e == ERR_OK)
 		e = talk_code(restante_init(directory, o->charter, (uint16_t)o->mailbox, &u,
 		    d.text));
+	if (e == ERR_OK && o->authorization[0] != '\0')
+		e = authorize_new(directory, &u, o->authorization, &d);
 	place_unlock_free(&u);
 	if (e != ERR_OK)
 		return options_fail(c, e, &d);
@@ -173,6 +183,24 @@ cmd_passphrase(const struct call *c)
 }
 
 int
+cmd_charter(const struct call *c)
+{
+	char directory[PLACE_PATH_MAX];
+	struct diag d = { "" };
+	enum err e = place_directory(directory, c->options, &d);
+
+	if (e == ERR_OK)
+		e = talk_code(restante_install_charter(directory, c->operands[0], d.text));
+	if (e == ERR_BUSY)
+		(void)diag_set(&d, e, "the agent is running; stop it first with `restante stop`");
+	if (e != ERR_OK)
+		return options_fail(c, e, &d);
+	if (!talk_json(c))
+		(void)fprintf(c->out, "%s\n", d.text);
+	return OPTIONS_EXIT_OK;
+}
+
+int
 cmd_stop(const struct call *c)
 {
 	const struct wire q = { .type = WIRE_STOP, .text = "" };
@@ -192,7 +220,8 @@ each_status(void *arg, const struct wire *a)
 
 	if (a->type != WIRE_IS_STATUS)
 		return;
-	show_status(s->call->out, &a->status, talk_json(s->call));
+	show_status(s->call->out, &a->status, a->through_tor ? &a->tor : NULL,
+	    talk_json(s->call));
 	s->alarms = a->status.alarms;
 }
 

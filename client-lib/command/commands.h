@@ -4,6 +4,7 @@
 #ifndef CLIENT_LIB_COMMAND_COMMANDS_H
 #define CLIENT_LIB_COMMAND_COMMANDS_H
 
+#include "client-lib/include/restante/restante.h"
 #include "common/config/options.h"
 #include "common/config/table.h"
 
@@ -12,8 +13,16 @@ extern const struct config_schema cmd_init_schema, cmd_unlock_schema, cmd_passph
 int cmd_init(const struct call *c);
 int cmd_agent(const struct call *c);
 int cmd_passphrase(const struct call *c);
+int cmd_charter(const struct call *c);
 int cmd_stop(const struct call *c);
 int cmd_status(const struct call *c);
+
+/* cmd_authorize.c */
+extern const struct config_schema cmd_authorize_schema;
+int cmd_authorize(const struct call *c);
+/* Store the client authorization of a file ("-": standard input). */
+RST_MUST_USE enum err authorize_import(const char *directory, const struct restante_unlock *u,
+    const char *path, struct diag *d);
 
 /* cmd_contacts.c */
 extern const struct config_schema cmd_invite_schema;

@@ -8,6 +8,8 @@ static const struct command commands[] = {
 	{ "init", NULL, "make a client directory for a network", 0, 0, &cmd_init_schema, cmd_init },
 	{ "agent", NULL, "keep the session and answer the other commands", 0, 0,
 	    &cmd_unlock_schema, cmd_agent },
+	{ "authorize", "[FILE]", "keep the key that lets our tor in at the gateway", 0, 1,
+	    &cmd_authorize_schema, cmd_authorize },
 	{ "stop", NULL, "stop the agent", 0, 0, NULL, cmd_stop },
 	{ "invite", "NAME", "make an invitation for somebody you will call NAME", 1, 1,
 	    &cmd_invite_schema, cmd_invite },
@@ -23,6 +25,8 @@ static const struct command commands[] = {
 	{ "status", NULL, "what the agent is doing, and any alarm", 0, 0, NULL, cmd_status },
 	{ "passphrase", NULL, "change what unlocks the directory", 0, 0, &cmd_passphrase_schema,
 	    cmd_passphrase },
+	{ "charter", "FILE", "take a new version of the network's charter by hand", 1, 1, NULL,
+	    cmd_charter },
 };
 
 static const struct program program = {

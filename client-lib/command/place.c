@@ -17,7 +17,6 @@
 #include "common/base/secret.h"
 #include "common/crypto/hash.h"
 
-#define SECRET_MAX 4096
 #define PASSPHRASE_MIN 8
 
 static const struct config_key keys[] = {
@@ -78,21 +77,34 @@ place_directory(char out[static PLACE_PATH_MAX], const struct place *p, struct d
 	return join(out, here, path, d);
 }
 
-enum err
-place_socket(char out[static PLACE_PATH_MAX], const char *directory, struct diag *d)
+/* A name for the directory, wherever it is seen from: "restante-" and 16 characters. */
+static enum err
+runtime_name(char name[static 32], char real[static PATH_MAX], const char *directory, struct diag *d)
 {
-	const char *runtime = getenv("XDG_RUNTIME_DIR");
-	char name[2 * 8 + 1], real[PATH_MAX];
+	char hex[2 * 8 + 1];
 	uint8_t hash[HASH_BYTES];
-	int n;
 
 	if (realpath(directory, real) == NULL)
 		return diag_set(d, ERR_NOT_FOUND,
 		    "%s: %m; make a client directory with `restante init`", directory);
 	hash_256(hash, real, strlen(real));
-	encode_hex(name, hash, 8);
+	encode_hex(hex, hash, 8);
+	(void)snprintf(name, 32, "restante-%s", hex);
+	return ERR_OK;
+}
+
+enum err
+place_socket(char out[static PLACE_PATH_MAX], const char *directory, struct diag *d)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	char name[32], real[PATH_MAX];
+	enum err e = runtime_name(name, real, directory, d);
+	int n;
+
+	if (e != ERR_OK)
+		return e;
 	if (runtime != NULL && runtime[0] == '/')
-		n = snprintf(out, PLACE_PATH_MAX, "unix:%s/restante-%s", runtime, name);
+		n = snprintf(out, PLACE_PATH_MAX, "unix:%s/%s", runtime, name);
 	else
 		n = snprintf(out, PLACE_PATH_MAX, "unix:%s/agent", real);
 	/* sun_path has 108 bytes */
@@ -102,16 +114,33 @@ place_socket(char out[static PLACE_PATH_MAX], const char *directory, struct diag
 	return ERR_OK;
 }
 
+enum err
+place_tor(char out[static PLACE_PATH_MAX], const char *directory, struct diag *d)
+{
+	const char *runtime = getenv("XDG_RUNTIME_DIR");
+	char name[32], real[PATH_MAX];
+	enum err e = runtime_name(name, real, directory, d);
+
+	if (e != ERR_OK)
+		return e;
+	out[0] = '\0';
+	if (runtime == NULL || runtime[0] != '/')
+		return ERR_OK;
+	if (snprintf(out, PLACE_PATH_MAX, "%s/%s-tor", runtime, name) >= PLACE_PATH_MAX)
+		return diag_set(d, ERR_RANGE, "XDG_RUNTIME_DIR is too long a path");
+	return ERR_OK;
+}
+
 /* ---- secrets ---- */
 
-/* Up to SECRET_MAX bytes of fd, which may be a pipe; -1 with errno. */
+/* Up to PLACE_SECRET_MAX bytes of fd, which may be a pipe; -1 with errno. */
 static ssize_t
 read_all(int fd, uint8_t *p)
 {
 	size_t got = 0;
 
-	while (got < SECRET_MAX) {
-		ssize_t n = read(fd, p + got, SECRET_MAX - got);
+	while (got < PLACE_SECRET_MAX) {
+		ssize_t n = read(fd, p + got, PLACE_SECRET_MAX - got);
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
@@ -127,7 +156,7 @@ read_all(int fd, uint8_t *p)
 static enum err
 read_secret(uint8_t **out, size_t *len, const char *path, struct diag *d)
 {
-	uint8_t *p = secret_new(SECRET_MAX);
+	uint8_t *p = secret_new(PLACE_SECRET_MAX);
 	ssize_t n = -1;
 	int fd;
 
@@ -149,6 +178,25 @@ read_secret(uint8_t **out, size_t *len, const char *path, struct diag *d)
 	return ERR_OK;
 }
 
+enum err
+place_read(uint8_t **out, size_t *len, const char *path, struct diag *d)
+{
+	uint8_t *p;
+	size_t n;
+	enum err e = read_secret(&p, &n, path, d);
+
+	if (e == ERR_OK && n == PLACE_SECRET_MAX) {
+		secret_free(p);
+		e = diag_set(d, ERR_RANGE, "%s: has more than the %d bytes that it may", path,
+		    PLACE_SECRET_MAX - 1);
+	}
+	if (e != ERR_OK)
+		return e;
+	*out = p;
+	*len = n;
+	return ERR_OK;
+}
+
 static enum err
 from_key_file(struct restante_unlock *out, const char *path, struct diag *d)
 {
@@ -158,10 +206,10 @@ from_key_file(struct restante_unlock *out, const char *path, struct diag *d)
 
 	if (e != ERR_OK)
 		return e;
-	if (n < 32 || n == SECRET_MAX) {
+	if (n < 32 || n == PLACE_SECRET_MAX) {
 		secret_free(p);
 		return diag_set(d, ERR_RANGE, "%s: a key file has 32 to %d bytes", path,
-		    SECRET_MAX - 1);
+		    PLACE_SECRET_MAX - 1);
 	}
 	*out = (struct restante_unlock){ p, n, 1 };
 	return ERR_OK;
@@ -216,7 +264,7 @@ ask(uint8_t *line, size_t size, const char *prompt)
 static enum err
 ask_twice(uint8_t *line, size_t n, struct diag *d)
 {
-	uint8_t *again = secret_new(SECRET_MAX);
+	uint8_t *again = secret_new(PLACE_SECRET_MAX);
 	enum err e = ERR_OK;
 
 	if (again == NULL)
@@ -224,7 +272,7 @@ ask_twice(uint8_t *line, size_t n, struct diag *d)
 	if (n < PASSPHRASE_MIN)
 		e = diag_set(d, ERR_RANGE, "a passphrase has at least %d characters",
 		    PASSPHRASE_MIN);
-	else if (ask(again, SECRET_MAX, "The same again: ") != (ssize_t)n ||
+	else if (ask(again, PLACE_SECRET_MAX, "The same again: ") != (ssize_t)n ||
 	    sodium_memcmp(line, again, n) != 0)
 		e = diag_set(d, ERR_MALFORMED, "the two passphrases differ; nothing was changed");
 	secret_free(again);
@@ -234,13 +282,13 @@ ask_twice(uint8_t *line, size_t n, struct diag *d)
 static enum err
 from_terminal(struct restante_unlock *out, const char *prompt, bool fresh, struct diag *d)
 {
-	uint8_t *line = secret_new(SECRET_MAX);
+	uint8_t *line = secret_new(PLACE_SECRET_MAX);
 	ssize_t n;
 	enum err e = ERR_OK;
 
 	if (line == NULL)
 		return ERR_MEMORY;
-	n = ask(line, SECRET_MAX, prompt);
+	n = ask(line, PLACE_SECRET_MAX, prompt);
 	if (n <= 0)
 		e = diag_set(d, ERR_USAGE,
 		    "no terminal to ask for the passphrase; give --passphrase-file or --key-file");

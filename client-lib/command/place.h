@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "client-lib/include/restante/restante.h"
 #include "common/base/err.h"
@@ -26,6 +27,16 @@ struct place_keys {
 	char passphrase_file[PLACE_PATH_MAX]; /* its first line */
 	char key_file[PLACE_PATH_MAX];
 };
+/* Their rows. */
+#define PLACE_KEY_ROWS(type, member)                                                               \
+	{ "passphrase-file", CONFIG_STRING, 0, 0, "", "PATH",                                      \
+	    "take the passphrase from this file's first line", NULL,                               \
+	    CONFIG_FIELD(type, member.passphrase_file), NULL, false, 0 },                          \
+	{                                                                                          \
+		"key-file", CONFIG_STRING, 0, 0, "", "PATH",                                       \
+		    "a file of at least 32 random bytes instead of a passphrase", NULL,            \
+		    CONFIG_FIELD(type, member.key_file), NULL, false, 0                            \
+	}
 
 /*
  * The directory as an absolute path: --dir, $RESTANTE_DIR, or restante under
@@ -39,6 +50,18 @@ RST_MUST_USE enum err place_directory(char out[static PLACE_PATH_MAX], const str
  */
 RST_MUST_USE enum err place_socket(char out[static PLACE_PATH_MAX], const char *directory,
     struct diag *d);
+/*
+ * A directory for the sockets of the agent's own tor, likewise; empty without
+ * $XDG_RUNTIME_DIR.
+ */
+RST_MUST_USE enum err place_tor(char out[static PLACE_PATH_MAX], const char *directory,
+    struct diag *d);
+/*
+ * Read a file of at most PLACE_SECRET_MAX - 1 bytes, which may be a pipe, into
+ * secret memory (secret_free). ERR_NOT_FOUND, ERR_RANGE with a sentence.
+ */
+#define PLACE_SECRET_MAX 4096
+RST_MUST_USE enum err place_read(uint8_t **out, size_t *len, const char *path, struct diag *d);
 /*
  * What unlocks the directory: the key file, the passphrase file's first line,
  * or a passphrase asked for on the terminal (twice if `fresh`). Secret memory,

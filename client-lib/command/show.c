@@ -152,11 +152,52 @@ static const struct {
 	{ RESTANTE_ALARM_FORK, "fork",
 	    "a contact was shown another journal: the gateway lies to one of you" },
 	{ RESTANTE_ALARM_CHARTER, "charter", "the charter's date has passed: get the new one" },
+	{ RESTANTE_ALARM_SUCCESSION, "succession",
+	    "the gateway showed a charter that the authorities did not make: tell them" },
+	{ RESTANTE_ALARM_DENIED, "denied",
+	    "the gateway does not admit us: the client authorization key is missing, wrong, or "
+	    "was removed" },
+	{ RESTANTE_ALARM_ENTRY, "entry",
+	    "the gateway could not be reached three times in a row: tor or the gateway is down" },
 };
 #define ALARM_COUNT (sizeof(alarms) / sizeof(alarms[0]))
 
 static void
-status_json(FILE *out, const struct restante_status *s)
+tor_json(struct json *j, const struct tor_status *t)
+{
+	json_key(j, "tor");
+	if (t == NULL) {
+		json_null(j);
+		return;
+	}
+	json_object(j);
+	field_bool(j, "own", t->own);
+	field_string(j, "state", tor_state_text(t->state));
+	field_number(j, "progress", t->bootstrap.progress);
+	field_string(j, "phase", t->bootstrap.tag);
+	field_string(j, "authorization", tor_key_text(t->key));
+	field_string(j, "version", t->version);
+	field_number(j, "starts", t->starts);
+	field_string(j, "problem", t->why.text);
+	json_close(j);
+}
+
+static void
+show_tor(FILE *out, const struct tor_status *t)
+{
+	(void)fprintf(out, "tor         %s", tor_state_text(t->state));
+	if (t->state == TOR_CLIMBING)
+		(void)fprintf(out, ", %u %%", t->bootstrap.progress);
+	(void)fprintf(out, "%s\n", t->key == TOR_KEY_NONE ? ", no client authorization" : "");
+	if (t->why.text[0] != '\0') {
+		(void)fputs("            ", out);
+		put_harmless(out, t->why.text, " ");
+		(void)fputc('\n', out);
+	}
+}
+
+static void
+status_json(FILE *out, const struct restante_status *s, const struct tor_status *t)
 {
 	struct json j;
 	struct buf b;
@@ -175,12 +216,16 @@ status_json(FILE *out, const struct restante_status *s)
 	field_number(&j, "slots", s->slots);
 	field_number(&j, "slots_skipped", s->skipped);
 	field_number(&j, "time_scale", s->time_scale);
+	field_number(&j, "charter", s->charter);
+	field_number(&j, "coming_charter", s->coming_charter);
+	field_number(&j, "coming_charter_epoch", s->coming_epoch);
 	json_key(&j, "alarms");
 	json_array(&j);
 	for (size_t i = 0; i < ALARM_COUNT; i++)
 		if ((s->alarms & alarms[i].bit) != 0)
 			json_string(&j, alarms[i].name);
 	json_close(&j);
+	tor_json(&j, t);
 	json_finish(out, &j, &b);
 }
 
@@ -194,12 +239,12 @@ session_text(const struct restante_status *s)
 }
 
 void
-show_status(FILE *out, const struct restante_status *s, bool json)
+show_status(FILE *out, const struct restante_status *s, const struct tor_status *tor, bool json)
 {
 	char forecast[32];
 
 	if (json) {
-		status_json(out, s);
+		status_json(out, s, tor);
 		return;
 	}
 	show_duration(forecast, (uint64_t)s->forecast_ms / 1000);
@@ -208,6 +253,13 @@ show_status(FILE *out, const struct restante_status *s, bool json)
 		(void)fprintf(out,
 		    "            TEST NETWORK: all waits are divided by %u; do not use it in earnest\n",
 		    s->time_scale);
+	(void)fprintf(out, "charter     version %u", s->charter);
+	if (s->coming_charter > 0)
+		(void)fprintf(out, ", version %u from epoch %u (now %u)", s->coming_charter,
+		    s->coming_epoch, s->epoch);
+	(void)fputc('\n', out);
+	if (tor != NULL)
+		show_tor(out, tor);
 	(void)fprintf(out, "session     %s\n", session_text(s));
 	if (s->gaps > 0)
 		(void)fprintf(out, "fetching    %u day%s of the journal still to come\n", s->gaps,
@@ -357,6 +409,27 @@ show_directory(FILE *out, const char *directory, bool json)
 	}
 	json_start(&j, &b);
 	field_string(&j, "directory", directory);
+	json_finish(out, &j, &b);
+}
+
+void
+show_authorization(FILE *out, const char *public_key, bool json)
+{
+	struct json j;
+	struct buf b;
+
+	if (!json && public_key == NULL) {
+		(void)fputs("the client authorization is kept; the agent gives it to its tor\n", out);
+		return;
+	}
+	if (!json) {
+		(void)fprintf(out, "%s\n", public_key);
+		return;
+	}
+	json_start(&j, &b);
+	field_bool(&j, "authorized", 1);
+	if (public_key != NULL)
+		field_string(&j, "public_key", public_key);
 	json_finish(out, &j, &b);
 }
 

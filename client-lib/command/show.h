@@ -10,13 +10,17 @@
 
 #include "client-lib/command/wire.h"
 
-void show_status(FILE *out, const struct restante_status *s, bool json);
+/* tor: NULL if the way is direct. */
+void show_status(FILE *out, const struct restante_status *s, const struct tor_status *tor,
+    bool json);
 void show_contact(FILE *out, const struct restante_contact *c, bool json);
 /* name: of the contact, empty if it was removed. */
 void show_message(FILE *out, const struct restante_message *m, const char *name,
     const char *text, bool json);
 /* A client directory was made. */
 void show_directory(FILE *out, const char *directory, bool json);
+/* A client authorization was stored; public_key: of one made here, else NULL. */
+void show_authorization(FILE *out, const char *public_key, bool json);
 void show_invitation(FILE *out, const char *text, bool qr, bool json);
 void show_queued(FILE *out, const struct wire *m, bool json);
 /* "18 minutes", "2 hours". */

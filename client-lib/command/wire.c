@@ -83,6 +83,9 @@ put_status(struct writer *w, const struct restante_status *s)
 	writer_u32(w, s->unacknowledged);
 	put_name(w, s->network, sizeof(s->network));
 	writer_u32(w, s->time_scale);
+	writer_u32(w, s->charter);
+	writer_u32(w, s->coming_charter);
+	writer_u32(w, s->coming_epoch);
 }
 
 static void
@@ -108,6 +111,49 @@ get_status(struct reader *r, struct restante_status *s)
 	s->unacknowledged = reader_u32(r);
 	get_name(r, s->network, sizeof(s->network));
 	s->time_scale = reader_u32(r);
+	s->charter = reader_u32(r);
+	s->coming_charter = reader_u32(r);
+	s->coming_epoch = reader_u32(r);
+}
+
+static void
+put_tor(struct writer *w, const struct wire *m)
+{
+	const struct tor_status *t = &m->tor;
+
+	writer_u8(w, m->through_tor);
+	if (!m->through_tor)
+		return;
+	writer_u8(w, t->own);
+	writer_u8(w, (uint8_t)t->state);
+	writer_u8(w, (uint8_t)t->key);
+	writer_u8(w, (uint8_t)t->bootstrap.progress);
+	writer_u8(w, t->bootstrap.trouble);
+	put_name(w, t->bootstrap.tag, sizeof(t->bootstrap.tag));
+	writer_u32(w, t->starts);
+	put_name(w, t->version, sizeof(t->version));
+	put_name(w, t->why.text, sizeof(t->why.text));
+}
+
+static void
+get_tor(struct reader *r, struct wire *m)
+{
+	struct tor_status *t = &m->tor;
+
+	m->through_tor = get_bool(r);
+	if (!m->through_tor)
+		return;
+	t->own = get_bool(r);
+	t->state = reader_u8(r);
+	t->key = reader_u8(r);
+	t->bootstrap.progress = reader_u8(r);
+	t->bootstrap.trouble = get_bool(r);
+	get_name(r, t->bootstrap.tag, sizeof(t->bootstrap.tag));
+	t->starts = reader_u32(r);
+	get_name(r, t->version, sizeof(t->version));
+	get_name(r, t->why.text, sizeof(t->why.text));
+	if (t->state > TOR_READY || t->key > TOR_KEY_REFUSED || t->bootstrap.progress > 100)
+		reader_fail(r, ERR_MALFORMED);
 }
 
 static void
@@ -204,6 +250,7 @@ put_fields(struct writer *w, const struct wire *m)
 		break;
 	case WIRE_IS_STATUS:
 		put_status(w, &m->status);
+		put_tor(w, m);
 		break;
 	case WIRE_IS_CONTACT:
 		put_contact(w, &m->contact);
@@ -253,6 +300,7 @@ get_fields(struct reader *r, struct wire *m)
 		return;
 	case WIRE_IS_STATUS:
 		get_status(r, &m->status);
+		get_tor(r, m);
 		return;
 	case WIRE_IS_CONTACT:
 		get_contact(r, &m->contact);

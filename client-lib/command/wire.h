@@ -7,11 +7,13 @@
 #ifndef CLIENT_LIB_COMMAND_WIRE_H
 #define CLIENT_LIB_COMMAND_WIRE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "client-lib/include/restante/restante.h"
 #include "common/base/bytes.h"
 #include "common/base/err.h"
+#include "common/net/tor.h"
 
 #define WIRE_VERSION 1
 #define WIRE_MESSAGE_MAX ((size_t)1 << 20)
@@ -61,6 +63,8 @@ struct wire {
 	const char *text; /* borrowed; with a NUL after text_len bytes when decoded */
 	size_t text_len;
 	struct restante_status status;
+	bool through_tor;      /* with a status; then tor counts */
+	struct tor_status tor;
 	struct restante_contact contact;
 	struct restante_message message;
 	enum restante_event_kind event;

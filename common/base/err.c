@@ -54,6 +54,8 @@ err_text(enum err e)
 		return "rolled back";
 	case ERR_STATE:
 		return "not possible now";
+	case ERR_DENIED:
+		return "not admitted";
 	}
 	return "unknown error";
 }

@@ -40,6 +40,7 @@ enum err {
 	ERR_CHAIN = -45,     /* a block does not follow its predecessor */
 	ERR_ROLLBACK = -46,  /* state older than what a peer has seen of us */
 	ERR_STATE = -47,     /* not possible in this state */
+	ERR_DENIED = -48,    /* the other side does not admit us */
 };
 
 /* A short constant text for e ("truncated", "wrong passphrase"); never NULL. */

@@ -7,13 +7,12 @@
 
 #include "common/base/civil.h"
 
-#define COUNTERS 3
 #define ROUND_MS ((int64_t)10 * 60 * 1000)
 
 struct event {
 	enum log_level level;
 	const char *name;
-	const char *counters[COUNTERS];
+	const char *counters[LOG_COUNTERS];
 };
 
 #define LOG_EVENT(id, level, name, a, b, c) [id] = {level, name, {a, b, c}},
@@ -30,8 +29,8 @@ static const char *const level_names[] = {
 };
 #define LEVELS (sizeof(level_names) / sizeof(level_names[0]))
 
-static int64_t
-rounded_down(int64_t wall_ms)
+int64_t
+log_rounded_ms(int64_t wall_ms)
 {
 	int64_t over = wall_ms % ROUND_MS;
 
@@ -41,21 +40,37 @@ rounded_down(int64_t wall_ms)
 void
 log_event(struct log *l, enum log_event e, uint64_t a, uint64_t b, uint64_t c)
 {
-	const uint64_t values[COUNTERS] = {a, b, c};
+	const uint64_t values[LOG_COUNTERS] = {a, b, c};
 	char time[CIVIL_TEXT_BYTES], line[256];
 	const struct event *v = &events[e];
 	int n;
 
-	if (l == NULL || l->out == NULL || v->level < l->threshold)
+	if (l == NULL)
 		return;
-	civil_text(time, rounded_down(clock_wall_ms(l->clock)));
+	if (l->observer != NULL)
+		l->observer(l->observer_arg, e, values);
+	if (l->out == NULL || v->level < l->threshold)
+		return;
+	civil_text(time, log_rounded_ms(clock_wall_ms(l->clock)));
 	n = snprintf(line, sizeof(line), "%s %s %s", time, level_names[v->level], v->name);
-	for (size_t i = 0; i < COUNTERS && v->counters[i] != NULL; i++)
+	for (size_t i = 0; i < LOG_COUNTERS && v->counters[i] != NULL; i++)
 		n += snprintf(
 		    line + n, sizeof(line) - (size_t)n, " %s=%" PRIu64, v->counters[i], values[i]);
 	/* one call, so that lines of several threads do not mix */
 	(void)fprintf(l->out, "%s\n", line);
 	(void)fflush(l->out);
+}
+
+const char *
+log_event_name(enum log_event e)
+{
+	return events[e].name;
+}
+
+enum log_level
+log_event_level(enum log_event e)
+{
+	return events[e].level;
 }
 
 enum err

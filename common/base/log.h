@@ -32,10 +32,17 @@ enum log_event {
 };
 #undef LOG_EVENT
 
+#define LOG_COUNTERS 3
+
+/* Told of every event, whatever the threshold, on the thread that logs it. */
+typedef void log_observer(void *arg, enum log_event e, const uint64_t values[static LOG_COUNTERS]);
+
 struct log {
-	FILE *out; /* NULL: drop everything */
+	FILE *out; /* NULL: write nothing */
 	const struct clock *clock;
 	enum log_level threshold;
+	log_observer *observer; /* NULL: none */
+	void *observer_arg;
 };
 
 /*
@@ -44,6 +51,11 @@ struct log {
  */
 void log_event(struct log *l, enum log_event e, uint64_t a, uint64_t b,
     uint64_t c);
+/* What the table says of an event. */
+const char *log_event_name(enum log_event e);
+enum log_level log_event_level(enum log_event e);
+/* A time as the log shows it: rounded down to ten minutes. */
+int64_t log_rounded_ms(int64_t wall_ms);
 /* "debug" .. "alarm" to level. */
 RST_MUST_USE enum err log_level_parse(enum log_level *out, const char *s);
 

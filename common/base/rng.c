@@ -110,6 +110,61 @@ rng_exponential(const struct rng *r, double mean)
 	return -mean * log1p(-rng_unit(r)); /* 1 - unit is never 0 */
 }
 
+bool
+rng_chance(const struct rng *r, uint32_t part, uint32_t whole)
+{
+	return rng_below(r, whole) < part;
+}
+
+/* floor(fraction / 2^64 * n) */
+static uint32_t
+share_of(uint64_t fraction, uint32_t n)
+{
+	uint64_t low = (fraction & UINT32_MAX) * n >> 32;
+
+	return (uint32_t)(((fraction >> 32) * n + low) >> 32);
+}
+
+/*
+ * Von Neumann's comparisons ("Various techniques used in connection with random
+ * digits", 1951): of uniform draws u1 > u2 > ... the run ends with the first that is
+ * not below the one before. If it had an odd number of members, u1 is the fraction
+ * of a draw of mean 1; each even run before it adds one to the whole part. With
+ * 64-bit draws the law is exact but for ties, to less than 2^-60.
+ */
+static uint64_t
+exponential(const struct rng *r, uint64_t *fraction)
+{
+	for (uint64_t whole = 0;; whole++) {
+		uint64_t first = rng_u64(r), last = first, next = rng_u64(r);
+		bool odd = true;
+
+		for (; next < last; next = rng_u64(r)) {
+			last = next;
+			odd = !odd;
+		}
+		if (odd) {
+			*fraction = first;
+			return whole;
+		}
+	}
+}
+
+uint32_t
+rng_exponential_ms(const struct rng *r, uint32_t mean_ms, uint32_t max_ms)
+{
+	uint64_t whole, fraction;
+
+	assert(mean_ms > 0 && max_ms >= mean_ms);
+	for (;;) {
+		whole = exponential(r, &fraction);
+		/* a whole part that large is above every max_ms */
+		if (whole <= UINT32_MAX / mean_ms &&
+		    whole * mean_ms + share_of(fraction, mean_ms) <= max_ms)
+			return (uint32_t)(whole * mean_ms + share_of(fraction, mean_ms));
+	}
+}
+
 static void
 swap_bytes(uint8_t *a, uint8_t *b, size_t n)
 {

@@ -10,6 +10,7 @@
 #include "common/charter/timing.h"
 #include "common/config/value.h"
 #include "common/crypto/hash.h"
+#include "common/crypto/hsid.h"
 
 struct charter *
 charter_new(void)
@@ -125,6 +126,24 @@ address_ok(const char address[static CHARTER_ADDRESS_MAX])
 	    config_address(address) == ERR_OK;
 }
 
+/* Nodes reach each other without tor; clients may come through it. */
+static enum err
+check_addresses(const struct charter_node *n, struct diag *d)
+{
+	bool gateway = n->role == CHARTER_GATEWAY;
+
+	if (!address_ok(n->address) || (gateway && !address_ok(n->entrance)))
+		return diag_set(d, ERR_MALFORMED,
+		    "node %u: an address is not host:port, [IPv6]:port or unix:/path", n->number);
+	if (hsid_is_onion(n->address))
+		return diag_set(d, ERR_MALFORMED,
+		    "node %u: only a gateway's entrance can be an onion address", n->number);
+	if (gateway && hsid_is_onion(n->entrance) && !hsid_is_address(n->entrance))
+		return diag_set(d, ERR_MALFORMED, "node %u: the entrance's onion "
+		    "address is mistyped, or not in lower case: copy it anew", n->number);
+	return ERR_OK;
+}
+
 static enum err
 check_node(const struct charter *c, const struct charter_node *n, struct diag *d)
 {
@@ -144,10 +163,7 @@ check_node(const struct charter *c, const struct charter_node *n, struct diag *d
 		    d, ERR_CRYPTO, "node %u: its identity is not an Ed25519 key", n->number);
 	if (!charter_key_usable(n->link))
 		return diag_set(d, ERR_CRYPTO, "node %u: its link key is of low order", n->number);
-	if (!address_ok(n->address) || (n->role == CHARTER_GATEWAY && !address_ok(n->entrance)))
-		return diag_set(d, ERR_MALFORMED,
-		    "node %u: an address is not host:port, [IPv6]:port or unix:/path", n->number);
-	return ERR_OK;
+	return check_addresses(n, d);
 }
 
 /* A node against those before it. */
@@ -288,13 +304,60 @@ check_numbers(const struct charter *next, const struct charter *c, struct diag *
 			return diag_set(d, ERR_CHAIN,
 			    "node %u: its number belonged to another node: give a new one",
 			    n->number);
+		if (o->role != n->role || o->layer != n->layer)
+			return diag_set(d, ERR_CHAIN,
+			    "node %u: a number keeps its layer: give the node a new number",
+			    n->number);
 	}
 	return ERR_OK;
+}
+
+/* What fixes the sizes on the wire and the clocks, which everybody shares for good. */
+static const char *
+changed_constant(const struct params *a, const struct params *b)
+{
+	const struct {
+		const char *name;
+		int64_t a, b;
+	} constants[] = {
+		{ "suite", a->suite, b->suite },
+		{ "layers", a->layers, b->layers },
+		{ "record-size", a->record_size, b->record_size },
+		{ "pieces", a->pieces, b->pieces },
+		{ "mailboxes", a->mailboxes, b->mailboxes },
+		{ "slot", a->slot_ms, b->slot_ms },
+		{ "round", a->round_ms, b->round_ms },
+		{ "epoch", a->epoch_ms, b->epoch_ms },
+		{ "grace", a->grace_ms, b->grace_ms },
+		{ "retention", a->retention_ms, b->retention_ms },
+		{ "time-scale", a->time_scale, b->time_scale },
+	};
+
+	for (size_t i = 0; i < sizeof(constants) / sizeof(constants[0]); i++)
+		if (constants[i].a != constants[i].b)
+			return constants[i].name;
+	return NULL;
+}
+
+/* Every block is signed by the one gateway that the network began with. */
+static enum err
+check_gateway(const struct charter *next, const struct charter *c, struct diag *d)
+{
+	const struct charter_node *n = charter_gateway(next), *o = charter_gateway(c);
+
+	if (n != NULL && o != NULL && n->number == o->number &&
+	    sodium_memcmp(n->identity, o->identity, 32) == 0)
+		return ERR_OK;
+	return diag_set(d, ERR_CHAIN, "the gateway keeps its number and identity for a network's "
+	    "life; its link key and addresses may change");
 }
 
 enum err
 charter_follows(const struct charter *next, const struct charter *c, struct diag *d)
 {
+	const char *constant;
+	enum err e;
+
 	if (sodium_memcmp(next->network_id, c->network_id, 32) != 0)
 		return diag_set(d, ERR_CHAIN, "the two charters belong to different networks");
 	if (next->version != c->version + 1)
@@ -309,12 +372,12 @@ charter_follows(const struct charter *next, const struct charter *c, struct diag
 		    d, ERR_CHAIN, "it names other authorities than its predecessor has");
 	if (next->from_epoch <= c->from_epoch)
 		return diag_set(d, ERR_CHAIN, "from-epoch is not later than its predecessor's");
-	if (next->params.epoch_ms != c->params.epoch_ms ||
-	    next->params.time_scale != c->params.time_scale)
+	constant = changed_constant(&next->params, &c->params);
+	if (constant != NULL)
 		return diag_set(d, ERR_CHAIN,
-		    "epoch and time-scale are fixed for a network's life: found a new network "
-		    "instead");
-	return check_numbers(next, c, d);
+		    "%s is fixed for a network's life: found a new network instead", constant);
+	e = check_gateway(next, c, d);
+	return e == ERR_OK ? check_numbers(next, c, d) : e;
 }
 
 enum err
@@ -387,6 +450,22 @@ charter_add_node(struct charter *c, const struct charter_node *n)
 	c->nodes[c->node_count++] = *n;
 	c->last_number = n->number;
 	return charter_changed(c);
+}
+
+enum err
+charter_change_node(struct charter *c, const struct charter_node *n)
+{
+	for (size_t i = 0; i < c->node_count; i++) {
+		struct charter_node *o = &c->nodes[i];
+
+		if (o->role != n->role || sodium_memcmp(o->identity, n->identity, 32) != 0)
+			continue;
+		memcpy(o->link, n->link, sizeof(o->link));
+		memcpy(o->address, n->address, sizeof(o->address));
+		memcpy(o->entrance, n->entrance, sizeof(o->entrance));
+		return charter_changed(c);
+	}
+	return ERR_NOT_FOUND;
 }
 
 enum err

@@ -82,6 +82,12 @@ RST_MUST_USE enum err charter_parse(struct charter **out, const void *text, size
 RST_MUST_USE enum err charter_parse_draft(struct charter **out, const void *text, size_t len,
     struct diag *d);
 /*
+ * What a text says of itself, unchecked: its version and the hash of what would be
+ * its signed bytes, to tell quickly what is known already. ERR_MALFORMED.
+ */
+RST_MUST_USE enum err charter_peek(uint32_t *version, uint8_t hash[static 32], const void *text,
+    size_t len);
+/*
  * Append the signed bytes: the canonical text up to and with its last line,
  * "[signatures]".
  */
@@ -116,8 +122,9 @@ RST_MUST_USE enum err charter_check(const struct charter *c, struct diag *d);
 RST_MUST_USE enum err charter_check_signatures(const struct charter *c, struct diag *d);
 /*
  * Whether next may follow c: the same network, the next version, c's hash and
- * authorities, a later start, no node number with another identity or below
- * those given out. ERR_CHAIN with a sentence.
+ * authorities, a later start; what fixes sizes and clocks unchanged; the same
+ * gateway; no node number with another identity, role or layer, or below those
+ * given out. ERR_CHAIN with a sentence. docs/protocol.md, "Succession".
  */
 RST_MUST_USE enum err charter_follows(const struct charter *next, const struct charter *c,
     struct diag *d);
@@ -130,6 +137,8 @@ void charter_derive(struct charter *c);
 RST_MUST_USE enum err charter_changed(struct charter *c);
 /* Insert a node, keeping order; its number is above last_number. ERR_EXISTS, ERR_FULL. */
 RST_MUST_USE enum err charter_add_node(struct charter *c, const struct charter_node *n);
+/* Give the node with n's identity and role n's link key and addresses. ERR_NOT_FOUND. */
+RST_MUST_USE enum err charter_change_node(struct charter *c, const struct charter_node *n);
 RST_MUST_USE enum err charter_remove_node(struct charter *c, uint16_t number);
 RST_MUST_USE enum err charter_add_authority(struct charter *c, const uint8_t pk[static 32]);
 RST_MUST_USE enum err charter_remove_authority(struct charter *c, const uint8_t pk[static 32]);

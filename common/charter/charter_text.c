@@ -600,3 +600,36 @@ charter_parse(struct charter **out, const void *text, size_t len, struct diag *d
 	*out = c;
 	return ERR_OK;
 }
+
+/* Where a line begins in the text, behind the line feed before it; NULL. */
+static const char *
+find_line(const char *text, size_t len, const char *line)
+{
+	size_t n = strlen(line);
+
+	for (size_t i = 0; i + n < len; i++)
+		if (text[i] == '\n' && memcmp(text + i + 1, line, n) == 0) /* public */
+			return text + i + 1;
+	return NULL;
+}
+
+enum err
+charter_peek(uint32_t *version, uint8_t hash[static 32], const void *text, size_t len)
+{
+	static const char key[] = "version = ", end[] = "[signatures]\n";
+	const char *t = text;
+	const char *v = len <= CHARTER_BYTES_MAX ? find_line(t, len, key) : NULL;
+	const char *s = v != NULL ? find_line(v, len - (size_t)(v - t), end) : NULL;
+	uint64_t n = 0;
+
+	if (s == NULL)
+		return ERR_MALFORMED;
+	v += sizeof(key) - 1;
+	for (; v < s && *v >= '0' && *v <= '9' && n <= UINT32_MAX; v++)
+		n = 10 * n + (uint64_t)(*v - '0');
+	if (*v != '\n' || n == 0 || n > UINT32_MAX)
+		return ERR_MALFORMED;
+	*version = (uint32_t)n;
+	hash_256(hash, text, (size_t)(s - t) + sizeof(end) - 1);
+	return ERR_OK;
+}

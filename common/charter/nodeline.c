@@ -7,6 +7,7 @@
 
 #include "common/base/encode.h"
 #include "common/config/value.h"
+#include "common/crypto/hsid.h"
 
 #define HEAD "restante-node "
 #define FORMAT "1 "
@@ -97,6 +98,19 @@ role_word(enum charter_role *out, const char **s)
 	return false;
 }
 
+/* Nodes reach each other without tor; clients may come through it. */
+static enum err
+check_onion(const struct charter_node *n, struct diag *d)
+{
+	if (hsid_is_onion(n->address))
+		return diag_set(d, ERR_MALFORMED, "address= cannot be an onion address: only a "
+		    "gateway's entrance= can");
+	if (hsid_is_onion(n->entrance) && !hsid_is_address(n->entrance))
+		return diag_set(d, ERR_MALFORMED, "the onion address in entrance= is mistyped, or "
+		    "not in lower case: copy the gateway's line anew");
+	return ERR_OK;
+}
+
 enum err
 nodeline_parse_body(struct charter_node *out, const char *body, struct diag *d)
 {
@@ -116,10 +130,12 @@ nodeline_parse_body(struct charter_node *out, const char *body, struct diag *d)
 		return diag_set(d, ERR_MALFORMED, "address= must be host:port, [IPv6]:port or "
 		    "unix:/path");
 	if (n.role == CHARTER_GATEWAY && !address_field(n.entrance, &s, "entrance="))
-		return diag_set(d, ERR_MALFORMED, "a gateway's entrance= must be host:port, "
-		    "[IPv6]:port or unix:/path");
+		return diag_set(d, ERR_MALFORMED, "a gateway's entrance= must be "
+		    "NAME.onion:port, host:port, [IPv6]:port or unix:/path");
 	if (*s != '\0')
 		return diag_set(d, ERR_TRAILING, "something follows the end of the node's line");
+	if (check_onion(&n, d) != ERR_OK)
+		return ERR_MALFORMED;
 	*out = n;
 	return ERR_OK;
 }

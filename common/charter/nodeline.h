@@ -5,6 +5,8 @@
  *   restante-node 1 mix identity=HEX link=HEX address=HOST:PORT
  *   restante-node 1 gateway identity=HEX link=HEX address=... entrance=...
  *
+ * The entrance may be an onion address (common/crypto/hsid.h), spelled rightly.
+ *
  * A charter has the part from the role on in its node lines. Pure.
  */
 #ifndef COMMON_CHARTER_NODELINE_H

@@ -229,3 +229,21 @@ sheet_decode(struct sheet **out, const void *in, size_t len, const struct charte
 	*out = s;
 	return ERR_OK;
 }
+
+enum err
+sheet_read(struct sheet **out, const void *in, size_t len, const struct succession *s,
+    struct diag *d)
+{
+	const struct charter *c;
+	const uint8_t *hash;
+	struct reader r;
+
+	reader_init(&r, in, len);
+	c = succession_at(s, reader_u32(&r));
+	hash = reader_view(&r, 32);
+	if (hash == NULL)
+		return diag_set(d, ERR_TRUNCATED, "the sheet is cut off");
+	if (c == NULL || succession_find(s, hash) == NULL)
+		return diag_set(d, ERR_EPOCH, "the sheet belongs to a charter that is not known");
+	return sheet_decode(out, in, len, c, d);
+}

@@ -11,6 +11,7 @@
 #include "common/base/bytes.h"
 #include "common/base/err.h"
 #include "common/charter/charter.h"
+#include "common/charter/succession.h"
 
 #define ANNOUNCEMENT_BYTES (2 + 4 + 1 + 32 + 64)
 
@@ -58,6 +59,13 @@ RST_MUST_USE enum err sheet_encode(struct buf *out, struct sheet *s);
  */
 RST_MUST_USE enum err sheet_decode(struct sheet **out, const void *in, size_t len,
     const struct charter *c, struct diag *d);
+/*
+ * The same by the charter in force in the sheet's epoch. ERR_EPOCH if that is not
+ * known: the epoch is before the first charter of the succession, or the sheet names
+ * a charter that is not in it, which may still come.
+ */
+RST_MUST_USE enum err sheet_read(struct sheet **out, const void *in, size_t len,
+    const struct succession *s, struct diag *d);
 void sheet_free(struct sheet *s);
 /* The announcement of a node, or NULL if the sheet lacks it. */
 const struct announcement *sheet_node(const struct sheet *s, uint16_t node);

@@ -84,3 +84,11 @@ timing_next_flush(const struct params *p, unsigned layer, int64_t wall_ms)
 	next = start((uint64_t)((wall_ms - offset) / p->round_ms) + 1, p->round_ms);
 	return next > INT64_MAX - offset ? INT64_MAX : next + offset;
 }
+
+uint32_t
+timing_first_change(const struct params *p, int64_t wall_ms)
+{
+	uint32_t epoch = timing_epoch(p, wall_ms + params_scaled(p, 2 * HOUR_MS));
+
+	return epoch < UINT32_MAX ? epoch + 1 : epoch;
+}

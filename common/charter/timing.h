@@ -28,4 +28,10 @@ int64_t timing_hour_start(const struct params *p, uint32_t hour);
  */
 int64_t timing_next_flush(const struct params *p, unsigned layer, int64_t wall_ms);
 
+/*
+ * The first epoch that a charter which is published at wall_ms may begin with: an
+ * hour (scaled) later at the earliest announcements for it are taken.
+ */
+uint32_t timing_first_change(const struct params *p, int64_t wall_ms);
+
 #endif

@@ -42,6 +42,7 @@ exit_code(enum err e)
 	case ERR_CHAIN:
 	case ERR_ROLLBACK:
 	case ERR_STATE:
+	case ERR_DENIED:
 		break;
 	}
 	return OPTIONS_EXIT_FAILURE;

@@ -25,6 +25,8 @@ RST_MUST_USE enum err hsid_parse(uint8_t pk[32], const char *text);
  * then its first HSID_CHARS characters.
  */
 bool hsid_is_address(const char *text);
+/* Whether an address (config_address) has a host in .onion, right or wrong, in any case. */
+bool hsid_is_onion(const char *address);
 /*
  * The secret that tor's ADD_ONION takes: the expanded key of an Ed25519 seed,
  * clamped (SHA-512 of the seed). Wipe it after use.

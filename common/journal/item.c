@@ -32,6 +32,8 @@ longest(uint8_t kind)
 		return BLOCK_BYTES_MAX + BLOCK_SIGNATURE_BYTES;
 	case ITEM_RECORDS:
 		return ITEM_RECORDS_MAX;
+	case ITEM_CHARTER:
+		return CHARTER_BYTES_MAX;
 	}
 	return 0;
 }

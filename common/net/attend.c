@@ -23,6 +23,7 @@ struct visit {
 	bool opened;
 	struct timer *timer; /* to open; past the hour: to close */
 	bool used;
+	bool due; /* it was to be opened while we are held */
 };
 
 /* The hour before (until the gateway closes it), the running one, the coming one. */
@@ -36,6 +37,8 @@ struct attend {
 	struct visit visits[VISITS];
 	struct timer *plan; /* the next mark or the next coming session's window */
 	uint64_t runs;
+	unsigned failures; /* sessions that did not open: the gateway may be elsewhere */
+	bool held;
 	bool freed;
 	unsigned busy; /* depth of calls that run callbacks */
 };
@@ -119,6 +122,7 @@ drop(struct visit *v)
 	v->session = NULL;
 	v->opened = false;
 	v->used = false;
+	v->due = false;
 }
 
 /* A place for an hour; what is left of an earlier one gives way. */
@@ -219,6 +223,7 @@ on_ended(void *arg, struct session *s, enum err why, enum frame_error error)
 	enter(a);
 	session_free(s);
 	v->session = NULL;
+	a->failures += !v->opened;
 	v->opened = false;
 	if (v->hour < hour_now(a) || (why == ERR_OK && near_its_end(v)))
 		timer_cancel(v->timer);
@@ -226,6 +231,14 @@ on_ended(void *arg, struct session *s, enum err why, enum frame_error error)
 		wait_again(v);
 	a->events.state(a->arg, v->run, v->hour, false, why, error);
 	leave(a);
+}
+
+const struct charter_node *
+attend_gateway(const struct attend *a)
+{
+	if (a->cfg.charters == NULL)
+		return charter_gateway(a->cfg.charter);
+	return succession_gateway(a->cfg.charters, loop_wall_ms(a->loop), a->failures);
 }
 
 static void
@@ -239,9 +252,12 @@ open_session(struct visit *v)
 	    .ended = on_ended,
 	};
 	struct attend *a = v->owner;
+	const struct charter_node *gateway = attend_gateway(a);
 	const struct session_config cfg = {
 	    .charter = a->cfg.charter,
-	    .address = a->cfg.address,
+	    .address = a->cfg.address != NULL ? a->cfg.address : gateway->entrance,
+	    .gateway_pk = gateway->link,
+	    .socks = a->cfg.socks,
 	    .open =
 	        {
 	            .version = FRAME_OPEN_VERSION,
@@ -267,7 +283,8 @@ on_visit_timer(void *arg)
 	bool was_open = v->opened;
 
 	if (v->hour >= hour_now(a)) {
-		if (v->session == NULL)
+		v->due = v->session == NULL && a->held;
+		if (v->session == NULL && !a->held)
 			open_session(v);
 		return;
 	}
@@ -321,6 +338,23 @@ on_plan(void *arg)
 	struct attend *a = arg;
 
 	plan(a, draw_wait(a, RETRY_MAX_MS));
+}
+
+void
+attend_hold(struct attend *a, bool held)
+{
+	a->held = held;
+	for (size_t i = 0; i < VISITS && !held; i++) {
+		struct visit *v = &a->visits[i];
+
+		if (!v->due)
+			continue;
+		v->due = false;
+		if (v->hour > hour_now(a))
+			timer_at_wall(v->timer, draw_opening(a, v->hour));
+		else
+			timer_after(v->timer, 0);
+	}
 }
 
 /* Sleep, or a set clock: nothing that was planned holds, and sessions are cut off. */
@@ -397,6 +431,7 @@ attend_new(struct attend **out, struct loop *l, const struct attend_config *cfg,
 	a->cfg = *cfg;
 	a->events = *events;
 	a->arg = arg;
+	a->held = cfg->held;
 	e = set_up(a);
 	if (e != ERR_OK) {
 		attend_free(a);

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "common/charter/succession.h"
 #include "common/net/session.h"
 
 struct attend;
@@ -38,17 +39,33 @@ struct attend_events {
 };
 
 struct attend_config {
-	const struct charter *charter;
-	const char *address;
+	const struct charter *charter; /* sizes and times, which no successor changes */
+	/*
+	 * Where the gateway is and by which key it is known, now and after a change;
+	 * NULL: as the charter says, for good.
+	 */
+	const struct succession *charters;
+	const char *address;	       /* NULL: as the charters say */
+	const char *socks;	       /* as in link.h; NULL: directly */
 	uint16_t mailbox;
+	bool held; /* begin as after attend_hold(a, true) */
 	const struct rng *rng, *keys;
 };
 
 RST_MUST_USE enum err attend_new(struct attend **out, struct loop *l,
     const struct attend_config *cfg, const struct attend_events *events, void *arg);
 void attend_free(struct attend *a);
+/*
+ * While held, no session is opened: for an owner who knows that the way to the
+ * gateway is not there yet. Those that are open go on. What has come due by the
+ * time it is released is then opened as at the start: the running hour's at once,
+ * the coming one's within what is left of its window.
+ */
+void attend_hold(struct attend *a, bool held);
 /* The wall-clock time from which the running hour's session reads: h-11 minutes. */
 int64_t attend_mark_ms(const struct params *p, uint32_t hour);
+/* The gateway as the next session would look for it. */
+const struct charter_node *attend_gateway(const struct attend *a);
 /* Whether the current hour's session is open. */
 bool attend_live(const struct attend *a);
 

@@ -19,11 +19,12 @@
 #include "common/net/loop.h"
 
 #define CONTROL_LINE_MAX 65536	   /* bytes of a line that is read */
-#define CONTROL_REPLY_MAX 262144   /* bytes of one whole reply, its data included */
+#define CONTROL_REPLY_MAX 4194304  /* bytes of one whole reply: thousands of circuits fit */
 #define CONTROL_LINES_MAX 4096	   /* lines of a reply */
 #define CONTROL_PENDING_MAX 64	   /* commands that wait for an answer */
 #define CONTROL_COMMAND_MAX 65536  /* bytes of a command */
 #define CONTROL_COMMAND_MS 20000   /* deadline of a command */
+/* Each wait is uniform in the upper half of one that doubles from MIN to MAX. */
 #define CONTROL_BACKOFF_MIN_MS 250
 #define CONTROL_BACKOFF_MAX_MS 60000
 
@@ -48,10 +49,15 @@ struct control_reply {
 bool control_reply_value(const char **out, size_t *len, const struct control_reply *r,
     const char *key);
 
+/* Older tors have known holes in what we use of them: warn, and go on. */
+#define CONTROL_TOR_MIN "0.4.9.11"
+/* Whether a tor's version ("0.4.9.11", "0.5.0.1-alpha") is older, or is none. */
+bool control_version_is_old(const char *version);
+
 struct control;
 
 struct control_events {
-	/* Authenticated; version is tor's ("0.4.9.11", checked printable). */
+	/* Authenticated, and owned if asked for; version is tor's, checked printable. */
 	void (*ready)(void *arg, const char *version);
 	/* An asynchronous event. May be NULL. */
 	void (*event)(void *arg, const struct control_reply *event);
@@ -66,7 +72,7 @@ struct control_events {
 struct control_config {
 	struct loop *loop;
 	const char *address; /* "unix:/run/tor/control" or "127.0.0.1:9051"; copied */
-	/* The cookie's file; NULL: what PROTOCOLINFO names. Read anew at every connection. */
+	/* The cookie's file; NULL: what PROTOCOLINFO names. Read anew each time; copied. */
 	const char *cookie_file;
 	bool own;	     /* TAKEOWNERSHIP: this tor ends when the connection does */
 	const struct rng *rng, *keys; /* jitter; nonces */
@@ -75,7 +81,10 @@ struct control_config {
 /* Start to dial; everything comes by events. ERR_MEMORY, ERR_USAGE. */
 RST_MUST_USE enum err control_new(struct control **out, const struct control_config *cfg,
     const struct control_events *events, void *arg);
-/* Close, wipe what may hold secrets, free; no callback follows. NULL is a no-op. */
+/*
+ * Close, wipe what may hold secrets, free; no callback follows, also none for
+ * what is pending. May be called from every callback. NULL is a no-op.
+ */
 void control_free(struct control *c);
 bool control_is_ready(const struct control *c);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/base/secret.h"
+#include "common/net/socks.h"
 
 #define READ_AHEAD_BYTES 65536 /* taken in one read, on top of a frame's rest */
 
@@ -31,6 +32,13 @@ struct link_any {
 	struct link_candidate candidates[];
 };
 
+/* What is needed until the proxy has connected us. */
+struct link_proxy {
+	struct socks socks;
+	const struct rng *keys;
+	char *address, *target; /* to dial once more with another user name */
+};
+
 struct link {
 	struct loop *loop;
 	struct conn *conn; /* NULL once down */
@@ -39,12 +47,14 @@ struct link {
 	void *arg;
 	struct noise *noise;    /* until up */
 	struct link_any *any;   /* until the first message */
+	struct link_proxy *proxy; /* until it has connected us; or NULL */
 	struct link_keys *keys; /* secret memory, while up */
 	size_t send_wire, receive_wire, out_frames_max;
 	int64_t handshake_ms, idle_ms;
 	int64_t heard_ms; /* when the last frame came */
 	enum link_state state;
 	uint16_t peer;
+	uint8_t peer_pk[NOISE_KEY_BYTES]; /* the same */
 	bool paused;
 	bool freed;
 	unsigned busy; /* depth of calls that run callbacks */
@@ -63,6 +73,17 @@ any_free(struct link_any *any)
 	free(any);
 }
 
+static void
+proxy_free(struct link_proxy *proxy)
+{
+	if (proxy == NULL)
+		return;
+	socks_release(&proxy->socks);
+	free(proxy->address);
+	free(proxy->target);
+	free(proxy);
+}
+
 /* Close the connection and wipe every key. */
 static void
 tear_down(struct link *k)
@@ -76,6 +97,8 @@ tear_down(struct link *k)
 	k->noise = NULL;
 	any_free(k->any);
 	k->any = NULL;
+	proxy_free(k->proxy);
+	k->proxy = NULL;
 	secret_free(k->keys);
 	k->keys = NULL;
 }
@@ -129,6 +152,41 @@ fail(struct link *k, enum err why)
 	tear_down(k);
 	k->events.down(k->arg, why);
 	leave(k);
+}
+
+/* ---- through a proxy ---- */
+
+static enum err open_conn(struct link *k, const char *address);
+
+/* The name was refused: once more, on a fresh connection, with an ordinary one. */
+static enum err
+dial_again(struct link *k)
+{
+	struct link_proxy *proxy = k->proxy;
+	enum err e = socks_init(&proxy->socks, proxy->target, true, proxy->keys);
+
+	if (e != ERR_OK)
+		return e;
+	conn_free(k->conn);
+	k->conn = NULL;
+	return open_conn(k, proxy->address);
+}
+
+/* Go one step with what the proxy says; *used of it. */
+static enum err
+step_proxy(struct link *k, size_t *used, const uint8_t *p, size_t n)
+{
+	struct socks *s = &k->proxy->socks;
+	uint8_t out[SOCKS_SEND_MAX];
+	size_t len = 0;
+	enum err e = socks_step(s, out, &len, used, p, n);
+
+	if (e == ERR_STATE && s->name_refused)
+		return dial_again(k);
+	if (e == ERR_OK && len > 0)
+		e = conn_write(k->conn, out, len);
+	secret_wipe(out, sizeof(out));
+	return e;
 }
 
 /* ---- the handshake ---- */
@@ -203,6 +261,7 @@ read_first_of_any(struct link *k, const uint8_t *msg)
 		if (e == ERR_OK && k->noise == NULL) {
 			k->noise = noise;
 			k->peer = k->any->candidates[i].node;
+			memcpy(k->peer_pk, k->any->candidates[i].peer_pk, sizeof(k->peer_pk));
 			k->send_wire = k->any->candidates[i].send_bytes + NOISE_TAG_BYTES;
 			result = ERR_OK;
 		} else {
@@ -281,6 +340,27 @@ take(struct link *k, uint8_t *frame)
 		fail(k, e);
 }
 
+/*
+ * What comes while there is a proxy. Once it has connected us the stream is the
+ * peer's, and the handshake begins.
+ */
+static size_t
+take_from_proxy(struct link *k, const uint8_t *p, size_t n)
+{
+	struct conn *conn = k->conn;
+	size_t used = 0;
+	enum err e = step_proxy(k, &used, p, n);
+
+	if (e == ERR_OK && k->conn == conn && k->proxy->socks.stage == SOCKS_DONE) {
+		proxy_free(k->proxy);
+		k->proxy = NULL;
+		e = write_message(k);
+	}
+	if (e != ERR_OK)
+		fail(k, e);
+	return used;
+}
+
 static size_t
 on_data(void *arg, const uint8_t *p, size_t n)
 {
@@ -289,6 +369,13 @@ on_data(void *arg, const uint8_t *p, size_t n)
 	size_t used = 0;
 
 	enter(k);
+	if (k->proxy != NULL) {
+		used = take_from_proxy(k, p, n);
+		if (k->proxy != NULL || k->state == LINK_DOWN) {
+			leave(k);
+			return used;
+		}
+	}
 	if (n >= wire)
 		k->heard_ms = loop_boot_ms(k->loop);
 	while (n - used >= wire && k->state != LINK_DOWN && !k->paused) {
@@ -303,7 +390,8 @@ static void
 on_opened(void *arg)
 {
 	struct link *k = arg;
-	enum err e = write_message(k);
+	size_t none = 0;
+	enum err e = k->proxy != NULL ? step_proxy(k, &none, NULL, 0) : write_message(k);
 
 	if (e != ERR_OK)
 		fail(k, e);
@@ -409,17 +497,42 @@ static struct conn_limits
 limits_of(const struct link *k)
 {
 	/* One frame more out: the last handshake message may still be there. */
+	size_t out_max = (k->out_frames_max + 1) * k->send_wire;
+
 	return (struct conn_limits){
 	    .in_max = READ_AHEAD_BYTES + k->receive_wire,
-	    .out_max = (k->out_frames_max + 1) * k->send_wire,
+	    .out_max = out_max > SOCKS_SEND_MAX ? out_max : SOCKS_SEND_MAX,
 	};
+}
+
+static enum err
+open_conn(struct link *k, const char *address)
+{
+	struct conn_limits limits = limits_of(k);
+
+	return conn_open(&k->conn, k->loop, address, &limits, &conn_events, k);
+}
+
+static enum err
+make_proxy(struct link *k, const char *target, const struct link_config *cfg)
+{
+	struct link_proxy *proxy = calloc(1, sizeof(*proxy));
+
+	if (proxy == NULL)
+		return ERR_MEMORY;
+	k->proxy = proxy;
+	proxy->keys = cfg->keys;
+	proxy->address = strdup(cfg->socks);
+	proxy->target = strdup(target);
+	if (proxy->address == NULL || proxy->target == NULL)
+		return ERR_MEMORY;
+	return socks_init(&proxy->socks, target, false, cfg->keys);
 }
 
 enum err
 link_dial(struct link **out, struct loop *l, const char *address, const struct link_config *cfg,
     const struct link_events *events, void *arg)
 {
-	struct conn_limits limits;
 	struct link *k;
 	enum err e;
 
@@ -428,10 +541,11 @@ link_dial(struct link **out, struct loop *l, const char *address, const struct l
 	e = make(&k, l, cfg, events, arg);
 	if (e != ERR_OK)
 		return e;
-	limits = limits_of(k);
 	e = make_noise(k, cfg);
+	if (e == ERR_OK && cfg->socks != NULL)
+		e = make_proxy(k, address, cfg);
 	if (e == ERR_OK)
-		e = conn_open(&k->conn, l, address, &limits, &conn_events, k);
+		e = open_conn(k, cfg->socks != NULL ? cfg->socks : address);
 	if (e != ERR_OK) {
 		link_free(k);
 		return e;
@@ -594,4 +708,10 @@ uint16_t
 link_peer(const struct link *k)
 {
 	return k->peer;
+}
+
+const uint8_t *
+link_peer_pk(const struct link *k)
+{
+	return k->peer_pk;
 }

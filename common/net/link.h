@@ -52,9 +52,18 @@ struct link_config {
 	int64_t handshake_ms;  /* give up after, connecting included */
 	int64_t idle_ms;       /* give up when no frame came for so long; 0: never */
 	const struct rng *keys;
+	/*
+	 * Dialling only: the SOCKS port of a tor, in the form of address.h, through
+	 * which the address is reached (in the form of socks.h, "<56>.onion:port");
+	 * each link on a circuit of its own. NULL: directly.
+	 */
+	const char *socks;
 };
 
-/* Dial. ERR_USAGE, ERR_MEMORY; later failures come by `down`. */
+/*
+ * Dial. ERR_USAGE, ERR_MEMORY; later failures come by `down`, those of a proxy
+ * as socks_err has them: ERR_DENIED when tor lacks the client authorization.
+ */
 RST_MUST_USE enum err link_dial(struct link **out, struct loop *l, const char *address,
     const struct link_config *cfg, const struct link_events *events, void *arg);
 /* Take over an accepted connection (owned from now on, also on failure). */
@@ -92,5 +101,7 @@ RST_MUST_USE enum err link_accept_any(struct link **out, struct loop *l, struct 
     const struct link_config *cfg, const struct link_candidate *candidates, size_t n,
     const struct link_events *events, void *arg);
 uint16_t link_peer(const struct link *k);
+/* And by which of its keys. */
+const uint8_t *link_peer_pk(const struct link *k);
 
 #endif

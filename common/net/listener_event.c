@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/net/address.h"
+#include "common/net/inherited.h"
 #include "common/net/loop_event_parts.h"
 
 #define ACCEPTS_PER_TURN 64
@@ -186,6 +187,20 @@ bind_and_listen(struct listener_event *s, const char *text, struct diag *d)
 	return listen(s->fd, BACKLOG) == 0 ? ERR_OK : bind_error(errno, text, d);
 }
 
+/*
+ * The socket that we were started with for this address, or one of our own. The
+ * former's file belongs to who made it, and is not removed.
+ */
+static enum err
+make_socket(struct listener_event *s, const char *text, struct diag *d)
+{
+	s->fd = inherited_listener(&s->address);
+	if (s->fd >= 0)
+		return ERR_OK;
+	s->fd = socket(s->address.to.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	return s->fd >= 0 ? bind_and_listen(s, text, d) : refuse(d, ERR_IO, text, strerror(errno));
+}
+
 /* ---- life ---- */
 
 static void
@@ -239,12 +254,8 @@ listener_event_open(struct listener **out, struct loop *l, const char *text, lis
 		return ERR_MEMORY;
 	*s = (struct listener_event){.base.loop = l, .cb = cb, .arg = arg, .fd = -1};
 	e = address_parse(&s->address, text);
-	if (e == ERR_OK) {
-		s->fd = socket(s->address.to.any.sa_family,
-		    SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-		e = s->fd >= 0 ? bind_and_listen(s, text, d)
-			       : refuse(d, ERR_IO, text, strerror(errno));
-	}
+	if (e == ERR_OK)
+		e = make_socket(s, text, d);
 	if (e == ERR_OK)
 		e = watch_listener(s);
 	if (e != ERR_OK) {

@@ -120,8 +120,9 @@ void conn_free(struct conn *c);
 typedef void listener_cb(void *arg, struct conn *c);
 /*
  * Listen on an address as above; a stale unix socket is replaced, its mode is
- * 0600. ERR_BUSY if the address is in use, with a sentence. Accept failures
- * (too many files) pause the listener for a second.
+ * 0600. A socket that the process was started with for this address
+ * (common/net/inherited.h) is used as it is. ERR_BUSY if the address is in use,
+ * with a sentence. Accept failures (too many files) pause the listener for a second.
  */
 RST_MUST_USE enum err listener_open(struct listener **out, struct loop *l, const char *address,
     listener_cb *cb, void *arg, struct diag *d);

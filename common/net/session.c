@@ -307,21 +307,25 @@ dial(struct session *s, const struct session_config *cfg)
 	static const struct link_events events = {.up = on_up, .frame = on_frame, .down = on_down};
 	const struct params *p = &cfg->charter->params;
 	const struct charter_node *gateway = charter_gateway(cfg->charter);
+	/* Tor is not time-scaled either: its circuits take what they take. */
+	bool scaled = cfg->socks == NULL;
 	struct link_config link = {
 		.pattern = NOISE_NK,
 		.initiator = true,
 		.send_bytes = params_up_frame_bytes(p),
 		.receive_bytes = params_down_frame_bytes(p),
 		.out_frames_max = 1,
-		.handshake_ms = at_least(params_scaled(p, HANDSHAKE_MS), PATIENCE_MIN_MS),
+		.handshake_ms = at_least(params_scaled(p, HANDSHAKE_MS),
+		    scaled ? PATIENCE_MIN_MS : HANDSHAKE_MS),
 		.idle_ms = at_least(SILENT_SLOTS * p->slot_ms + params_scaled(p, SILENT_MS),
-		    PATIENCE_MIN_MS),
+		    scaled ? PATIENCE_MIN_MS : SILENT_MS),
 		.keys = cfg->keys,
+		.socks = cfg->socks,
 	};
 
 	if (gateway == NULL)
 		return ERR_USAGE;
-	link.peer_pk = gateway->link;
+	link.peer_pk = cfg->gateway_pk != NULL ? cfg->gateway_pk : gateway->link;
 	memcpy(link.network_id, cfg->charter->network_id, sizeof(link.network_id));
 	return link_dial(&s->link, s->loop, cfg->address, &link, &events, s);
 }

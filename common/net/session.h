@@ -48,6 +48,8 @@ struct session_events {
 struct session_config {
 	const struct charter *charter; /* outlives the session */
 	const char *address;	       /* the gateway's entrance */
+	const uint8_t *gateway_pk;     /* its link key; NULL: as the charter says */
+	const char *socks;	       /* as in link.h; NULL: directly */
 	struct frame_open open;
 	const struct rng *rng, *keys;  /* protocol randomness; key material */
 };

@@ -73,7 +73,7 @@ open_store(struct bench *b)
 	cfg.disk = b->disk;
 	if (store_leveldb_open(&b->store, &cfg, &d) != ERR_OK)
 		bench_must(false, d.text);
-	bench_must(journal_new(&b->journal, b->charter, sk) == ERR_OK, "no journal");
+	bench_must(journal_new(&b->journal, b->network->charters, sk) == ERR_OK, "no journal");
 }
 
 static void

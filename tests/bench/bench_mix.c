@@ -142,7 +142,7 @@ store_sheet(const struct bench *b, struct disk *disk)
 	const struct epochkeys_config keys_cfg = { .disk = disk, .queue = queue,
 		.params = &b->charter->params, .keys = rng_system() };
 	const struct epochkeys_events events = { 0 };
-	struct sheets_config cfg = { .disk = disk, .queue = queue, .charter = b->charter,
+	struct sheets_config cfg = { .disk = disk, .queue = queue, .charters = b->network->charters,
 		.chain = chain, .own = MIX,
 		.identity_sk = b->network->keys[network_index(b->network, MIX)].identity_sk };
 	struct epochkeys *keys;
@@ -269,7 +269,7 @@ run_loop(struct bench *b)
 static void
 open_links(struct bench *b)
 {
-	const struct links_config cfg = { .loop = b->loop, .charter = b->charter, .own = GATEWAY,
+	const struct links_config cfg = { .loop = b->loop, .charters = b->network->charters, .own = GATEWAY,
 		.link_sk = b->network->keys[network_index(b->network, GATEWAY)].link_sk,
 		.disk = b->disk, .queue = b->queue, .rng = rng_system(), .keys = rng_system(),
 		.queue_max = PACKETS };

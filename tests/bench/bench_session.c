@@ -192,7 +192,7 @@ static void
 start_mix(struct bench *b)
 {
 	const struct links_events events = { .packet = ignore_packet, .state = announce };
-	struct links_config cfg = { .loop = b->loop, .charter = b->charter, .own = MIX,
+	struct links_config cfg = { .loop = b->loop, .charters = b->network->charters, .own = MIX,
 		.link_sk = b->network->keys[network_index(b->network, MIX)].link_sk,
 		.rng = rng_system(), .keys = rng_system(), .queue_max = 64 };
 	struct diag d = { "" };

@@ -44,22 +44,32 @@ make_entrance(char out[static CHARTER_ADDRESS_MAX], const struct network_config 
 	must(n > 0 && n < CHARTER_ADDRESS_MAX, "address too long", NULL);
 }
 
+void
+network_keys_new(struct network_keys *k, struct charter_node *node, struct network *n,
+    enum charter_role role, unsigned layer, const char *address)
+{
+	uint8_t seed[32];
+
+	*node = (struct charter_node){ .role = role, .layer = (uint8_t)layer };
+	rng_bytes(&n->rng.rng, seed, sizeof(seed));
+	crypto_sign_seed_keypair(node->identity, k->identity_sk, seed);
+	rng_bytes(&n->rng.rng, k->link_sk, sizeof(k->link_sk));
+	crypto_scalarmult_base(node->link, k->link_sk);
+	(void)snprintf(node->address, sizeof(node->address), "%s", address);
+}
+
 static void
 add_node(struct network *n, const struct network_config *cfg, enum charter_role role,
     unsigned layer)
 {
 	size_t i = n->charter->node_count;
-	struct network_keys *k = &n->keys[i];
-	struct charter_node node = { .number = (uint16_t)(i + 1), .role = role,
-		.layer = (uint8_t)layer };
-	uint8_t seed[32];
+	char address[CHARTER_ADDRESS_MAX];
+	struct charter_node node;
 
 	must(i < CHARTER_NODES_MAX, "too many nodes", NULL);
-	rng_bytes(&n->rng.rng, seed, sizeof(seed));
-	crypto_sign_seed_keypair(node.identity, k->identity_sk, seed);
-	rng_bytes(&n->rng.rng, k->link_sk, sizeof(k->link_sk));
-	crypto_scalarmult_base(node.link, k->link_sk);
-	make_address(node.address, cfg, node.number);
+	make_address(address, cfg, (uint16_t)(i + 1));
+	network_keys_new(&n->keys[i], &node, n, role, layer, address);
+	node.number = (uint16_t)(i + 1);
 	if (role == CHARTER_GATEWAY)
 		make_entrance(node.entrance, cfg);
 	must(charter_add_node(n->charter, &node) == ERR_OK, "add a node", NULL);
@@ -78,21 +88,51 @@ add_authorities(struct network *n)
 	n->charter->threshold = NETWORK_THRESHOLD;
 }
 
-/* Sign, print, and parse again, so that what tests get went the whole way. */
-static void
-seal(struct network *n)
+/* Sign, print, and parse again, so that what tests get went the whole way. Frees c. */
+static struct charter *
+seal(const struct network *n, struct buf *text, struct charter *c)
 {
 	struct charter *parsed;
 	struct diag d;
 
-	must(charter_changed(n->charter) == ERR_OK, "take the hash", NULL);
+	must(charter_changed(c) == ERR_OK, "take the hash", NULL);
 	for (size_t i = 0; i < NETWORK_THRESHOLD; i++)
-		must(charter_sign(n->charter, n->authority_sk[i]) == ERR_OK, "sign", NULL);
-	buf_init(&n->text);
-	must(charter_print_signed(&n->text, n->charter) == ERR_OK, "print", NULL);
-	must(charter_parse(&parsed, n->text.data, n->text.len, &d) == ERR_OK, "parse", &d);
-	charter_free(n->charter);
-	n->charter = parsed;
+		must(charter_sign(c, n->authority_sk[i]) == ERR_OK, "sign", NULL);
+	must(charter_print_signed(text, c) == ERR_OK, "print", NULL);
+	must(charter_parse(&parsed, text->data, text->len, &d) == ERR_OK, "parse", &d);
+	charter_free(c);
+	return parsed;
+}
+
+struct charter *
+network_next(const struct network *n, uint32_t from_epoch,
+    void (*change)(struct charter *next, void *arg), void *arg)
+{
+	struct charter *next;
+	struct buf text;
+
+	must(charter_successor(&next, succession_latest(n->charters), from_epoch) == ERR_OK,
+	    "succeed", NULL);
+	if (change != NULL)
+		change(next, arg);
+	buf_init(&text);
+	next = seal(n, &text, next);
+	buf_release(&text);
+	return next;
+}
+
+const struct charter *
+network_succeed(struct network *n, struct buf *text, uint32_t from_epoch,
+    void (*change)(struct charter *next, void *arg), void *arg)
+{
+	struct charter *next = network_next(n, from_epoch, change, arg);
+	struct diag d;
+
+	must(succession_add(n->charters, next, &d) == ERR_OK, "add a charter", &d);
+	if (text != NULL)
+		must(charter_print_signed(text, next) == ERR_OK, "print", NULL);
+	charter_free(next);
+	return succession_latest(n->charters);
 }
 
 struct network *
@@ -114,7 +154,9 @@ network_new(const struct network_config *cfg)
 			add_node(n, cfg, CHARTER_MIX, layer);
 	add_node(n, cfg, CHARTER_GATEWAY, c->params.layers);
 	add_authorities(n);
-	seal(n);
+	buf_init(&n->text);
+	n->charter = seal(n, &n->text, n->charter);
+	must(succession_new(&n->charters, n->charter) == ERR_OK, "out of memory", NULL);
 	return n;
 }
 
@@ -123,6 +165,7 @@ network_free(struct network *n)
 {
 	if (n == NULL)
 		return;
+	succession_free(n->charters);
 	charter_free(n->charter);
 	buf_release(&n->text);
 	free(n);

@@ -12,6 +12,7 @@
 #include "common/base/rng.h"
 #include "common/charter/charter.h"
 #include "common/charter/sheet.h"
+#include "common/charter/succession.h"
 
 #define NETWORK_AUTHORITIES 3
 #define NETWORK_THRESHOLD 2
@@ -36,7 +37,8 @@ struct network_keys {
 };
 
 struct network {
-	struct charter *charter; /* signed by authorities 0 and 1 */
+	struct charter *charter; /* signed by authorities 0 and 1; the founding one */
+	struct succession *charters; /* it, and what network_succeed adds */
 	struct buf text;	 /* its file */
 	struct network_keys keys[CHARTER_NODES_MAX]; /* as charter->nodes */
 	uint8_t authority_sk[NETWORK_AUTHORITIES][64];
@@ -52,6 +54,18 @@ struct network_epoch {
 /* Fails the test if anything goes wrong. Nodes: mixes from 1 on by layer, the gateway last. */
 struct network *network_new(const struct network_config *cfg);
 void network_free(struct network *n);
+/* The keys of one more node and, but for its number, what a charter has of it. */
+void network_keys_new(struct network_keys *k, struct charter_node *node, struct network *n,
+    enum charter_role role, unsigned layer, const char *address);
+/*
+ * The next version from an epoch on, as `change` leaves it, signed and parsed;
+ * charter_free. It is not yet in n->charters.
+ */
+struct charter *network_next(const struct network *n, uint32_t from_epoch,
+    void (*change)(struct charter *next, void *arg), void *arg);
+/* The same, added to n->charters; its file into text (may be NULL). */
+const struct charter *network_succeed(struct network *n, struct buf *text, uint32_t from_epoch,
+    void (*change)(struct charter *next, void *arg), void *arg);
 /* The place of a node in charter->nodes and keys. */
 size_t network_index(const struct network *n, uint16_t number);
 

@@ -3,6 +3,7 @@
 #include "tests/scenario/fixture.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -180,6 +181,12 @@ fixture_disk_fill(struct fixture_disk *k, bool full)
 
 /* ---- nodes ---- */
 
+static const struct charter *
+given(const struct fixture_node *n)
+{
+	return n->given != NULL ? n->given : n->fixture->network->charter;
+}
+
 static void
 start_mix(struct fixture_node *n)
 {
@@ -187,7 +194,8 @@ start_mix(struct fixture_node *n)
 	const struct mix_config cfg = {
 	    .loop = world_loop(n->host),
 	    .disk = n->disk.disk,
-	    .charter = n->fixture->network->charter,
+	    .charter = given(n),
+	    .listen = n->listen,
 	    .number = n->charter->number,
 	    .identity_sk = n->keys->identity_sk,
 	    .link_sk = n->keys->link_sk,
@@ -210,7 +218,9 @@ start_gateway(struct fixture_node *n)
 	struct gateway_config cfg = {
 	    .loop = world_loop(n->host),
 	    .disk = n->disk.disk,
-	    .charter = f->network->charter,
+	    .charter = given(n),
+	    .listen = n->listen,
+	    .entrance = n->entrance,
 	    .identity_sk = n->keys->identity_sk,
 	    .link_sk = n->keys->link_sk,
 	    .rng = &n->rng.rng,
@@ -368,13 +378,14 @@ fixture_params(struct params *p)
 }
 
 static void
-make_node(struct fixture *f, size_t i)
+make_node(struct fixture *f, size_t i, const struct charter_node *charter,
+    const struct network_keys *keys)
 {
 	struct fixture_node *n = &f->nodes[i];
 
 	n->fixture = f;
-	n->charter = &f->network->charter->nodes[i];
-	n->keys = &f->network->keys[i];
+	n->charter = charter;
+	n->keys = keys;
 	rng_seeded_init(&n->rng, rng_u64(world_rng(f->world)));
 	rng_seeded_init(&n->key_rng, rng_u64(world_rng(f->world)));
 	assert_err_ok(world_host_new(&n->host, f->world));
@@ -408,7 +419,7 @@ fixture_new(struct fixture *f, const struct fixture_config *cfg)
 	f->node_count = f->network->charter->node_count;
 	assert_true(f->node_count <= FIXTURE_NODES_MAX);
 	for (size_t i = 0; i < f->node_count; i++)
-		make_node(f, i);
+		make_node(f, i, &f->network->charter->nodes[i], &f->network->keys[i]);
 	for (size_t i = 0; i < f->node_count && !cfg->idle; i++)
 		fixture_start(&f->nodes[i]);
 }
@@ -442,6 +453,50 @@ fixture_mix(struct fixture *f, unsigned layer, unsigned i)
 
 	assert_true(i < n);
 	return &f->nodes[network_index(f->network, mixes[i]->number)];
+}
+
+/* ---- another charter ---- */
+
+struct fixture_node *
+fixture_add(struct fixture *f, unsigned layer)
+{
+	struct fixture_node *n = &f->nodes[f->node_count];
+	char address[CHARTER_ADDRESS_MAX];
+
+	assert_true(f->node_count < FIXTURE_NODES_MAX);
+	(void)snprintf(address, sizeof(address), "127.0.0.1:%zu", 7001 + f->node_count);
+	network_keys_new(&n->own_keys, &n->own, f->network, CHARTER_MIX, layer, address);
+	n->own.number = (uint16_t)(f->node_count + 1);
+	make_node(f, f->node_count, &n->own, &n->own_keys);
+	f->node_count++;
+	return n;
+}
+
+static void
+on_published(void *arg, enum err e)
+{
+	assert_err_ok(e);
+	*(bool *)arg = true;
+}
+
+static bool
+is_set(void *arg)
+{
+	return *(bool *)arg;
+}
+
+void
+fixture_publish(struct fixture *f, const struct buf *text)
+{
+	struct diag d = {""};
+	bool done = false;
+	enum err e = gateway_publish(
+	    fixture_gateway(f)->gateway, text->data, text->len, on_published, &done, &d);
+
+	if (e != ERR_OK)
+		print_error("the charter is refused: %s\n", d.text);
+	assert_err_ok(e);
+	fixture_run_until_true(f, is_set, &done, MINUTE_MS);
 }
 
 /* ---- time ---- */

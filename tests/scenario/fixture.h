@@ -59,6 +59,10 @@ struct fixture_node {
 	struct fixture *fixture;
 	const struct charter_node *charter;
 	const struct network_keys *keys;
+	const struct charter *given; /* what its configuration names: NULL: the founding one */
+	const char *listen, *entrance; /* its configuration's; NULL: as the charter says */
+	struct charter_node own;     /* of a node that joins later */
+	struct network_keys own_keys;
 	struct world_host *host;
 	struct fixture_disk disk;
 	struct rng_seeded rng, key_rng;
@@ -74,7 +78,7 @@ struct fixture {
 	const struct params *params; /* of the charter */
 	struct memory_journal *journal; /* the gateway's store */
 	size_t node_count;
-	struct fixture_node nodes[FIXTURE_NODES_MAX]; /* as in the charter */
+	struct fixture_node nodes[FIXTURE_NODES_MAX]; /* as in the charter, then who joins later */
 	uint64_t seed;
 };
 
@@ -97,6 +101,14 @@ void fixture_free(struct fixture *f);
 struct fixture_node *fixture_gateway(struct fixture *f);
 /* The mix of a layer, the i-th one. */
 struct fixture_node *fixture_mix(struct fixture *f, unsigned layer, unsigned i);
+
+/*
+ * A mix that no charter has yet, with the next number; down until fixture_start, before
+ * which `given` must be set.
+ */
+struct fixture_node *fixture_add(struct fixture *f, unsigned layer);
+/* Publish a charter at the gateway, and run until it is durable. */
+void fixture_publish(struct fixture *f, const struct buf *text);
 
 void fixture_start(struct fixture_node *n);
 /* kill -9; down_ms as in struct fixture_node. */

@@ -66,6 +66,7 @@ person_start(struct person *p)
 	fixture_disk_start(&p->disk);
 	open_vault(p);
 	cfg.vault = p->vault;
+	cfg.disk = p->disk.disk;
 	e = client_new(&p->client, world_loop(p->host), &cfg, &events, p, &d);
 	if (e != ERR_OK)
 		print_error("the client does not start: %s\n", d.text);

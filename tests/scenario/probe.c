@@ -101,8 +101,8 @@ probe_build(struct probe *p, uint8_t *out, struct path *path, const struct onion
 	const struct sheet *sheet = probe_sheet(p, timing_epoch(p->fixture->params, now_ms(p)));
 
 	assert_non_null(sheet);
-	path_draw(path, p->fixture->network->charter, &p->rng.rng);
-	assert_err_ok(path_packet(out, path, sheet, p->fixture->params, c, &p->keys.rng));
+	path_draw(path, succession_at(p->charters, sheet->epoch), &p->rng.rng);
+	assert_err_ok(path_packet(out, path, sheet, p->fixture->params, c, &p->rng.rng, &p->keys.rng));
 }
 
 /* What goes in this slot: something of the queue, or a note, or a drop. */
@@ -160,8 +160,8 @@ on_slot(void *arg, enum attend_phase phase, struct session_packet *out)
 		return false;
 	}
 	choose(p, &c, note, phase == ATTEND_CURRENT && when == PATH_OPEN);
-	path_draw(&path, p->fixture->network->charter, &p->rng.rng);
-	if (path_packet(out->packet, &path, sheet, params, &c, &p->keys.rng) != ERR_OK) {
+	path_draw(&path, succession_at(p->charters, sheet->epoch), &p->rng.rng);
+	if (path_packet(out->packet, &path, sheet, params, &c, &p->rng.rng, &p->keys.rng) != ERR_OK) {
 		p->skipped++; /* the sheet lacks one of the path's mixes */
 		return false;
 	}
@@ -190,11 +190,20 @@ on_sent(void *arg, enum attend_phase phase)
 /* ---- the journal ---- */
 
 static void
+take_charter(struct probe *p, const uint8_t *bytes, size_t n)
+{
+	enum err e = succession_offer(p->charters, bytes, n, NULL);
+
+	assert_true(e == ERR_OK || e == ERR_EXISTS);
+	p->charters_seen++;
+}
+
+static void
 take_sheet(struct probe *p, const uint8_t *bytes, size_t n)
 {
 	struct sheet *sheet, **place;
 
-	assert_err_ok(sheet_decode(&sheet, bytes, n, p->fixture->network->charter, NULL));
+	assert_err_ok(sheet_read(&sheet, bytes, n, p->charters, NULL));
 	place = &p->sheets[sheet->epoch % PROBE_SHEETS];
 	if (*place != NULL && (*place)->epoch == sheet->epoch)
 		assert_memory_equal((*place)->hash, sheet->hash, sizeof(sheet->hash));
@@ -228,6 +237,9 @@ take_block(struct probe *p, struct probe_run *r, const uint8_t *bytes, size_t n)
 	assert_true(n > BLOCK_SIGNATURE_BYTES);
 	n -= BLOCK_SIGNATURE_BYTES;
 	assert_err_ok(chain_segment_add(r->segment, &b, bytes, n, bytes + n));
+	for (size_t i = 0; i < b.entry_count; i++)
+		if (b.entries[i].kind == BLOCK_CHARTER)
+			take_charter(p, b.entries[i].data, b.entries[i].len);
 	for (size_t i = 0; i < b.entry_count; i++) {
 		if (b.entries[i].kind == BLOCK_SHEET)
 			take_sheet(p, b.entries[i].data, b.entries[i].len);
@@ -287,6 +299,9 @@ on_item(void *arg, uint64_t run, uint32_t hour, enum item_kind kind, const uint8
 	case ITEM_RECORDS:
 		take_records(p, r, bytes, n);
 		break;
+	case ITEM_CHARTER:
+		take_charter(p, bytes, n);
+		break;
 	}
 	return ERR_OK;
 }
@@ -312,7 +327,6 @@ probe_new(struct probe *p, struct fixture *f)
 	    .slot = on_slot, .sent = on_sent, .item = on_item, .state = on_state};
 	struct attend_config cfg = {
 	    .charter = f->network->charter,
-	    .address = charter_gateway(f->network->charter)->entrance,
 	};
 
 	memset(p, 0, sizeof(*p));
@@ -322,6 +336,8 @@ probe_new(struct probe *p, struct fixture *f)
 	assert_err_ok(world_host_new(&p->host, f->world));
 	p->chain = chain_new(f->network->charter, NULL);
 	assert_non_null(p->chain);
+	assert_err_ok(succession_new(&p->charters, f->network->charter));
+	cfg.charters = p->charters;
 	cfg.rng = &p->rng.rng;
 	cfg.keys = &p->keys.rng;
 	assert_err_ok(attend_new(&p->attend, world_loop(p->host), &cfg, &events, p));
@@ -334,6 +350,7 @@ probe_free(struct probe *p)
 	for (size_t i = 0; i < PROBE_RUNS; i++)
 		chain_segment_free(p->runs[i].segment);
 	chain_free(p->chain);
+	succession_free(p->charters);
 	for (size_t i = 0; i < PROBE_SHEETS; i++)
 		sheet_free(p->sheets[i]);
 	for (size_t i = 0; i < p->queued; i++)

@@ -51,6 +51,7 @@ struct probe {
 	struct attend *attend;
 	struct rng_seeded rng, keys;
 	struct chain *chain;
+	struct succession *charters; /* as the journal brings them */
 	struct probe_run runs[PROBE_RUNS]; /* a ring */
 	struct sheet *sheets[PROBE_SHEETS]; /* a ring by epoch */
 	struct probe_packet queue[PROBE_PACKETS_MAX];
@@ -61,6 +62,7 @@ struct probe {
 	struct probe_seen rounds;
 	uint64_t first_round, last_round;
 	unsigned blocks, epoch_blocks, sheet_changes, ended, failed;
+	unsigned charters_seen; /* shown, apart or in blocks */
 	unsigned slots, skipped, drops, notes;
 	uint64_t pending_note; /* of this slot */
 	enum onion_kind pending;

@@ -296,7 +296,8 @@ refused_as_second()
 no_directory()
 {
 	printf 'state = %s\ncharter = %s\n' "$net_dir/nowhere" "$net_dir/charter" >"$net_dir/none.conf"
-	for program in "$gateway_bin" "$mix_bin"; do
+	for program in "$mix_bin" "$gateway_bin"; do
+		[ "$program" = "$mix_bin" ] || echo 'transport = loopback' >>"$net_dir/none.conf"
 		"$program" run --config "$net_dir/none.conf" >"$net_dir/said" 2>&1
 		code=$?
 		said 1 init || return 1

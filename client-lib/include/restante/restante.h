@@ -56,6 +56,13 @@ struct restante_unlock {
  */
 RESTANTE_API int restante_init(const char *directory, const char *charter_file, uint16_t mailbox,
     const struct restante_unlock *unlock, char *explain);
+/*
+ * Give the directory a successor of its charter by hand, as its client would take it
+ * from the journal. Not while a client runs there (RESTANTE_E_BUSY). explain as above;
+ * on success it says from when the charter is in force.
+ */
+RESTANTE_API int restante_install_charter(const char *directory, const char *charter_file,
+    char *explain);
 
 /*
  * Open a directory. base: the caller's event loop, or NULL for an own one run
@@ -71,6 +78,44 @@ RESTANTE_API void restante_stop(struct restante *r);
 RESTANTE_API const char *restante_explain(const struct restante *r);
 /* Lock the directory in another way. Only before restante_start(). */
 RESTANTE_API int restante_change_unlock(struct restante *r, const struct restante_unlock *unlock);
+
+/* ---- the way to the gateway ---- */
+
+/*
+ * The library opens connections but starts no program. A network whose entrance
+ * is an onion service ("....onion:port") is reached through the SOCKS port of a
+ * tor that the caller provides: restante_set_socks() before restante_start().
+ */
+
+/* The address at which sessions enter. */
+RESTANTE_API const char *restante_entrance(const struct restante *r);
+/* Sessions go through this SOCKS5 port ("127.0.0.1:9050", "unix:/path"), each on a circuit of its own. */
+RESTANTE_API int restante_set_socks(struct restante *r, const char *address);
+/*
+ * While held, no session is opened, and all else goes on: for a caller whose tor
+ * is not connected yet. Otherwise the first attempt fails, and the next one is up
+ * to a quarter of an hour later. May be called at any time.
+ */
+RESTANTE_API void restante_hold(struct restante *r, int held);
+
+/*
+ * The client authorization of the entrance, as tor knows it: the line that the
+ * gateway's operator gave (len characters), kept sealed in the directory. It is
+ * refused if it is for another service. Only before restante_start().
+ */
+RESTANTE_API int restante_authorize(struct restante *r, const char *line, size_t len);
+/*
+ * Make one here instead. public_key (RESTANTE_PUBLIC_KEY_SIZE bytes) takes what the
+ * operator admits. What was there before is replaced.
+ */
+#define RESTANTE_PUBLIC_KEY_SIZE 53
+RESTANTE_API int restante_make_authorization(struct restante *r, char *public_key);
+/*
+ * The line, for the caller's tor (RESTANTE_AUTHORIZATION_SIZE bytes; wipe them).
+ * RESTANTE_E_NOT_FOUND if there is none.
+ */
+#define RESTANTE_AUTHORIZATION_SIZE 128
+RESTANTE_API int restante_authorization(struct restante *r, char *line);
 
 /* ---- contacts ---- */
 
@@ -184,6 +229,9 @@ RESTANTE_API void restante_set_events(struct restante *r, restante_event_cb *cb,
 #define RESTANTE_ALARM_SHEET 16u
 #define RESTANTE_ALARM_CHARTER 32u
 #define RESTANTE_ALARM_FORK 64u
+#define RESTANTE_ALARM_DENIED 128u
+#define RESTANTE_ALARM_ENTRY 256u
+#define RESTANTE_ALARM_SUCCESSION 512u
 struct restante_status {
 	int online, verified, caught_up;
 	unsigned gaps, alarms;
@@ -194,6 +242,7 @@ struct restante_status {
 	uint32_t queued, unacknowledged;
 	char network[64];
 	uint32_t time_scale; /* over 1: a test network, not for real use */
+	uint32_t charter, coming_charter, coming_epoch; /* versions in force and to come; 0: none */
 };
 RESTANTE_API int restante_status(struct restante *r, struct restante_status *out);
 

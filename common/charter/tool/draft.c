@@ -14,6 +14,7 @@
 #include "common/charter/tool/tool.h"
 
 #define YEAR_DAYS 365
+#define CEREMONY_MS ((int64_t)3600000) /* for signing, until the charter is published */
 
 /* ---- create ---- */
 
@@ -141,6 +142,31 @@ tool_run_remove_node(const struct call *c)
 	return tool_commit(&t, c);
 }
 
+/* What a node's line says anew of the node with the same identity. */
+int
+tool_run_change_node(const struct call *c)
+{
+	struct charter_node n;
+	struct tool_draft t;
+	struct diag d = { "" };
+	char line[NODELINE_BYTES];
+	int code = tool_line(line, sizeof(line), c, 1);
+
+	if (code != TOOL_OK)
+		return code;
+	if (nodeline_parse(&n, line, &d) != ERR_OK)
+		return tool_complain(c, TOOL_REFUSED, NULL, &d);
+	code = tool_open(&t, c, c->operands[0]);
+	if (code != TOOL_OK)
+		return code;
+	if (charter_change_node(t.charter, &n) != ERR_OK) {
+		(void)diag_set(&d, ERR_NOT_FOUND, "no node of this kind has this identity: see "
+		    "restante-charter show, or add it with add-node");
+		return tool_abandon(&t, c, &d);
+	}
+	return tool_commit(&t, c);
+}
+
 /* ---- authorities ---- */
 
 typedef enum err change_authorities(struct charter *ch, const uint8_t pk[static 32]);
@@ -244,13 +270,18 @@ names(const struct call *c, const char *key)
 	return false;
 }
 
-/* The pieces follow from the crowd unless they are set too; whether they changed. */
+/*
+ * The pieces follow from the crowd unless they are set too, or fixed because the
+ * network runs already; whether they changed.
+ */
 static bool
-derive_pieces(const struct call *c, struct params *p)
+derive_pieces(const struct call *c, struct charter *ch)
 {
+	struct params *p = &ch->params;
 	uint32_t least = params_least_pieces(p);
 
-	if ((!names(c, "people") && !names(c, "mailboxes")) || names(c, "pieces") ||
+	if (ch->version > 1 || (!names(c, "people") && !names(c, "mailboxes")) ||
+	    names(c, "pieces") ||
 	    least > PARAMS_PIECES_MAX || least == p->pieces)
 		return false;
 	p->pieces = least;
@@ -276,7 +307,7 @@ tool_run_set(const struct call *c)
 	for (size_t i = 1; i < c->operand_count; i += 2)
 		if (set_one(t.charter, c->operands[i], c->operands[i + 1], &d) != ERR_OK)
 			return tool_abandon(&t, c, &d);
-	derived = derive_pieces(c, &t.charter->params);
+	derived = derive_pieces(c, t.charter);
 	pieces = t.charter->params.pieces;
 	code = tool_commit(&t, c);
 	if (code == TOOL_OK && derived)
@@ -298,7 +329,8 @@ tool_run_next(const struct call *c)
 
 	if (code != TOOL_OK)
 		return code;
-	from = timing_epoch(&ch->params, clock_wall_ms(clock_system())) + 2;
+	from = timing_first_change(&ch->params,
+	    clock_wall_ms(clock_system()) + params_scaled(&ch->params, CEREMONY_MS));
 	if (o->from_epoch > 0)
 		from = (uint32_t)o->from_epoch;
 	e = charter_successor(&next, ch, from);

@@ -29,7 +29,7 @@ static const struct config_schema node_options = SCHEMA(node_keys, struct tool_n
 
 static const struct config_key next_keys[] = {
 	{ .name = "from-epoch", .type = CONFIG_INTEGER, .unit = "EPOCH", .fallback = "0", .min = 0,
-	    .max = UINT32_MAX, .help = "where it takes effect; 0: the epoch after the next one",
+	    .max = UINT32_MAX, .help = "where it takes effect; 0: as soon as can be",
 	    CONFIG_FIELD(struct tool_next_options, from_epoch) },
 };
 static const struct config_schema next_options = SCHEMA(next_keys, struct tool_next_options);
@@ -69,6 +69,9 @@ static const struct command commands[] = {
 	{ .name = "add-node", .operands = "FILE LINE", .operands_min = 2,
 	    .operands_max = OPERANDS_MAX, .options = &node_options, .run = tool_run_add_node,
 	    .summary = "Add a node by its public line (-: standard input), print its number" },
+	{ .name = "change-node", .operands = "FILE LINE", .operands_min = 2,
+	    .operands_max = OPERANDS_MAX, .run = tool_run_change_node,
+	    .summary = "Give a node the link key and addresses of its new public line" },
 	{ .name = "remove-node", .operands = "FILE NUMBER", .operands_min = 2, .operands_max = 2,
 	    .run = tool_run_remove_node, .summary = "Remove a node; its number is not used again" },
 	{ .name = "add-authority", .operands = "FILE LINE", .operands_min = 2,

@@ -53,6 +53,7 @@ int tool_line(char *out, size_t size, const struct call *c, size_t i);
 
 int tool_run_create(const struct call *c);
 int tool_run_add_node(const struct call *c);
+int tool_run_change_node(const struct call *c);
 int tool_run_remove_node(const struct call *c);
 int tool_run_add_authority(const struct call *c);
 int tool_run_remove_authority(const struct call *c);

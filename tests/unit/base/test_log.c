@@ -19,6 +19,7 @@ struct capture {
 static void
 capture_init(struct capture *c, enum log_level threshold)
 {
+	memset(c, 0, sizeof(*c));
 	test_clock_init(&c->clock, NOW);
 	c->text = NULL;
 	c->log.out = open_memstream(&c->text, &c->len);
@@ -147,9 +148,37 @@ test_threshold(void **state)
 }
 
 static void
+count_event(void *arg, enum log_event e, const uint64_t values[static LOG_COUNTERS])
+{
+	uint64_t *sum = arg;
+
+	*sum += 1000 * (uint64_t)(e == LOG_LINK_UP) + values[0];
+}
+
+/* An observer is told of what the threshold keeps out, and without a file. */
+static void
+test_observer(void **state)
+{
+	uint64_t sum = 0;
+	struct capture c;
+	struct log silent = { .observer = count_event, .observer_arg = &sum };
+
+	(void)state;
+	capture_init(&c, LOG_ALARM);
+	c.log.observer = count_event;
+	c.log.observer_arg = &sum;
+	log_event(&c.log, LOG_LINK_UP, 7, 0, 0);
+	assert_int_equal(sum, 1007);
+	assert_int_equal(c.len, 0);
+	log_event(&silent, LOG_LINK_UP, 1, 0, 0);
+	assert_int_equal(sum, 2008);
+	capture_clear(&c);
+}
+
+static void
 test_no_log(void **state)
 {
-	struct log silent = {NULL, NULL, LOG_DEBUG};
+	struct log silent = { .threshold = LOG_DEBUG };
 
 	(void)state;
 	log_event(NULL, LOG_STARTED, 0, 0, 0);
@@ -177,6 +206,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_event_names_are_unique),
     cmocka_unit_test(test_threshold),
     cmocka_unit_test(test_no_log),
+    cmocka_unit_test(test_observer),
     cmocka_unit_test(test_level_names),
 };
 TEST_MAIN(tests)

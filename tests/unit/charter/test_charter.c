@@ -213,7 +213,10 @@ static const char *
 random_strategy(void)
 {
 	static const char *const texts[] = { "timed", "timed-pool min=5", "threshold packets=20",
-		"timed-dynamic-pool min=2 rate=0.6", "timed-dynamic-pool min=9 rate=0.753" };
+		"timed-dynamic-pool min=2 rate=0.6", "timed-dynamic-pool min=9 rate=0.753",
+		"timed-dynamic-pool min=9 rate=0.753 rule=gmix", "threshold-or-timed packets=20",
+		"threshold-and-timed packets=20", "threshold-pool packets=20 min=5",
+		"binomial rate=0.8 mean=20 deviation=9", "stop-and-go mean=100ms" };
 
 	return texts[rng_below(test_rng(), sizeof(texts) / sizeof(texts[0]))];
 }
@@ -423,6 +426,10 @@ static const struct refusal {
 	{ "address=127.0.0.1:7001", "address=127.0.0.1:7001 x", ERR_TRAILING,
 	    "line 36:", "follows" },
 	{ " entrance=127.0.0.1:7500", "", ERR_MALFORMED, "line 39:", "entrance=" },
+	{ " entrance=127.0.0.1:7500", " entrance=mistyped.onion:80", ERR_MALFORMED, "line 39:",
+	    "mistyped" },
+	{ "address=127.0.0.1:7001", "address=node.onion:7001", ERR_MALFORMED, "line 36:",
+	    "cannot be an onion address" },
 	{ "\n[signatures]", "\nmore = 1\n\n[signatures]", ERR_MALFORMED,
 	    "line 41:", "\"[signatures]\" is expected" },
 };

@@ -14,6 +14,11 @@
 #define GATEWAY                                                                                    \
 	"gateway identity=" KEY_A " link=" KEY_B " address=[::1]:7004 entrance=unix:/run/rst/in"
 
+#define ONION_NAME "aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4bqead"
+#define ONION_GATEWAY(name)                                                                        \
+	"restante-node 1 gateway identity=" KEY_A " link=" KEY_B                                   \
+	" address=127.0.0.1:1 entrance=" name ".onion:80"
+
 static void
 a_mix_line_reads_as_it_prints(void **state)
 {
@@ -107,6 +112,15 @@ other_lines_are_refused_with_a_reason(void **state)
 		{ "restante-node 1 gateway identity=" KEY_A " link=" KEY_B " address=127.0.0.1:1",
 		    ERR_MALFORMED, "entrance=" },
 		{ "restante-node 1 " GATEWAY " x", ERR_TRAILING, "follows the end" },
+		{ ONION_GATEWAY("aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4bqeae"),
+		    ERR_MALFORMED, "mistyped" },
+		{ ONION_GATEWAY("boqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4bqead"),
+		    ERR_MALFORMED, "mistyped" },
+		{ ONION_GATEWAY("Aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4bqead"),
+		    ERR_MALFORMED, "not in lower case" },
+		{ ONION_GATEWAY("www." ONION_NAME), ERR_MALFORMED, "mistyped" },
+		{ "restante-node 1 mix identity=" KEY_A " link=" KEY_B " address=" ONION_NAME
+		  ".onion:80", ERR_MALFORMED, "cannot be an onion address" },
 	};
 	struct charter_node n = { .number = 77 };
 	struct diag d;
@@ -120,6 +134,19 @@ other_lines_are_refused_with_a_reason(void **state)
 		assert_contains(d.text, bad[i].why);
 		assert_int_equal(n.number, 77); /* untouched on failure */
 	}
+}
+
+static void
+an_entrance_may_be_an_onion_address(void **state)
+{
+	struct charter_node n;
+	char line[NODELINE_BYTES];
+
+	(void)state;
+	assert_err_ok(nodeline_parse(&n, ONION_GATEWAY(ONION_NAME), NULL));
+	assert_string_equal(n.entrance, ONION_NAME ".onion:80");
+	nodeline_print(line, &n);
+	assert_string_equal(line, ONION_GATEWAY(ONION_NAME));
 }
 
 static void
@@ -142,6 +169,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_gateway_line_reads_as_it_prints),
 	cmocka_unit_test(the_longest_line_fits),
 	cmocka_unit_test(other_lines_are_refused_with_a_reason),
+	cmocka_unit_test(an_entrance_may_be_an_onion_address),
 	cmocka_unit_test(an_address_that_does_not_fit_is_refused),
 };
 

@@ -8,6 +8,7 @@
 #include "common/charter/timing.h"
 #include "tests/lib/test.h"
 #include "tests/unit/client/town.h"
+#include "tests/unit/net/fake_socks.h"
 
 /* Run on until the condition holds; fail after `ms`. */
 #define run_until(t, condition, ms)                                                                \
@@ -544,6 +545,113 @@ test_no_sheet(void **state)
 	leave(t, &p, 1);
 }
 
+/* ---- the way in ---- */
+
+#define ONION "aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4bqead.onion:443"
+
+struct proxied {
+	struct town *town;
+	struct world_host *tor;
+	struct fake_socks socks;
+	struct person *person;
+};
+
+/* A person who is in session through a SOCKS port. */
+static void
+proxied_begin(struct proxied *x)
+{
+	memset(x, 0, sizeof(*x));
+	x->town = town_new(0);
+	assert_err_ok(world_host_new(&x->tor, x->town->world));
+	fake_socks_start(&x->socks, world_loop(x->tor), FAKE_SOCKS_ADDRESS,
+	    charter_gateway(x->town->network->charter)->entrance);
+	town_run(x->town, 2 * TOWN_HOUR_MS + 17 * TOWN_MINUTE_MS);
+	x->person = person_new(x->town);
+	x->person->socks = FAKE_SOCKS_ADDRESS;
+	x->person->entrance = ONION;
+	person_start(x->person);
+	run_until(x->town, settled(x->person), TOWN_HOUR_MS);
+}
+
+static void
+proxied_end(struct proxied *x)
+{
+	person_free(x->person);
+	fake_socks_stop(&x->socks);
+	town_free(x->town);
+}
+
+static void
+cut_off(struct proxied *x)
+{
+	world_break(x->tor, NULL);
+	run_until(x->town, !person_status(x->person).online, TOWN_MINUTE_MS);
+}
+
+/* Sessions of every kind go through the port, each with a password of its own. */
+static void
+test_through_a_socks_port(void **state)
+{
+	struct proxied x;
+
+	(void)state;
+	proxied_begin(&x);
+	assert_string_equal(x.socks.target, ONION);
+	assert_int_equal(x.town->live_opened + x.town->days_opened + x.town->epochs_opened,
+	    x.socks.connected);
+	assert_true(x.town->days_opened > 0 && x.town->epochs_opened > 0);
+	assert_int_equal(x.person->alarms_seen, 0);
+	proxied_end(&x);
+}
+
+/* Not admitted: said at once, and until a session opens; that is no failure to reach it. */
+static void
+test_denied(void **state)
+{
+	struct proxied x;
+
+	(void)state;
+	proxied_begin(&x);
+	x.socks.code = 0xf4;
+	cut_off(&x);
+	run_until(x.town, (alarms(x.person) & CLIENT_ALARM_DENIED) != 0, TOWN_HOUR_MS);
+	x.socks.code = 0xf5;
+	town_run(x.town, 2 * TOWN_HOUR_MS);
+	assert_true((alarms(x.person) & CLIENT_ALARM_DENIED) != 0);
+	assert_int_equal(alarms(x.person) & CLIENT_ALARM_ENTRY, 0);
+	x.socks.code = 0;
+	run_until(x.town, settled(x.person), 2 * TOWN_HOUR_MS);
+	proxied_end(&x);
+}
+
+/* Three attempts in a row that did not reach it; two are no alarm. */
+static void
+test_not_reached(void **state)
+{
+	struct proxied x;
+	size_t dials;
+
+	(void)state;
+	proxied_begin(&x);
+	x.socks.code = 0xf0;
+	dials = x.socks.dials;
+	cut_off(&x);
+	while ((alarms(x.person) & CLIENT_ALARM_ENTRY) == 0 && x.socks.dials < dials + 9)
+		assert_true(world_step(x.town->world));
+	assert_int_equal(x.socks.dials, dials + 3);
+	assert_int_equal(alarms(x.person) & CLIENT_ALARM_DENIED, 0);
+	/* a tor that is not there at all is the same to us */
+	listener_free(x.socks.listener);
+	x.socks.listener = NULL;
+	town_run(x.town, 2 * TOWN_HOUR_MS);
+	assert_true((alarms(x.person) & CLIENT_ALARM_ENTRY) != 0);
+	fake_socks_stop(&x.socks);
+	fake_socks_start(&x.socks, world_loop(x.tor), FAKE_SOCKS_ADDRESS,
+	    charter_gateway(x.town->network->charter)->entrance);
+	run_until(x.town, settled(x.person), 2 * TOWN_HOUR_MS);
+	proxied_end(&x);
+}
+
 /* ---- time ---- */
 
 static void
@@ -794,6 +902,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_lies),
 	cmocka_unit_test(test_another_sheet),
 	cmocka_unit_test(test_no_sheet),
+	cmocka_unit_test(test_through_a_socks_port),
+	cmocka_unit_test(test_denied),
+	cmocka_unit_test(test_not_reached),
 	cmocka_unit_test(test_stall),
 	cmocka_unit_test(test_wrong_clock),
 	cmocka_unit_test(test_sleep),

@@ -48,7 +48,7 @@ expect()
 	tap_report "$expect_name" "$finding"
 }
 
-tap_plan 34
+tap_plan 51
 # ---- directories ----
 expect 'a charter is needed' 64 'charter is missing' "$tool" init
 expect 'the charter must be there' 1 'charter cannot be read' "$tool" init -c nothing --key-file key
@@ -63,6 +63,40 @@ expect 'it has only its owner' 0 '^700$' stat -c %a home/.local/share/restante
 expect 'not a second time' 1 'choose an empty one' "$tool" init -c draft --key-file key
 expect 'init elsewhere, as JSON' 0 "^{\"directory\":\"$work/other\"}\$" \
     "$tool" --json --dir other init -c draft --passphrase-file words
+
+# ---- the client authorization of an onion entrance ----
+onion=aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4bqead
+key=aaaqeayeaudaocajbifqydiob4ibceqtcqkrmfyydenbwha5dypq
+echo "$onion:descriptor:x25519:$key" >line
+echo "25njqamcweflpvkl73j4szahhihoc4xt3ktcgjnpaingr5yhkenl5sid:descriptor:x25519:$key" >elsewhere
+sed "s/^/x/" line >misspelt
+cp unsigned onion-charter
+sed -i "s/entrance=127.0.0.1:5/entrance=$onion.onion:80/" onion-charter
+"$charter" sign --key ann onion-charter >/dev/null 2>&1
+expect 'a key for a network without an onion entrance' 65 'no onion service' \
+    "$tool" authorize --key-file key line
+expect 'init with a key' 0 'is ready' "$tool" --dir onion init -c onion-charter --key-file key --authorize line
+expect 'it is the owner'"'"'s alone' 0 '^600$' stat -c %a onion/entry.key
+expect 'and sealed' 1 '' grep -aqi -e "$key" -e "$onion" onion/entry.key
+expect 'init with a bad key leaves a directory' 65 'not authorized.*restante authorize' \
+    "$tool" --dir half init -c onion-charter --key-file key --authorize misspelt
+input=line
+expect 'then it is given' 0 'is kept' "$tool" --dir half authorize --key-file key
+expect 'or by name' 0 'is kept' "$tool" --dir half authorize --key-file key -
+input=/dev/null
+expect 'nothing is no key' 65 'one line of' "$tool" --dir half authorize --key-file key
+expect 'a key of another service' 65 'another onion service' \
+    "$tool" --dir onion authorize --key-file key elsewhere
+expect 'a file that is not there' 1 'cannot be read' "$tool" --dir onion authorize --key-file key absent
+expect 'a key made here' 0 '^[a-z2-7]\{52\}$' "$tool" --dir onion authorize --key-file key --public
+expect 'a key made here, as JSON' 0 '"authorized":true,"public_key":"[a-z2-7]*"}' \
+    "$tool" --json --dir onion authorize --key-file key --public
+expect 'either made or given' 64 'takes no file' "$tool" --dir onion authorize --public line
+echo 'tor-program = /nowhere/tor' >>onion/restante.conf
+sed -i '/^tor-program = tor$/d' onion/restante.conf
+expect 'no tor, no agent' 1 'install the package `tor`' "$tool" --dir onion agent --key-file key
+sed -i 's/^transport = auto/transport = direct/' onion/restante.conf
+expect 'an onion entrance is not dialled' 65 'through tor only' "$tool" --dir onion agent --key-file key
 
 # ---- locks ----
 expect 'a wrong passphrase is told' 1 'wrong passphrase' "$tool" --dir other agent --passphrase-file key
@@ -90,6 +124,8 @@ expect 'no second agent' 75 'another' "$tool" agent --key-file key
 expect 'an invitation needs a verified journal' 1 'has not been verified' "$tool" invite Ann
 expect 'half an invitation' 65 'incomplete' "$tool" accept Ann restante:AAAA
 expect 'no invitation at all' 64 'no invitation was given' "$tool" accept Ann
+expect 'no key while it runs' 75 'stop it first' "$tool" authorize --key-file key line
+expect 'no tor is needed' 0 '"tor":null' "$tool" --json status
 expect 'an unknown contact' 1 'no contact of that name' "$tool" send Ann hello
 expect 'a verb that is none' 64 'not "marry"' "$tool" contacts marry Ann
 expect 'a verb without its name' 64 'takes a name' "$tool" contacts verify

@@ -131,7 +131,8 @@ on_block(void *arg, const struct block *b, const uint8_t *records, size_t count)
 	return ERR_OK;
 }
 
-static const struct follow_events events = { on_sheet, on_seen, on_block };
+static const struct follow_events events = { .sheet = on_sheet, .seen = on_seen,
+	.block = on_block };
 
 static enum err
 give(struct follow *f, size_t from, size_t to)

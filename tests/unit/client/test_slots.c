@@ -28,7 +28,7 @@ set_up(void **state)
 	network = network_new(&cfg);
 	params = &network->charter->params;
 	keys = network_epoch_new(network, EPOCH);
-	slots = slots_new(network->charter, test_rng(), test_rng());
+	slots = slots_new(network->charters, test_rng(), test_rng());
 	assert_non_null(slots);
 	path_draw(&real.path, network->charter, test_rng());
 	rng_bytes(test_rng(), record, params->record_size);
@@ -208,7 +208,7 @@ encoded(struct network_epoch *e)
 static void
 test_book_provisional_then_verified(void **state)
 {
-	struct sheetbook *k = sheetbook_new(network->charter);
+	struct sheetbook *k = sheetbook_new(network->charters);
 	struct buf b = encoded(keys);
 	bool verified = true;
 
@@ -232,7 +232,7 @@ test_book_provisional_then_verified(void **state)
 static void
 test_book_two_sheets(void **state)
 {
-	struct sheetbook *k = sheetbook_new(network->charter);
+	struct sheetbook *k = sheetbook_new(network->charters);
 	struct network_epoch *other = network_epoch_new(network, EPOCH);
 	struct buf a = encoded(keys), b = encoded(other);
 	uint8_t saved[SHEETBOOK_BYTES];
@@ -248,7 +248,7 @@ test_book_two_sheets(void **state)
 	writer_init(&w, saved, sizeof(saved));
 	sheetbook_put(&w, k);
 	sheetbook_free(k);
-	k = sheetbook_new(network->charter);
+	k = sheetbook_new(network->charters);
 	reader_init(&r, saved, w.used);
 	sheetbook_get(&r, k);
 	assert_err_ok(reader_end(&r));
@@ -264,7 +264,7 @@ test_book_two_sheets(void **state)
 static void
 test_book_remembers(void **state)
 {
-	struct sheetbook *k = sheetbook_new(network->charter);
+	struct sheetbook *k = sheetbook_new(network->charters);
 	struct network_epoch *next = network_epoch_new(network, EPOCH + 1);
 	struct buf a = encoded(keys), b = encoded(next);
 	uint8_t saved[SHEETBOOK_BYTES];
@@ -279,7 +279,7 @@ test_book_remembers(void **state)
 	sheetbook_put(&w, k);
 	assert_err_ok(writer_end(&w));
 	sheetbook_free(k);
-	k = sheetbook_new(network->charter);
+	k = sheetbook_new(network->charters);
 	reader_init(&r, saved, w.used);
 	sheetbook_get(&r, k);
 	assert_err_ok(reader_end(&r));
@@ -291,7 +291,7 @@ test_book_remembers(void **state)
 	assert_non_null(sheetbook_find(k, EPOCH + 1, &verified));
 	assert_false(verified);
 	for (size_t n = 0; n < w.used; n++) {
-		struct sheetbook *cut = sheetbook_new(network->charter);
+		struct sheetbook *cut = sheetbook_new(network->charters);
 		reader_init(&r, saved, n);
 		sheetbook_get(&r, cut);
 		assert_false(reader_ok(&r));
@@ -306,7 +306,7 @@ test_book_remembers(void **state)
 static void
 test_book_refuses(void **state)
 {
-	struct sheetbook *k = sheetbook_new(network->charter);
+	struct sheetbook *k = sheetbook_new(network->charters);
 	struct buf b = encoded(keys);
 
 	(void)state;

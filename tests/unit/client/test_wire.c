@@ -61,6 +61,15 @@ random_wire(enum wire_type type)
 	m.message.time = (int64_t)rng_u64(test_rng());
 	m.message.done = (uint32_t)rng_u64(test_rng());
 	fill(m.message.name, sizeof(m.message.name));
+	m.through_tor = rng_below(test_rng(), 2) == 1;
+	m.tor.own = rng_below(test_rng(), 2) == 1;
+	m.tor.state = (enum tor_state)rng_below(test_rng(), 4);
+	m.tor.key = (enum tor_key)rng_below(test_rng(), 4);
+	m.tor.bootstrap.progress = rng_below(test_rng(), 101);
+	m.tor.starts = (uint32_t)rng_u64(test_rng());
+	fill(m.tor.bootstrap.tag, sizeof(m.tor.bootstrap.tag));
+	fill(m.tor.version, sizeof(m.tor.version));
+	fill(m.tor.why.text, sizeof(m.tor.why.text));
 	m.event = type == WIRE_IS_EVENT ? (enum restante_event_kind)rng_below(test_rng(), 5)
 					: RESTANTE_EVENT_MESSAGE;
 	return m;
@@ -113,6 +122,12 @@ fields_arrive(void **state)
 	assert_int_equal(back.status.clock_skew_ms, m.status.clock_skew_ms);
 	assert_string_equal(back.status.network, m.status.network);
 	assert_int_equal(back.status.time_scale, 20);
+	assert_int_equal(back.through_tor, m.through_tor);
+	if (m.through_tor) {
+		assert_int_equal(back.tor.state, m.tor.state);
+		assert_int_equal(back.tor.starts, m.tor.starts);
+		assert_string_equal(back.tor.why.text, m.tor.why.text);
+	}
 	buf_release(&b);
 	m = random_wire(WIRE_DONE);
 	assert_err_ok(wire_encode(&b, &m));

@@ -631,6 +631,8 @@ person_start(struct person *p)
 		.rng = test_rng(),
 		.keys = test_rng(),
 		.anchor = p->anchor,
+		.socks = p->socks,
+		.entrance = p->entrance,
 		.retention_ms = p->retention_ms };
 	struct diag d = { "" };
 

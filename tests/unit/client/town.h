@@ -83,6 +83,7 @@ struct person {
 	struct client *client;
 	int64_t retention_ms;
 	const struct chain_point *anchor;
+	const char *socks, *entrance; /* NULL: directly to the charter's */
 	unsigned alarms_seen;
 	unsigned status_calls;
 	uint64_t texts[TOWN_TEXTS_MAX]; /* ids, as they were told */

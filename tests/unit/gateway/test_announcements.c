@@ -31,7 +31,7 @@ set_up(void **state)
 	k->network = network_new(&cfg);
 	k->charter = k->network->charter;
 	k->params = &k->charter->params;
-	k->list = announcements_new(k->charter);
+	k->list = announcements_new(k->network->charters);
 	assert_non_null(k->list);
 	k->start_ms = timing_epoch_start(k->params, EPOCH);
 	k->keys = network_epoch_new(k->network, EPOCH);

@@ -67,9 +67,9 @@ test_items(void **state)
 	c = chunk_new((const uint8_t *)"block", 5, NULL, 0);
 	assert_int_equal(c->len, 10); /* no item without records */
 	chunk_drop(c);
-	c = chunk_sheet((const uint8_t *)"sheet", 5);
+	c = chunk_item(ITEM_SHEET, (const uint8_t *)"sheet", 5);
 	assert_int_equal(c->bytes[0], ITEM_SHEET);
-	assert_true(c->sheet);
+	assert_true(c->apart);
 	chunk_drop(c);
 	chunk_drop(NULL);
 }

@@ -64,7 +64,7 @@ on_packet(void *arg, uint16_t first_mix, uint32_t epoch, const uint8_t *packet)
 static void
 open_entry(struct stand *s)
 {
-	static const struct entry_events events = { on_packet };
+	static const struct entry_events events = { on_packet, NULL };
 	const struct charter_node *own = charter_gateway(s->network->charter);
 	struct entry_config cfg = {
 		.loop = world_loop(s->host),

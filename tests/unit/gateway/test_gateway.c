@@ -96,7 +96,7 @@ open_mix(struct stand *s)
 	const struct links_events events = { .packet = mix_packet, .batch = mix_batch };
 	struct links_config cfg = {
 		.loop = world_loop(s->mix_host),
-		.charter = s->charter,
+		.charters = s->network->charters,
 		.own = MIX,
 		.link_sk = keys->link_sk,
 		.rng = &s->rng.rng,
@@ -299,6 +299,8 @@ each_item(void *arg, enum item_kind kind, const uint8_t *p, size_t n)
 	case ITEM_BLOCK:
 		take_block(s, p, n);
 		break;
+	case ITEM_CHARTER:
+		break;
 	case ITEM_RECORDS:
 		s->records += n / s->params->record_size;
 		break;
@@ -372,7 +374,8 @@ make_parcel(struct stand *s, const struct onion_command *command)
 
 	assert_non_null(p);
 	assert_non_null(whole);
-	assert_err_ok(path_packet(whole, &path, s->sheet, s->params, command, &s->rng.rng));
+	assert_err_ok(path_packet(whole, &path, s->sheet, s->params, command, &s->rng.rng,
+	    &s->rng.rng));
 	memcpy(key.pk, s->mix_pk, 32);
 	memcpy(key.sheet_hash, s->sheet->hash, 32);
 	onion_derive(&job, 1, &g, &key);

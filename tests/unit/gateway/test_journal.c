@@ -45,7 +45,7 @@ set_up(void **state)
 	k->params = &c->params;
 	k->identity_sk = k->network->keys[network_index(k->network,
 	    charter_gateway(c)->number)].identity_sk;
-	assert_err_ok(journal_new(&k->journal, c, k->identity_sk));
+	assert_err_ok(journal_new(&k->journal, k->network->charters, k->identity_sk));
 	k->chain = chain_new(c, NULL);
 	k->segment = chain_segment_new(k->chain);
 	k->first = timing_round(k->params, timing_epoch_start(k->params, 80000));
@@ -364,7 +364,7 @@ test_go_on(void **state)
 
 		turn(k, k->first + i);
 		journal_free(k->journal);
-		assert_err_ok(journal_new(&k->journal, k->network->charter, k->identity_sk));
+		assert_err_ok(journal_new(&k->journal, k->network->charters, k->identity_sk));
 		assert_err_ok(journal_load(k->journal, k->state.data, k->state.len, &d));
 		assert_true(journal_head(k->journal, &head));
 		assert_true(head == k->first + i);
@@ -372,6 +372,89 @@ test_go_on(void **state)
 	}
 	/* the next epoch block still names the one before */
 	turn(k, k->first + (uint64_t)(k->params->epoch_ms / k->params->round_ms));
+}
+
+/* The charters that a block has, as bits of their versions. */
+static unsigned
+charters_in(const struct block *b)
+{
+	unsigned versions = 0;
+
+	for (size_t i = 0; i < b->entry_count; i++) {
+		uint32_t version;
+		uint8_t hash[32];
+
+		if (b->entries[i].kind != BLOCK_CHARTER)
+			continue;
+		assert_err_ok(charter_peek(&version, hash, b->entries[i].data, b->entries[i].len));
+		versions |= 1u << version;
+	}
+	return versions;
+}
+
+/* The charters of the block of a round. */
+static unsigned
+told_in(struct desk *k, uint64_t round)
+{
+	struct block b;
+	struct journal_round *r = build(k, &b, round);
+	unsigned versions = charters_in(&b);
+
+	advance(k, r);
+	return versions;
+}
+
+/* Told once, and again by every epoch block until it is followed by another. */
+static void
+test_succession(void **state)
+{
+	struct desk *k = *state;
+	uint64_t epoch = (uint64_t)(k->params->epoch_ms / k->params->round_ms);
+	uint32_t now = timing_epoch(k->params, timing_round_start(k->params, k->first));
+	struct diag d;
+
+	assert_int_equal(told_in(k, k->first), 1u << 1);
+	(void)network_succeed(k->network, NULL, now + 2, NULL, NULL);
+	(void)network_succeed(k->network, NULL, now + 3, NULL, NULL);
+	assert_true(journal_due(k->journal, k->first + 1));
+	/* a crash before the block */
+	journal_free(k->journal);
+	assert_err_ok(journal_new(&k->journal, k->network->charters, k->identity_sk));
+	assert_err_ok(journal_load(k->journal, k->state.data, k->state.len, &d));
+	assert_true(journal_due(k->journal, k->first + 1));
+	assert_int_equal(told_in(k, k->first + 1), 1u << 2 | 1u << 3);
+	assert_false(journal_due(k->journal, k->first + 2));
+	journal_free(k->journal);
+	assert_err_ok(journal_new(&k->journal, k->network->charters, k->identity_sk));
+	assert_err_ok(journal_load(k->journal, k->state.data, k->state.len, &d));
+	assert_false(journal_due(k->journal, k->first + 2));
+	assert_int_equal(told_in(k, k->first + epoch), 1u << 1 | 1u << 2 | 1u << 3);
+	assert_int_equal(told_in(k, k->first + 2 * epoch), 1u << 2 | 1u << 3);
+	assert_int_equal(told_in(k, k->first + 3 * epoch), 1u << 3);
+	/* the gateway sleeps through the whole time of two versions */
+	(void)network_succeed(k->network, NULL, now + 5, NULL, NULL);
+	(void)network_succeed(k->network, NULL, now + 6, NULL, NULL);
+	assert_int_equal(told_in(k, k->first + 9 * epoch), 1u << 4 | 1u << 5);
+}
+
+/* What a version before this one wrote knew of one charter only. */
+static void
+test_state_without_charters(void **state)
+{
+	struct desk *k = *state;
+	size_t at = 8 + 32 + 8 + 32 + 32;
+	struct diag d;
+
+	turn(k, k->first);
+	memmove(k->state.data + at, k->state.data + at + 8, k->state.len - at - 8);
+	k->state.len -= 8;
+	store_u16(k->state.data + 6, 1);
+	(void)network_succeed(k->network, NULL, 90000, NULL, NULL);
+	journal_free(k->journal);
+	assert_err_ok(journal_new(&k->journal, k->network->charters, k->identity_sk));
+	assert_err_ok(journal_load(k->journal, k->state.data, k->state.len, &d));
+	assert_true(journal_due(k->journal, k->first + 1));
+	assert_int_equal(told_in(k, k->first + 1), 1u << 2);
 }
 
 static void
@@ -385,15 +468,15 @@ test_bad_state(void **state)
 	assert_err_ok(journal_sheet(k->journal, sheet_for(k, 80000)));
 	turn(k, k->first + 1);
 	for (size_t n = 1; n < k->state.len; n += 3) {
-		assert_err_ok(journal_new(&other, k->network->charter, k->identity_sk));
+		assert_err_ok(journal_new(&other, k->network->charters, k->identity_sk));
 		assert_int_not_equal(journal_load(other, k->state.data, n, &d), ERR_OK);
 		journal_free(other);
 	}
 	k->state.data[8] ^= 1; /* network id */
-	assert_err_ok(journal_new(&other, k->network->charter, k->identity_sk));
+	assert_err_ok(journal_new(&other, k->network->charters, k->identity_sk));
 	assert_err(journal_load(other, k->state.data, k->state.len, &d), ERR_MALFORMED);
 	assert_contains(d.text, "network");
-	store_u16(k->state.data + 6, 2);
+	store_u16(k->state.data + 6, 3);
 	assert_err(journal_load(other, k->state.data, k->state.len, &d), ERR_VERSION);
 	journal_free(other);
 }
@@ -409,6 +492,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_sheets, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_go_on, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_bad_state, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_succession, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_state_without_charters, set_up, tear_down),
 };
 
 TEST_MAIN(tests)

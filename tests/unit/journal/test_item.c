@@ -101,12 +101,13 @@ test_bad_headers(void **state)
 {
 	(void)state;
 	header_refused(0, 1, ERR_MALFORMED);
-	header_refused(4, 1, ERR_MALFORMED);
+	header_refused(5, 1, ERR_MALFORMED);
 	header_refused(255, 1, ERR_MALFORMED);
 	header_refused(ITEM_SHEET, SHEET_BYTES_MAX + 1, ERR_RANGE);
 	header_refused(ITEM_BLOCK, (4u << 20) + 65, ERR_RANGE);
 	header_refused(ITEM_RECORDS, ITEM_RECORDS_MAX + 1, ERR_RANGE);
 	header_refused(ITEM_RECORDS, UINT32_MAX, ERR_RANGE);
+	header_refused(ITEM_CHARTER, CHARTER_BYTES_MAX + 1, ERR_RANGE);
 }
 
 /* A header that promises much takes no memory by itself. */

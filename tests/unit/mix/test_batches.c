@@ -20,7 +20,15 @@ struct book {
 static enum err
 open_book(struct book *k, struct diag *d)
 {
-	return batches_open(&k->b, k->s.disk, k->s.queue, k->net->charter, d);
+	uint16_t nodes[CHARTER_NODES_MAX];
+	const struct charter *c = k->net->charter;
+	enum err e = batches_open(&k->b, k->s.disk, k->s.queue, d);
+
+	for (size_t i = 0; i < c->node_count; i++)
+		nodes[i] = c->nodes[i].number;
+	if (e == ERR_OK)
+		batches_keep(k->b, nodes, c->node_count);
+	return e;
 }
 
 static void

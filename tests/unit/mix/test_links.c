@@ -2,11 +2,13 @@
 
 #include "tests/lib/test.h"
 
+#include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/base/disk_fault.h"
+#include "common/charter/timing.h"
 #include "common/net/link.h"
 #include "evaluation/world.h"
 #include "mix/links.h"
@@ -100,7 +102,7 @@ open_node(struct node *n, struct diag *d)
 	struct town *t = n->town;
 	struct links_config cfg = {
 		.loop = world_loop(n->host),
-		.charter = t->net->charter,
+		.charters = t->net->charters,
 		.own = n->number,
 		.link_sk = t->net->keys[network_index(t->net, n->number)].link_sk,
 		.disk = n->disk,
@@ -337,6 +339,35 @@ test_reconnects(void **state)
 }
 
 /* A peer whose cable was cut is noticed by its silence, an idle one is not. */
+/* Links that always end soon after they came up are not dialled ever faster: a twin's, say. */
+static void
+test_flapping_is_slowed(void **state)
+{
+	struct town t;
+	size_t before, steady;
+
+	(void)state;
+	town_up(&t);
+	start_all(&t);
+	run(&t, 30000);
+	before = t.nodes[1].ups;
+	for (unsigned i = 0; i < 300; i++) { /* five minutes in which no link lives for long */
+		run(&t, 1000);
+		world_break(t.nodes[1].host, t.nodes[2].host);
+	}
+	/* mix 1 dials mix 2 and the gateway; without a pause it would be thousands */
+	assert_in_range(t.nodes[1].ups - before, 5, 60);
+	run(&t, LINKS_BACKOFF_MAX_MS + 1000);
+	assert_true(links_is_up(t.nodes[1].links, 2));
+	/* once it was up for long, a loss is mended as fast as ever */
+	run(&t, 60000);
+	steady = t.nodes[1].ups;
+	world_break(t.nodes[1].host, t.nodes[2].host);
+	run(&t, 2000);
+	assert_true(t.nodes[1].ups > steady);
+	town_down(&t);
+}
+
 static void
 test_idle_and_silent(void **state)
 {
@@ -649,12 +680,130 @@ test_wrong_keys_are_named(void **state)
 	town_down(&t);
 }
 
+/* ---- another charter ---- */
+
+static void
+other_key(struct charter *next, void *arg)
+{
+	struct charter_node n = *charter_node(next, 2);
+
+	memcpy(n.link, arg, sizeof(n.link));
+	(void)snprintf(n.address, sizeof(n.address), "127.0.0.1:7702");
+	assert_err_ok(charter_change_node(next, &n));
+}
+
+static void
+without_first(struct charter *next, void *arg)
+{
+	struct charter_node *fresh = arg;
+
+	assert_err_ok(charter_remove_node(next, 1));
+	fresh->number = (uint16_t)(next->last_number + 1);
+	assert_err_ok(charter_add_node(next, fresh));
+}
+
+static void
+turn_all(struct town *t)
+{
+	for (uint16_t i = 1; i <= NODES; i++)
+		if (t->nodes[i].links != NULL)
+			links_turn(t->nodes[i].links);
+}
+
+/* A mix takes another link key and another address some time before they are in force. */
+static void
+test_another_key(void **state)
+{
+	struct town t;
+	uint8_t *sk, old[32], pk[32];
+	int64_t start;
+
+	(void)state;
+	town_up(&t);
+	start_all(&t);
+	run(&t, 5000);
+	sk = t.net->keys[network_index(t.net, 2)].link_sk;
+	memcpy(old, sk, sizeof(old));
+	sk[3] ^= 1;
+	assert_int_equal(crypto_scalarmult_base(pk, sk), 0);
+	start = timing_epoch_start(&t.net->charter->params, EPOCH + 1);
+	(void)network_succeed(t.net, NULL, EPOCH + 1, other_key, pk);
+	turn_all(&t);
+	run(&t, 5000);
+	assert_true(links_is_up(t.nodes[1].links, 2)); /* by the old one, that is still good */
+	kill_node(&t.nodes[2]);
+	start_node(&t.nodes[2]);
+	run(&t, 60000);
+	assert_true(links_is_up(t.nodes[1].links, 2)); /* by the new one */
+	assert_true(links_is_up(t.nodes[2].links, 3));
+	assert_true(links_is_up(t.nodes[2].links, GATEWAY));
+	/* whoever has the old key is let in until the grace is over, and then no more */
+	memcpy(sk, old, sizeof(old));
+	kill_node(&t.nodes[2]);
+	start_node(&t.nodes[2]);
+	run(&t, 60000);
+	assert_true(links_is_up(t.nodes[2].links, 3));
+	assert_err_ok(world_run_until(
+	    t.world, start + t.net->charter->params.grace_ms + 1000));
+	for (uint16_t i = 1; i <= NODES; i++)
+		if (i != 2)
+			links_turn(t.nodes[i].links);
+	run(&t, 60000);
+	assert_false(links_is_up(t.nodes[2].links, 3));
+	assert_false(links_is_up(t.nodes[1].links, 2));
+	town_down(&t);
+}
+
+/* Peers come when their charter is known, and go when the grace of theirs is over. */
+static void
+test_peers_come_and_go(void **state)
+{
+	struct links_peer peers[8];
+	struct network_keys keys;
+	struct charter_node fresh;
+	struct town t;
+	int64_t start;
+
+	(void)state;
+	town_up(&t);
+	start_all(&t);
+	network_keys_new(&keys, &fresh, t.net, CHARTER_MIX, 0, "127.0.0.1:7701");
+	start = timing_epoch_start(&t.net->charter->params, EPOCH + 1);
+	(void)network_succeed(t.net, NULL, EPOCH + 1, without_first, &fresh);
+	turn_all(&t);
+	run(&t, 5000);
+	assert_int_equal(links_list(t.nodes[2].links, peers, 8), 4);
+	assert_int_equal(peers[3].number, fresh.number);
+	assert_false(peers[3].serving);
+	/* nothing is numbered for who is not in force */
+	assert_err_ok(number_batch(&t.nodes[GATEWAY]));
+	assert_err_ok(send_one(&t.nodes[GATEWAY], 1, 1));
+	assert_err_ok(world_run_until(t.world, start + 1000));
+	turn_all(&t);
+	run(&t, 1000);
+	assert_true(links_has_place(t.nodes[1].links));
+	assert_true(links_is_up(t.nodes[1].links, 2));
+	assert_int_equal(links_list(t.nodes[2].links, peers, 8), 4);
+	assert_true(peers[0].serving && peers[3].serving);
+	assert_err_ok(world_run_until(
+	    t.world, start + t.net->charter->params.grace_ms + 1000));
+	turn_all(&t);
+	run(&t, 1000);
+	assert_int_equal(links_list(t.nodes[2].links, peers, 8), 3);
+	assert_int_equal(links_list(t.nodes[1].links, peers, 8), 0);
+	assert_false(links_has_place(t.nodes[1].links));
+	assert_false(links_is_up(t.nodes[1].links, 2));
+	assert_err(send_one(&t.nodes[GATEWAY], 1, 1), ERR_NOT_FOUND);
+	town_down(&t);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_who_links_to_whom),
 	cmocka_unit_test(test_packets_arrive),
 	cmocka_unit_test(test_waits_for_a_link),
 	cmocka_unit_test(test_bounded_queue),
 	cmocka_unit_test(test_reconnects),
+	cmocka_unit_test(test_flapping_is_slowed),
 	cmocka_unit_test(test_idle_and_silent),
 	cmocka_unit_test(test_batch_numbers),
 	cmocka_unit_test(test_roll_back_is_noticed),
@@ -662,6 +811,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_strangers_are_refused),
 	cmocka_unit_test(test_recorded_handshake),
 	cmocka_unit_test(test_wrong_keys_are_named),
+	cmocka_unit_test(test_another_key),
+	cmocka_unit_test(test_peers_come_and_go),
 };
 
 TEST_MAIN(tests)

@@ -192,7 +192,7 @@ on_batch(void *arg, uint16_t from, uint64_t number)
 static void
 stub_up(struct town *t, struct stub *s, uint16_t number, const struct links_events *events)
 {
-	struct links_config cfg = { .charter = t->net->charter, .own = number,
+	struct links_config cfg = { .charters = t->net->charters, .own = number,
 		.link_sk = t->net->keys[network_index(t->net, number)].link_sk,
 		.rng = world_rng(t->world), .keys = world_rng(t->world), .queue_max = 10000 };
 
@@ -407,7 +407,7 @@ build(struct town *t, uint8_t *packet)
 
 	path_draw(&path, t->net->charter, test_rng());
 	assert_err_ok(path_packet(packet, &path, t->epoch->sheet, &t->net->charter->params, &c,
-	    test_rng()));
+	    test_rng(), test_rng()));
 }
 
 static void
@@ -451,6 +451,105 @@ test_packets_pass(void **state)
 	assert_true(t.batches > 2);
 	assert_true(t.notes > 20); /* three sessions send them all the time */
 	assert_int_equal(s.unwrapped.by[UNWRAP_PASSED], 500);
+	town_down(&t);
+}
+
+/* ---- every strategy ---- */
+
+#define SOME 60
+
+/* What goes in comes out but for what the strategy keeps, and not a second time. */
+static void
+check_strategy(const char *strategy, size_t kept)
+{
+	static uint8_t packet[SOME][ONION_PACKET_MAX];
+	struct params p;
+	struct mix_status s;
+	struct town t;
+
+	params_default(&p);
+	for (unsigned i = 0; i < PARAMS_LAYERS_MAX; i++)
+		assert_err_ok(strategy_parse(&p.strategy[i], strategy, "strategy", NULL));
+	town_up(&t, &p);
+	settle(&t);
+	for (size_t i = 0; i < SOME; i++) {
+		build(&t, packet[i]);
+		pass_on(&t, packet[i]);
+		run(&t, (int64_t)rng_below(test_rng(), 400));
+	}
+	run(&t, 400 * SECOND);
+	s = status(&t);
+	if (s.pooled != kept)
+		fail_msg("%s: %zu kept", strategy, s.pooled);
+	assert_int_equal(s.unwrapped.by[UNWRAP_PASSED], SOME);
+	assert_int_equal(t.arrived, SOME - kept);
+	assert_int_equal(s.released, t.arrived);
+	assert_int_equal(s.held, kept);
+	assert_int_equal(t.wrong, 0);
+	kill_mix(&t);
+	start_mix(&t);
+	run(&t, 60 * SECOND);
+	for (size_t i = 0; i < SOME; i++)
+		pass_on(&t, packet[i]);
+	run(&t, 400 * SECOND);
+	assert_true(t.arrived <= SOME); /* those that were lost with the pool may come now */
+	assert_true(status(&t).unwrapped.by[UNWRAP_REPLAYED] >= SOME - kept);
+	town_down(&t);
+}
+
+static void
+test_every_strategy(void **state)
+{
+	(void)state;
+	check_strategy("threshold packets=25", 10);
+	check_strategy("timed", 0);
+	check_strategy("threshold-or-timed packets=20", 0);
+	check_strategy("threshold-and-timed packets=1", 0);
+	check_strategy("threshold-and-timed packets=61", SOME);
+	check_strategy("threshold-pool packets=10 min=12", 20);
+	check_strategy("timed-pool min=7", 7);
+	check_strategy("timed-dynamic-pool min=2 rate=0.6", 2);
+	check_strategy("timed-dynamic-pool min=2 rate=0.6 rule=gmix", 3);
+	check_strategy("binomial rate=0.9 mean=0 deviation=1", 0);
+	check_strategy("stop-and-go mean=5s", 0);
+}
+
+/* Packets leave one by one when their time comes, at most one batch for each tick. */
+static void
+test_stop_and_go_batches(void **state)
+{
+	struct params p;
+	struct town t;
+
+	(void)state;
+	params_default(&p);
+	for (unsigned i = 0; i < PARAMS_LAYERS_MAX; i++)
+		p.strategy[i] = (struct strategy){ .kind = STRATEGY_STOP_AND_GO, .mean_ms = 2000 };
+	town_up(&t, &p);
+	settle(&t);
+	send(&t, 3000);
+	run(&t, 10 * SECOND);
+	/* a hundred ticks; the replay tags were all on the disk with the first batch */
+	assert_in_range(t.batches, 50, 100);
+	assert_true(t.arrived > 2900); /* exp(-5) of them stay: 20 */
+	run(&t, 40 * SECOND);
+	assert_int_equal(t.arrived, 3000);
+	assert_int_equal(status(&t).held, 0);
+	/* while the disk refuses, what is ready waits, and then leaves as one batch */
+	t.plan = (struct disk_fault){ .at = 1, .err = ERR_FULL, .forever = true,
+		.writes_only = true };
+	send(&t, 500);
+	run(&t, 50 * SECOND);
+	assert_int_equal(t.arrived, 3000);
+	t.plan = (struct disk_fault){ 0 };
+	run(&t, 70 * SECOND);
+	assert_int_equal(t.arrived, 3500);
+	/* set back, the clock keeps nobody for longer than 16 means */
+	send(&t, 500);
+	run(&t, SECOND);
+	world_set_clock(t.host, -3600 * SECOND / 6);
+	run(&t, 45 * SECOND);
+	assert_int_equal(t.arrived, 4000);
 	town_down(&t);
 }
 
@@ -793,6 +892,8 @@ test_wrong_keys_are_named(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_packets_pass),
+	cmocka_unit_test(test_every_strategy),
+	cmocka_unit_test(test_stop_and_go_batches),
 	cmocka_unit_test(test_sheet_in_a_block),
 	cmocka_unit_test(test_slow_clock_is_told),
 	cmocka_unit_test(test_announces),

@@ -41,7 +41,7 @@ open_sheets(struct book *k, struct diag *d)
 	const struct sheets_config cfg = {
 		.disk = k->s.disk,
 		.queue = k->s.queue,
-		.charter = k->net->charter,
+		.charters = k->net->charters,
 		.keys = k->keys,
 		.chain = k->chain,
 		.own = OWN,

@@ -384,9 +384,10 @@ check_jump(int64_t by_ms)
 	world_set_clock(k.client, by_ms);
 	assert_false(attend_live(k.attend));
 	assert_int_equal(k.closed, 1);
-	run_for(&k, 1000);
-	assert_int_equal(fake_gateway_live(&k.gateway), 0);
-	run_for(&k, 15 * MINUTE_MS);
+	run_for(&k, 500);
+	/* the former one is over; a new one may come at any time from now on */
+	assert_true(fake_gateway_live(&k.gateway) == 0 || k.gateway.count > 1);
+	run_for(&k, 15 * MINUTE_MS + 10000); /* the longest wait, and a slot to open in */
 	assert_true(attend_live(k.attend));
 	assert_int_equal(k.gateway.sessions[1]->open.hour,
 	    timing_hour(p, START_MS + 40 * MINUTE_MS + by_ms));
@@ -440,6 +441,95 @@ test_skewed_clocks(void **state)
 }
 
 static void
+scene_attend_held(struct scene *k)
+{
+	const struct attend_config cfg = {
+	    .charter = k->network->charter,
+	    .address = charter_gateway(k->network->charter)->entrance,
+	    .held = true,
+	    .rng = world_rng(k->world),
+	    .keys = world_rng(k->world),
+	};
+
+	assert_err_ok(attend_new(&k->attend, world_loop(k->client), &cfg, &events, k));
+}
+
+/* Nothing is dialled, over hours and marks, until the way is there; then at once. */
+static void
+test_held_from_the_start(void **state)
+{
+	struct scene k;
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		scene_make(&k, START_MS, 1);
+		scene_attend_held(&k);
+		/* not close to a mark, behind which another session is the live one */
+		run_for(&k, rng_between(test_rng(), 0, 3) * HOUR_MS +
+		    rng_between(test_rng(), 0, 58 * MINUTE_MS));
+		assert_int_equal(k.gateway.count, 0);
+		attend_hold(k.attend, false);
+		run_for(&k, 6000); /* a slot, and what tells that it is open */
+		assert_true(attend_live(k.attend));
+		assert_in_range(k.gateway.count, 1, 2); /* perhaps the coming one, too */
+		run_for(&k, 3 * HOUR_MS);
+		assert_true(attend_live(k.attend));
+		scene_free(&k);
+	}
+}
+
+/* Released within the window, the coming session keeps to it. */
+static void
+test_held_into_the_window(void **state)
+{
+	int64_t least = HOUR_MS, most = -HOUR_MS;
+	struct scene k;
+
+	(void)state;
+	for (int i = 0; i < 60; i++) {
+		scene_make(&k, START_MS + 30 * MINUTE_MS, 1);
+		scene_attend_held(&k);
+		run_for(&k, 28 * MINUTE_MS); /* two minutes before the hour: it is due by now */
+		attend_hold(k.attend, false);
+		run_for(&k, 2 * MINUTE_MS + 1000);
+		assert_int_equal(k.gateway.count, 2);
+		assert_true(opened_at(&k, 1) <= -MINUTE_MS + 200);
+		least = opened_at(&k, 1) < least ? opened_at(&k, 1) : least;
+		most = opened_at(&k, 1) > most ? opened_at(&k, 1) : most;
+		scene_free(&k);
+	}
+	assert_true(least < -100000 && most > -80000); /* not all at the release */
+}
+
+/* What is open goes on; what ends meanwhile waits its time, and then for the release. */
+static void
+test_held_while_open(void **state)
+{
+	const struct frame_down store = {.type = FRAME_DOWN_ERROR, .error = FRAME_ERROR_STORE};
+	struct scene k;
+
+	(void)state;
+	scene_make(&k, START_MS + MINUTE_MS, 1);
+	scene_attend(&k);
+	run_for(&k, MINUTE_MS);
+	attend_hold(k.attend, true);
+	run_for(&k, MINUTE_MS);
+	assert_true(attend_live(k.attend));
+	assert_in_range(k.slots[ATTEND_CURRENT], 22, 25); /* one opened it */
+	fake_gateway_say(&k.gateway, 0, &store);
+	run_for(&k, 16 * MINUTE_MS);
+	assert_int_equal(k.gateway.count, 1);
+	attend_hold(k.attend, false);
+	run_for(&k, 6000);
+	assert_true(attend_live(k.attend));
+	/* a release without anything due opens nothing */
+	attend_hold(k.attend, false);
+	run_for(&k, MINUTE_MS);
+	assert_int_equal(k.gateway.count, 2);
+	scene_free(&k);
+}
+
+static void
 test_the_mark(void **state)
 {
 	struct params p;
@@ -464,6 +554,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_set_clock),
     cmocka_unit_test(test_sleep),
     cmocka_unit_test(test_skewed_clocks),
+    cmocka_unit_test(test_held_from_the_start),
+    cmocka_unit_test(test_held_into_the_window),
+    cmocka_unit_test(test_held_while_open),
     cmocka_unit_test(test_the_mark),
 };
 TEST_MAIN(tests)
