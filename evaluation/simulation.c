@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/charter/path.h"
 #include "common/charter/timing.h"
 #include "evaluation/timeheap.h"
 #include "mix/pool.h"
@@ -51,7 +52,8 @@ struct simulation {
 	struct timeheap senders, flushes;
 	struct transfers transfers;
 	struct token *tokens;
-	uint32_t *delays; /* of a token's hops, layers to each; NULL: nobody asks for any */
+	uint32_t *delays; /* of a token's hops, layers to each */
+	bool delayed;	  /* a layer heeds the packets' own delays */
 	uint32_t *spare;  /* free handles */
 	size_t token_room, spare_count;
 	uint32_t *batch; /* handles of a flush, and of the round */
@@ -220,10 +222,11 @@ arrive(struct simulation *s, uint32_t handle)
 {
 	struct token *t = &s->tokens[handle];
 	unsigned layer = t->hop;
-	uint32_t delay = s->delays[handle * s->params->layers + layer % s->params->layers];
-	uint32_t number;
+	uint32_t delay = 0, number;
 	struct node *n;
 
+	if (layer < s->params->layers)
+		delay = s->delays[(size_t)handle * s->params->layers + layer];
 	if (s->cfg.carrier != NULL &&
 	    !s->cfg.carrier->unwrap(s->cfg.carrier->arg, handle, layer, &delay)) {
 		lose(s, UINT32_MAX, handle);
@@ -286,10 +289,16 @@ draw_path(struct simulation *s, struct token *t)
 static void
 draw_delays(struct simulation *s, uint32_t handle)
 {
+	size_t size = s->params->layers * sizeof(s->delays[0]);
 	uint32_t *delays = s->delays + (size_t)handle * s->params->layers;
+	uint32_t drawn[ONION_HOPS_MAX];
 
-	for (unsigned i = 0; i < s->params->layers; i++)
-		delays[i] = 0;
+	if (s->delayed) {
+		path_delays(drawn, s->params, &s->stream.rng);
+		memcpy(delays, drawn, size);
+	} else {
+		memset(delays, 0, size);
+	}
 }
 
 static void
@@ -307,7 +316,12 @@ choose_kind(struct simulation *s, const struct person *p)
 	if (s->cfg.law != SENDING_AT_ONCE && s->params->note_one_in > 0 &&
 	    rng_below(&s->stream.rng, s->params->note_one_in) == 0)
 		return TOKEN_NOTE;
-	return p->message_ms <= s->now_ms ? TOKEN_REAL : TOKEN_COVER;
+	if (p->message_ms > s->now_ms)
+		return TOKEN_COVER;
+	if (s->cfg.epochs && s->cfg.law == SENDING_SLOTS &&
+	    path_time(s->params, s->now_ms) != PATH_OPEN)
+		return TOKEN_COVER;
+	return TOKEN_REAL;
 }
 
 static void
@@ -349,10 +363,8 @@ send_packet(struct simulation *s, uint32_t person)
 	kind = choose_kind(s, p);
 	t->kind = (uint8_t)kind;
 	draw_delays(s, handle);
-	if (kind == TOKEN_REAL) {
+	if (kind == TOKEN_REAL)
 		t->message = p->message;
-		next_message(s, person, p->message_ms);
-	}
 	count_sent(s, kind);
 	if (s->cfg.carrier != NULL) {
 		e = s->cfg.carrier->wrap(s->cfg.carrier->arg, handle, t,
@@ -363,6 +375,8 @@ send_packet(struct simulation *s, uint32_t person)
 	for (size_t i = 0; i < s->cfg.observer_count; i++)
 		if (s->cfg.observers[i].sent != NULL)
 			s->cfg.observers[i].sent(s->cfg.observers[i].arg, s->now_ms, handle);
+	if (kind == TOKEN_REAL)
+		next_message(s, person, p->message_ms);
 	set_out(s, handle);
 }
 
@@ -383,8 +397,7 @@ next_due(struct simulation *s, const struct person *p)
 	case SENDING_SLOTS:
 		break;
 	case SENDING_POISSON:
-		return p->due_ms +
-		    (int64_t)(rng_exponential(&s->stream.rng, (double)s->params->slot_ms) + 0.5);
+		return p->due_ms + rng_exponential_long(&s->stream.rng, s->params->slot_ms);
 	case SENDING_AT_ONCE:
 		return p->message_ms;
 	}
@@ -495,6 +508,7 @@ make_nodes(struct simulation *s)
 		struct node *n = &s->nodes[i];
 
 		n->layer = simulation_layer(s, i);
+		s->delayed = s->delayed || params_delay_max_ms(s->params, n->layer) > 0;
 		stream_init(&n->stream, seed_of(s->cfg.seed, 1 + i));
 		e = pool_new(&n->pool, s->params, n->layer, s->now_ms);
 		if (e == ERR_OK)

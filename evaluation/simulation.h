@@ -86,6 +86,7 @@ struct simulation_config {
 	enum sending_law law;
 	int64_t start_ms;      /* wall clock */
 	int64_t link_ms;       /* delay of every link */
+	bool epochs;	       /* near a change of epochs only cover is sent (path_time) */
 	uint64_t seed;
 	struct simulation_traffic traffic;
 	const struct simulation_carrier *carrier; /* NULL: tokens only */

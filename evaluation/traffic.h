@@ -8,6 +8,7 @@
 #define EVALUATION_TRAFFIC_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/base/err.h"
@@ -30,10 +31,10 @@ struct traffic_config {
 	uint64_t seed;
 	int64_t start_ms;
 	enum traffic_workload workload;
-	double messages_per_day; /* of one person, over all its time; 0: none */
+	int64_t interval_ms; /* mean between a person's messages, over all its time; 0: none */
 	int64_t on_ms, off_ms;	 /* means, TRAFFIC_ON_OFF */
 	uint32_t contacts;	 /* of each person, at most persons - 1 */
-	double zipf;		 /* exponent of the contacts' shares; 0: all alike */
+	uint32_t zipf_milli; /* exponent of the contacts' shares, in thousandths; 0: all alike */
 	enum traffic_churn churn;
 	int64_t online_ms, offline_ms; /* means, CHURN_ON_OFF */
 };
@@ -47,22 +48,28 @@ void traffic_free(struct traffic *t);
 /*
  * For TRAFFIC_RECORDED: a CSV of the lines "seconds,sender,receiver", with or
  * without a first line of names, times since the start that never fall. ERR_MALFORMED,
- * ERR_RANGE with file, line and reason.
+ * ERR_RANGE, ERR_NOT_FOUND, ERR_IO with file, line and reason.
  */
 RST_MUST_USE enum err traffic_read(struct traffic *t, const char *path, struct diag *d);
+/* The same of bytes; `name` names them in sentences. */
+RST_MUST_USE enum err traffic_parse(struct traffic *t, const char *name, const void *text,
+    size_t len, struct diag *d);
 
 /* The functions that a simulation asks. */
 void traffic_source(struct traffic *t, struct simulation_traffic *out);
 
 /* What a message was: its sender's receiver and the time at which it was written. */
 struct traffic_message {
-	uint32_t sender, receiver;
+	uint64_t number;
 	int64_t written_ms;
+	uint32_t receiver;
 };
-/* Of a message that was given out and not forgotten. */
-const struct traffic_message *traffic_message(const struct traffic *t, uint64_t message);
-/* Forget the messages below this number. */
-void traffic_forget(struct traffic *t, uint64_t before);
+/*
+ * The message of a person that was asked for last: as long as the next one has not
+ * been asked for, so within an observer's `sent` it is that of the packet.
+ */
+const struct traffic_message *traffic_message(const struct traffic *t, uint32_t person);
+/* How many messages were asked for so far. */
 uint64_t traffic_count(const struct traffic *t);
 /* Person's i-th contact, i < contacts. */
 uint32_t traffic_contact(const struct traffic *t, uint32_t person, uint32_t i);

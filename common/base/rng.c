@@ -165,6 +165,23 @@ rng_exponential_ms(const struct rng *r, uint32_t mean_ms, uint32_t max_ms)
 	}
 }
 
+int64_t
+rng_exponential_long(const struct rng *r, int64_t mean_ms)
+{
+	uint64_t whole, fraction, high, low;
+
+	assert(mean_ms > 0 && mean_ms <= INT64_C(1) << 53);
+	/* a whole part above 512 does not happen: exp(-512) */
+	do
+		whole = exponential(r, &fraction);
+	while (whole > 512);
+	/* fraction / 2^64 * mean, by halves of the mean; exact below 2^32, else to 1 ms */
+	high = (fraction >> 32) * ((uint64_t)mean_ms >> 32);
+	low = share_of(fraction, (uint32_t)mean_ms) +
+	    ((fraction & UINT32_MAX) * ((uint64_t)mean_ms >> 32) >> 32);
+	return (int64_t)(whole * (uint64_t)mean_ms + high + low);
+}
+
 static void
 swap_bytes(uint8_t *a, uint8_t *b, size_t n)
 {

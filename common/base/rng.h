@@ -43,6 +43,8 @@ bool rng_chance(const struct rng *r, uint32_t part, uint32_t whole);
  * a seed gives the same delays on every machine.
  */
 uint32_t rng_exponential_ms(const struct rng *r, uint32_t mean_ms, uint32_t max_ms);
+/* The same without a greatest value, for long times: mean_ms from 1 to 2^53. */
+int64_t rng_exponential_long(const struct rng *r, int64_t mean_ms);
 /* Fisher-Yates over n elements of size bytes each (size <= 8192). */
 void rng_shuffle(const struct rng *r, void *base, size_t n, size_t size);
 
