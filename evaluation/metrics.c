@@ -150,7 +150,9 @@ ranks(struct summary *s, const double *sorted)
 	s->least = sorted[0];
 	s->p1 = percentile(sorted, s->n, 0.01);
 	s->p5 = percentile(sorted, s->n, 0.05);
+	s->p25 = percentile(sorted, s->n, 0.25);
 	s->p50 = percentile(sorted, s->n, 0.50);
+	s->p75 = percentile(sorted, s->n, 0.75);
 	s->p95 = percentile(sorted, s->n, 0.95);
 	s->p99 = percentile(sorted, s->n, 0.99);
 	s->greatest = sorted[s->n - 1];

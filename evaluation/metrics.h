@@ -35,7 +35,7 @@ RST_MUST_USE enum err metrics_of(struct metrics *out, const double *weights, siz
  */
 struct summary {
 	size_t n;
-	double mean, deviation, least, p1, p5, p50, p95, p99, greatest;
+	double mean, deviation, least, p1, p5, p25, p50, p75, p95, p99, greatest;
 	bool has_interval;
 	double low, high;
 };

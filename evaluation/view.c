@@ -324,9 +324,24 @@ struct backward {
 	const struct view *view;
 	struct rows rows;
 	double *pools; /* nodes * targets */
-	double *weights;
-	size_t n;
+	size_t n, position;
+	view_each_packet *each;
+	void *arg;
 };
+
+static void
+tell_packet(struct backward *b, uint32_t person, const double *shares, double factor)
+{
+	double own[VIEW_TARGETS];
+	bool any = false;
+
+	for (size_t t = 0; t < b->n; t++) {
+		own[t] = factor * shares[t];
+		any = any || own[t] > 0;
+	}
+	if (any)
+		b->each(b->arg, b->position, person, own);
+}
 
 /* The origin of one packet has a share of every target. */
 static enum err
@@ -335,9 +350,7 @@ give_back(struct backward *b, view_origin to, const double *shares, double facto
 	double *row;
 
 	if (to >= VIEW_PERSONS) {
-		for (size_t t = 0; t < b->n; t++)
-			b->weights[t * b->view->persons + (to - VIEW_PERSONS)] +=
-			    factor * shares[t];
+		tell_packet(b, to - VIEW_PERSONS, shares, factor);
 		return ERR_OK;
 	}
 	row = rows_need(&b->rows, to, 1);
@@ -386,28 +399,16 @@ back_from_exit(struct backward *b, const struct record *r, uint32_t exit, const 
 	return any ? give_back(b, r->origin, one, 1) : ERR_OK;
 }
 
-static void
-what_is_lost(double *lost, const struct backward *b)
-{
-	for (size_t t = 0; t < b->n; t++) {
-		double sum = 0;
-
-		for (size_t i = 0; i < b->view->persons; i++)
-			sum += b->weights[t * b->view->persons + i];
-		lost[t] = sum < 1 ? 1 - sum : 0;
-	}
-}
-
 enum err
-view_senders(const struct view *v, double *weights, double *lost, const uint32_t *exits, size_t n)
+view_packets_of(const struct view *v, const uint32_t *exits, size_t n, view_each_packet *each,
+    void *arg)
 {
-	struct backward b = { .view = v, .weights = weights, .n = n };
+	struct backward b = { .view = v, .n = n, .each = each, .arg = arg };
 	uint32_t exit = v->exits;
 	enum err e;
 
 	if (n == 0 || n > VIEW_TARGETS)
 		return ERR_RANGE;
-	memset(weights, 0, n * v->persons * sizeof(*weights));
 	e = rows_init(&b.rows, n);
 	b.pools = calloc(v->nodes * n + 1, sizeof(*b.pools));
 	if (b.pools == NULL)
@@ -415,13 +416,55 @@ view_senders(const struct view *v, double *weights, double *lost, const uint32_t
 	for (size_t i = v->count; i > 0 && e == ERR_OK; i--) {
 		const struct record *r = &v->records[i - 1];
 
+		b.position = i - 1;
 		e = kind_of(r) == RECORD_EXITED ? back_from_exit(&b, r, --exit, exits) :
 						  back_over(&b, r);
 	}
-	if (e == ERR_OK)
-		what_is_lost(lost, &b);
 	free(b.pools);
 	rows_release(&b.rows);
+	return e;
+}
+
+/* Sum up by person. */
+struct by_person {
+	double *weights;
+	size_t persons, n;
+};
+
+static void
+add_to_person(void *arg, size_t position, uint32_t person, const double *shares)
+{
+	struct by_person *p = arg;
+
+	(void)position;
+	for (size_t t = 0; t < p->n; t++)
+		p->weights[t * p->persons + person] += shares[t];
+}
+
+static void
+what_is_lost(double *lost, const struct by_person *p)
+{
+	for (size_t t = 0; t < p->n; t++) {
+		double sum = 0;
+
+		for (size_t i = 0; i < p->persons; i++)
+			sum += p->weights[t * p->persons + i];
+		lost[t] = sum < 1 ? 1 - sum : 0;
+	}
+}
+
+enum err
+view_senders(const struct view *v, double *weights, double *lost, const uint32_t *exits, size_t n)
+{
+	struct by_person p = { weights, v->persons, n };
+	enum err e;
+
+	if (n == 0 || n > VIEW_TARGETS)
+		return ERR_RANGE;
+	memset(weights, 0, n * v->persons * sizeof(*weights));
+	e = view_packets_of(v, exits, n, add_to_person, &p);
+	if (e == ERR_OK)
+		what_is_lost(lost, &p);
 	return e;
 }
 

@@ -63,6 +63,16 @@ RST_MUST_USE enum err view_senders(const struct view *v, double *weights, double
     const uint32_t *exits, size_t n);
 
 /*
+ * The same packet by packet: `each` is called for every packet of a sender's that may
+ * be a target, with its person, its position (watch.h) and the n shares of it, from
+ * the latest packet to the earliest.
+ */
+typedef void view_each_packet(void *arg, size_t position, uint32_t person,
+    const double *shares);
+RST_MUST_USE enum err view_packets_of(const struct view *v, const uint32_t *exits, size_t n,
+    view_each_packet *each, void *arg);
+
+/*
  * Forward: n targets, each the position (view_length before it was reported) of
  * an arrival or exit of a sender's packet. `each` is called for every exit that
  * may be a target's, with the n shares of it; lost[t] is what has not left yet.
