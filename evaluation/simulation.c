@@ -7,19 +7,11 @@
 
 #include "common/charter/path.h"
 #include "common/charter/timing.h"
+#include "evaluation/stream.h"
 #include "evaluation/timeheap.h"
 #include "mix/pool.h"
 
 #define FIRST_ROOM 1024
-#define STREAM_BYTES 1024
-
-/* A seeded source that makes its bytes in larger pieces. */
-struct stream {
-	struct rng rng;
-	struct rng_seeded seeded;
-	size_t used;
-	uint8_t bytes[STREAM_BYTES];
-};
 
 struct node {
 	struct pool *pool;
@@ -65,42 +57,6 @@ struct simulation {
 	enum err failure;
 	struct simulation_counts counts;
 };
-
-/* ---- randomness ---- */
-
-static void
-stream_fill(void *ctx, void *out, size_t n)
-{
-	struct stream *s = ctx;
-	uint8_t *p = out;
-
-	for (size_t i = 0; i < n; i++) {
-		if (s->used == sizeof(s->bytes)) {
-			rng_bytes(&s->seeded.rng, s->bytes, sizeof(s->bytes));
-			s->used = 0;
-		}
-		p[i] = s->bytes[s->used++];
-	}
-}
-
-static void
-stream_init(struct stream *s, uint64_t seed)
-{
-	rng_seeded_init(&s->seeded, seed);
-	s->used = sizeof(s->bytes);
-	s->rng = (struct rng){ stream_fill, s };
-}
-
-/* Seeds that belong together without being near each other (splitmix64). */
-static uint64_t
-seed_of(uint64_t seed, uint64_t number)
-{
-	uint64_t z = seed + (number + 1) * UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
 
 /* ---- tokens ---- */
 
@@ -509,7 +465,7 @@ make_nodes(struct simulation *s)
 
 		n->layer = simulation_layer(s, i);
 		s->delayed = s->delayed || params_delay_max_ms(s->params, n->layer) > 0;
-		stream_init(&n->stream, seed_of(s->cfg.seed, 1 + i));
+		stream_init(&n->stream, s->cfg.seed, SIMULATION_STREAM_NODES + i);
 		e = pool_new(&n->pool, s->params, n->layer, s->now_ms);
 		if (e == ERR_OK)
 			timeheap_set(&s->flushes, i, pool_due(n->pool));
@@ -565,7 +521,7 @@ simulation_new(struct simulation **out, const struct simulation_config *cfg)
 	s->params = &s->cfg.params;
 	s->now_ms = cfg->start_ms;
 	s->round = timing_round(s->params, cfg->start_ms);
-	stream_init(&s->stream, seed_of(cfg->seed, 0));
+	stream_init(&s->stream, cfg->seed, SIMULATION_STREAM_SENDERS);
 	e = make_nodes(s);
 	if (e == ERR_OK)
 		e = make_persons(s);

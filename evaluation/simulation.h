@@ -21,6 +21,10 @@
 #define SIMULATION_WIDTH_MAX 64 /* mixes of a layer */
 #define SIMULATION_NODES_MAX (SIMULATION_WIDTH_MAX * PARAMS_LAYERS_MAX)
 
+/* Streams of a run (evaluation/stream.h): what senders draw, and node n's pool at NODES + n. */
+#define SIMULATION_STREAM_SENDERS 0
+#define SIMULATION_STREAM_NODES 1
+
 enum token_kind { TOKEN_COVER, TOKEN_NOTE, TOKEN_REAL };
 
 /* One packet. Handles are reused after the packet has ended. */
