@@ -116,7 +116,6 @@ of_messages(struct score_level *out, const struct scorer *s, size_t t)
 	out->min_entropy = out->greatest < 1 ? -log2(out->greatest) : 0;
 	out->effective = exp2(out->entropy);
 	out->truth = p->truth / p->sum;
-	out->candidates = p->count;
 	count_cells(out, s->cells + t * CELLS, p);
 }
 
@@ -148,7 +147,6 @@ of_users(struct score_level *out, const struct scorer *s, size_t t)
 	out->guessing = m.guessing;
 	out->effective = exp2(m.shannon);
 	out->truth = weights[person] / s->packets[t].sum;
-	out->candidates = (double)m.candidates;
 	rank_person(out, weights, s->persons, person);
 	return ERR_OK;
 }
