@@ -15,6 +15,7 @@
  */
 #define CELL_BITS 8
 #define CELLS ((64 << CELL_BITS) + 1)
+#define ALIKE 1e-9 /* people's probabilities that differ by less were rounded */
 #define WEIGHTS_MAX ((size_t)1 << 23) /* doubles: 64 MiB */
 
 struct cell {
@@ -125,8 +126,10 @@ rank_person(struct score_level *out, const double *weights, size_t persons, uint
 	double own = weights[person], above = 0, alike = 0;
 
 	for (size_t i = 0; i < persons; i++) {
-		above += weights[i] > own;
-		alike += weights[i] >= own && weights[i] <= own;
+		bool more = weights[i] > own * (1 + ALIKE);
+
+		above += more;
+		alike += !more && weights[i] >= own * (1 - ALIKE);
 	}
 	out->rank = above + (alike + 1) / 2;
 }
