@@ -238,6 +238,24 @@ test_threshold_among_messages(void **state)
 	run_free(r);
 }
 
+/* Two layers of 2 s each on average, three links of 50 ms, and half a tick at each. */
+static void
+test_stop_and_go_delays(void **state)
+{
+	struct scenario s;
+	struct figures f;
+	struct run *r;
+
+	(void)state;
+	scenario_of(&s, "strategy = stop-and-go mean=2s\nduration = 1h\ntarget-rule = any\n",
+	    test_seed());
+	run_of(&r, &f, &s);
+	/* about 1500 messages whose standard deviation is 2.8 s */
+	assert_near(mean_of(&f, "network_delay", "message"), 4250, 6 * 2830 / sqrt(1300));
+	assert_true(mean_of(&f, "entropy", "message") > 1);
+	run_free(r);
+}
+
 static void
 test_corrupt_mixes(void **state)
 {
@@ -477,6 +495,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_onions_are_tokens),
 	cmocka_unit_test(test_slots_hide_among_all),
 	cmocka_unit_test(test_threshold_among_messages),
+	cmocka_unit_test(test_stop_and_go_delays),
 	cmocka_unit_test(test_corrupt_mixes),
 	cmocka_unit_test(test_nothing_to_say),
 	cmocka_unit_test(test_traces),
