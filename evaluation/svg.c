@@ -90,8 +90,8 @@ place_y(double share)
 static void
 line(FILE *out, double x1, double y1, double x2, double y2, const char *colour)
 {
-	(void)fprintf(out, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"%s\"/>\n",
-	    x1, y1, x2, y2, colour);
+	(void)fprintf(out, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" "
+	    "stroke=\"%s\"/>\n", x1, y1, x2, y2, colour);
 }
 
 static void
@@ -117,7 +117,8 @@ axes(FILE *out, const struct axis *a, const char *x_label)
 	line(out, LEFT, BOTTOM, RIGHT, BOTTOM, "#222222");
 	line(out, LEFT, TOP, LEFT, BOTTOM, "#222222");
 	text(out, (LEFT + RIGHT) / 2.0, BOTTOM + 42, "text-anchor=\"middle\"", x_label);
-	(void)fprintf(out, "<g transform=\"translate(22 %.1f) rotate(-90)\">\n", (TOP + BOTTOM) / 2.0);
+	(void)fprintf(out, "<g transform=\"translate(22 %.1f) rotate(-90)\">\n",
+	    (TOP + BOTTOM) / 2.0);
 	text(out, 0, 0, "text-anchor=\"middle\"", "share of values at most x");
 	(void)fputs("</g>\n", out);
 }
@@ -149,8 +150,8 @@ legend(FILE *out, const struct svg_plot *p)
 	for (size_t i = 0; i < p->count; i++) {
 		if (p->curves[i].count == 0)
 			continue;
-		(void)fprintf(out, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\" stroke=\"%s\" "
-		    "stroke-width=\"2\" stroke-dasharray=\"%s\"/>\n", x, HEIGHT - 9, x + 34,
+		(void)fprintf(out, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\" "
+		    "stroke=\"%s\" stroke-width=\"2\" stroke-dasharray=\"%s\"/>\n", x, HEIGHT - 9, x + 34,
 		    HEIGHT - 9, colours[i % 4], dashes[i % 4]);
 		text(out, x + 42, HEIGHT - 5, "text-anchor=\"start\"", p->curves[i].name);
 		x += 300;
