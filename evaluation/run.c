@@ -58,12 +58,15 @@ rate_of(const struct run *r)
 	return scenario_rate(s);
 }
 
-/* Twice what 99.9 % of packets need through all layers, but no longer than there is. */
+/*
+ * What 99.9 % of packets need through each layer, and the longest of these once more:
+ * next to nothing is older. No longer than there is.
+ */
 static int64_t
 own_lookback(const struct run *r)
 {
 	int64_t most = r->scenario.warm_up_ms + r->scenario.duration_ms;
-	int64_t sum = r->scenario.link_ms * (r->params.layers + 1);
+	int64_t sum = r->scenario.link_ms * (r->params.layers + 1), longest = 0;
 
 	for (unsigned i = 0; i < r->params.layers; i++) {
 		double arrivals = rate_of(r) * (double)r->params.round_ms / r->params.mixes[i];
@@ -73,15 +76,16 @@ own_lookback(const struct run *r)
 		if (delay > most - sum)
 			return most;
 		sum += delay;
+		longest = delay > longest ? delay : longest;
 	}
-	return sum > most / 2 ? most : 2 * sum;
+	return longest > most - sum ? most : sum + longest;
 }
 
 static void
 plan(struct run *r)
 {
 	const struct scenario *s = &r->scenario;
-	double records = rate_of(r) * (2.0 * r->params.layers + 1); /* a millisecond */
+	double records = rate_of(r) * (r->params.layers + 2.0); /* a millisecond */
 	double total = (double)(s->warm_up_ms + s->duration_ms), pick = total, step = total / STEPS;
 	uint64_t most = scorer_targets(r->scorer);
 	uint64_t windows = ((uint64_t)s->targets + most - 1) / most;
@@ -94,8 +98,8 @@ plan(struct run *r)
 	r->windows = windows > 0 ? (uint32_t)windows : 1;
 	if (records * pick > RECORDS_MAX)
 		pick = RECORDS_MAX / records - (double)r->lookback_ms;
-	if (pick < (double)r->lookback_ms / 2)
-		pick = (double)r->lookback_ms / 2;
+	if (pick < (double)r->lookback_ms / 8)
+		pick = (double)r->lookback_ms / 8;
 	if (records * step > STEP_RECORDS)
 		step = STEP_RECORDS / records;
 	r->pick_ms = (int64_t)pick + 1;
@@ -220,13 +224,17 @@ run_window(struct run *r, uint32_t i)
 	if (open < begin)
 		open = begin;
 	e = advance(r, open, false);
+	/* before the run nothing was in the network that could be unknown */
+	if (open > begin && open + r->lookback_ms > measured)
+		measured = open + r->lookback_ms;
+	if (e == ERR_OK)
+		e = advance(r, measured < end ? measured : end, true);
+	if (e == ERR_OK && r->watch != NULL)
+		watch_forget_exits(r->watch);
 	if (e == ERR_OK)
 		e = advance(r, end, true);
 	if (e != ERR_OK || r->watch == NULL)
 		return e;
-	/* before the run nothing was in the network that could be unknown */
-	if (open > begin && open + r->lookback_ms > measured)
-		measured = open + r->lookback_ms;
 	return pick_targets(r, measured, wanted);
 }
 

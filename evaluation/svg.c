@@ -3,6 +3,7 @@
 #include "evaluation/svg.h"
 
 #include <math.h>
+#include <string.h>
 
 #define WIDTH 720
 #define HEIGHT 460
@@ -11,6 +12,7 @@
 #define TOP 80
 #define BOTTOM 390
 #define TICKS 6
+#define WRAP 90
 
 static const char *const colours[] = { "#1b6ca8", "#c2410c", "#15803d", "#6b21a8" };
 static const char *const dashes[] = { "none", "7 4", "2 3", "10 3 2 3" };
@@ -34,6 +36,26 @@ text(FILE *out, double x, double y, const char *attributes, const char *s)
 			(void)fputc(*s, out);
 	}
 	(void)fputs("</text>\n", out);
+}
+
+/* A long sentence, in lines of at most WRAP bytes. */
+static void
+paragraph(FILE *out, double x, double y, const char *s)
+{
+	char part[WRAP + 1];
+
+	while (*s != '\0') {
+		size_t n = strlen(s) > WRAP ? WRAP : strlen(s), cut = n;
+
+		while (s[n] != '\0' && cut > 0 && s[cut] != ' ')
+			cut--;
+		n = cut > 0 ? cut : n;
+		memcpy(part, s, n);
+		part[n] = '\0';
+		text(out, x, y, "font-size=\"12\"", part);
+		s += n + (s[n] == ' ');
+		y += 18;
+	}
 }
 
 /* A step of 1, 2 or 5 times a power of ten that makes about TICKS of the span. */
@@ -177,7 +199,7 @@ svg_write(FILE *out, const struct svg_plot *p)
 				curve(out, &a, &p->curves[i], i);
 		legend(out, p);
 	} else {
-		text(out, LEFT, (TOP + BOTTOM) / 2.0, "font-size=\"12\"", p->nothing);
+		paragraph(out, LEFT, (TOP + BOTTOM) / 2.0, p->nothing);
 	}
 	(void)fputs("</svg>\n", out);
 }
