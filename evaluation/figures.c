@@ -16,7 +16,6 @@ static const struct {
 	{ "max_probability", "1", "1" },
 	{ "true_probability", "1", "1" },
 	{ "true_rank", "packets", "people" },
-	{ "candidates", "packets", "people" },
 };
 
 static const char each_target[] = "every target alike; targets evenly over the measured time";
@@ -33,7 +32,7 @@ double
 figures_value(const struct score_level *l, size_t i)
 {
 	const double values[FIGURES_COLUMNS] = { l->entropy, l->min_entropy, l->guessing,
-		l->effective, l->greatest, l->truth, l->rank, l->candidates };
+		l->effective, l->greatest, l->truth, l->rank };
 
 	return values[i];
 }

@@ -40,7 +40,7 @@ RST_MUST_USE enum err figures_of(struct figures *out, const struct scenario *s,
 const struct figure *figures_find(const struct figures *f, const char *name, const char *level);
 
 /* The columns of a level of targets.csv, and the value of the i-th. */
-#define FIGURES_COLUMNS 8
+#define FIGURES_COLUMNS 7
 const char *figures_column(size_t i);
 double figures_value(const struct score_level *l, size_t i);
 

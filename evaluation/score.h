@@ -21,7 +21,6 @@ struct score_level {
 	double greatest;   /* greatest probability */
 	double truth;	   /* that of the true packet or person */
 	double rank;	   /* its place, best first, the middle one of those that are alike */
-	double candidates; /* with any probability */
 };
 
 struct score {

@@ -86,6 +86,8 @@ tally_percentile(const struct tally *t, double share)
 		below += t->cells[i];
 		v = value_of(i);
 	}
+	if (wanted >= t->count)
+		return (double)t->greatest;
 	if (v < (double)t->least)
 		v = (double)t->least;
 	return v > (double)t->greatest ? (double)t->greatest : v;
