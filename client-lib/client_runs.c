@@ -333,7 +333,7 @@ runs_on_item(void *arg, uint64_t run, uint32_t hour, enum item_kind kind, const 
 static void
 judge_entry(struct client *c, bool open, enum err why)
 {
-	bool denied = why == ERR_DENIED;
+	bool denied = why == ERR_DENIED || why == ERR_NO_KEY;
 
 	c->unreached = open || denied ? 0 : c->unreached + 1;
 	if (c->unreached >= ENTRY_ATTEMPTS)

@@ -65,6 +65,7 @@ handle_code(enum err e)
 	case ERR_CHAIN:
 	case ERR_ROLLBACK:
 	case ERR_DENIED:
+	case ERR_NO_KEY:
 		return RESTANTE_E_REFUSED;
 	}
 	return RESTANTE_E_INVALID;

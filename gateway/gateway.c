@@ -20,9 +20,6 @@
 #define RETRY_MAX_MS 60000
 #define STOP_LOOK_MS 20
 #define MISSING_MS 60000 /* a sheet that is so late is worth a warning */
-#define TAGS_MARGIN 8 /* replay sets hold so many times the expected packets */
-#define TAGS_MIN 65536
-#define TAGS_MAX (1u << 26)
 #define EPOCHS 2
 
 /* The sheet that the entry was given last for each parity of the epoch. */
@@ -419,21 +416,6 @@ number_batch(struct gateway *g)
 
 /* ---- charters ---- */
 
-static size_t
-tags_max(const struct succession *s)
-{
-	uint64_t most = TAGS_MIN;
-
-	for (size_t i = 0; i < succession_count(s); i++) {
-		const struct params *p = &succession_get(s, i)->params;
-		uint64_t n = TAGS_MARGIN * (uint64_t)p->people * (uint64_t)(p->epoch_ms / p->slot_ms);
-
-		if (n > most)
-			most = n;
-	}
-	return most < TAGS_MAX ? (size_t)most : TAGS_MAX;
-}
-
 /* What follows from the time, and from a charter that was taken. */
 static void
 turn_charters(struct gateway *g)
@@ -482,7 +464,7 @@ on_stored(void *arg, enum err e)
 	if (e == ERR_OK && !g->closing) {
 		/* without memory the journal still tells it */
 		(void)!give_charter(g, succession_latest(g->all));
-		replay_expect(g->replay, tags_max(g->all));
+		replay_expect(g->replay, replay_tags_max(g->all));
 		turn_charters(g);
 	}
 	if (!g->closing)
@@ -607,7 +589,7 @@ open_disk(struct gateway *g, struct diag *d)
 
 	if (e != ERR_OK)
 		return e;
-	return replay_open(&g->replay, g->cfg.disk, g->queue, g->cfg.rng, tags_max(g->all), d);
+	return replay_open(&g->replay, g->cfg.disk, g->queue, g->cfg.rng, replay_tags_max(g->all), d);
 }
 
 static enum err

@@ -141,8 +141,10 @@ become(struct torservice *t, enum torservice_state s, uint64_t code, const char 
 		    trouble != NULL ? trouble : "");
 	if (is_alarm(s))
 		raise_down(t, s, code);
-	if (s == TORSERVICE_READY || s == TORSERVICE_NOBODY)
+	if (s == TORSERVICE_READY || s == TORSERVICE_NOBODY) {
+		timer_cancel(t->patience);
 		clear_down(t);
+	}
 	if (s == TORSERVICE_READY && t->twin) {
 		t->twin = false;
 		log_event(t->cfg.log, LOG_ONION_TWIN_OVER, 0, 0, 0);
@@ -366,6 +368,7 @@ on_deleted(void *arg, const struct control_reply *r, enum err why)
 	if (r->code == 250 || r->code == 552) {
 		is_gone(t);
 		t->stale = false;
+		become(t, TORSERVICE_UPLOADING, 0, NULL);
 	} else {
 		refused(t, "DEL_ONION", r);
 	}
@@ -611,6 +614,7 @@ on_prober(void *arg)
 	if (!t->published)
 		return;
 	if (!t->fetch && !t->fetching) {
+		t->authorized = false; /* a reload of tor's, or a NEWNYM, takes the key away */
 		t->fetch = true;
 		timer_after(t->prober, FETCH_MS);
 		step(t);
@@ -630,6 +634,7 @@ publish(struct torservice *t)
 		return;
 	t->published = t->status.published = true;
 	timer_cancel(t->upload);
+	timer_cancel(t->patience);
 	log_event(t->cfg.log, LOG_ONION_PUBLISHED, t->members.count, t->status.uploaded, 0);
 	become(t, TORSERVICE_PROBING, 0, NULL);
 	timer_after(t->prober, jittered(t, t->failed_probes == 0 ? FIRST_PROBE_MS : t->reprobe_ms));
@@ -685,7 +690,6 @@ on_ready(void *arg, const char *version)
 {
 	struct torservice *t = arg;
 
-	timer_cancel(t->patience);
 	timer_cancel(t->retry);
 	t->busy = t->subscribed = t->asked_phase = t->authorized = t->pow_off = false;
 	t->circuit_count = 0;
@@ -739,7 +743,8 @@ on_patience(void *arg)
 {
 	struct torservice *t = arg;
 
-	raise_down(t, TORSERVICE_NO_TOR, 0);
+	if (t->down == TORSERVICE_READY)
+		raise_down(t, TORSERVICE_NO_TOR, 0);
 }
 
 /* A tor that hangs keeps the connection, and says nothing: it is asked something. */
@@ -772,11 +777,11 @@ step(struct torservice *t)
 		delete(t);
 	else if (t->sweep)
 		sweep(t);
-	else if (t->members.count == 0)
+	else if (t->members.count == 0 && !t->given_up)
 		become(t, TORSERVICE_NOBODY, 0, NULL);
 	else if (!t->there && !t->given_up)
 		add(t);
-	else if (t->there && !t->authorized)
+	else if (t->fetch && !t->authorized)
 		authorize(t);
 	else if (t->fetch)
 		fetch(t);

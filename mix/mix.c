@@ -19,9 +19,6 @@
 
 #define TURN_MS 30000	 /* announcements are repeated, failed writes tried again */
 #define STOP_LOOK_MS 20
-#define TAGS_MARGIN 8	 /* replay sets hold so many times the expected packets */
-#define TAGS_MIN 65536
-#define TAGS_MAX (1u << 26)
 
 struct mix {
 	struct mix_config cfg;
@@ -139,21 +136,6 @@ rolled_back(void *arg, uint16_t peer)
 
 /* ---- charters ---- */
 
-static size_t
-tags_max(const struct succession *s)
-{
-	uint64_t most = TAGS_MIN;
-
-	for (size_t i = 0; i < succession_count(s); i++) {
-		const struct params *p = &succession_get(s, i)->params;
-		uint64_t n = TAGS_MARGIN * (uint64_t)p->people * (uint64_t)(p->epoch_ms / p->slot_ms);
-
-		if (n > most)
-			most = n;
-	}
-	return most < TAGS_MAX ? (size_t)most : TAGS_MAX;
-}
-
 /* What follows from the time, and from a charter that was taken. */
 static void
 turn_charters(struct mix *m)
@@ -189,7 +171,7 @@ charter_came(void *arg, const uint8_t *text, size_t n)
 	if (m->behind_logged != 0)
 		log_event(m->cfg.log, LOG_CHARTER_BEHIND_OVER, latest, 0, 0);
 	m->behind_logged = 0;
-	replay_expect(m->replay, tags_max(m->all));
+	replay_expect(m->replay, replay_tags_max(m->all));
 	sheets_again(m->sheets, wall_ms(m));
 	turn_charters(m);
 	announce_all(m);
@@ -430,7 +412,7 @@ open_all(struct mix *m, struct diag *d)
 	e = open_keys(m, d);
 	if (e == ERR_OK)
 		e = replay_open(&m->replay, m->cfg.disk, m->queue, m->cfg.keys,
-		    tags_max(m->all), d);
+		    replay_tags_max(m->all), d);
 	if (e == ERR_OK)
 		e = open_sheets(m, d);
 	if (e == ERR_OK)

@@ -20,6 +20,10 @@
 #define RECORD_BYTES(count) (COUNT_BYTES + (size_t)(count) * TAG_BYTES + CHECK_BYTES)
 #define SMALLEST_RECORD RECORD_BYTES(1)
 
+#define TAGS_MARGIN 8 /* sets hold so many times the expected packets */
+#define TAGS_MIN 65536
+#define TAGS_MAX (1u << 26)
+
 static const struct epochfile replay_file = { "replay", "rstrpl" };
 
 _Static_assert(ONION_REPLAY_TAG_BYTES == TAG_BYTES, "one kind of tag");
@@ -325,6 +329,21 @@ load_all(struct replay *r, struct diag *d)
 		e = r->sets[i] != NULL ? load_set(r, r->sets[i], d) : ERR_MEMORY;
 	}
 	return e;
+}
+
+size_t
+replay_tags_max(const struct succession *s)
+{
+	uint64_t most = TAGS_MIN;
+
+	for (size_t i = 0; i < succession_count(s); i++) {
+		const struct params *p = &succession_get(s, i)->params;
+		uint64_t n = TAGS_MARGIN * (uint64_t)p->people * (uint64_t)(p->epoch_ms / p->slot_ms);
+
+		if (n > most)
+			most = n;
+	}
+	return most < TAGS_MAX ? (size_t)most : TAGS_MAX;
 }
 
 void

@@ -20,6 +20,7 @@
 #include "common/base/disk.h"
 #include "common/base/err.h"
 #include "common/base/rng.h"
+#include "common/charter/succession.h"
 #include "common/crypto/onion.h"
 #include "common/net/loop.h"
 
@@ -38,6 +39,8 @@ struct replay_set;
 RST_MUST_USE enum err replay_open(struct replay **out, struct disk *disk, struct workq *queue,
     const struct rng *rng, size_t tags_max, struct diag *d);
 void replay_free(struct replay *r);
+/* How many tags a set needs under these charters: several times the packets of an epoch. */
+size_t replay_tags_max(const struct succession *s);
 /* Sets that are made from now on hold so many tags, if that is more than before. */
 void replay_expect(struct replay *r, size_t tags_max);
 

@@ -19,7 +19,7 @@
 
 #include "common/base/log.h"
 
-#define ALARMS_MAX 128 /* conditions at a time; beyond, the log alone has them */
+#define ALARMS_MAX 384 /* conditions at a time; beyond, the log alone has them */
 
 /* One row of the table. */
 struct alarm_kind {

@@ -56,6 +56,8 @@ err_text(enum err e)
 		return "not possible now";
 	case ERR_DENIED:
 		return "not admitted";
+	case ERR_NO_KEY:
+		return "no key to be admitted with";
 	}
 	return "unknown error";
 }

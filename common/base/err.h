@@ -41,6 +41,7 @@ enum err {
 	ERR_ROLLBACK = -46,  /* state older than what a peer has seen of us */
 	ERR_STATE = -47,     /* not possible in this state */
 	ERR_DENIED = -48,    /* the other side does not admit us */
+	ERR_NO_KEY = -49,    /* we have no key to be admitted with */
 };
 
 /* A short constant text for e ("truncated", "wrong passphrase"); never NULL. */

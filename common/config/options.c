@@ -43,6 +43,7 @@ exit_code(enum err e)
 	case ERR_ROLLBACK:
 	case ERR_STATE:
 	case ERR_DENIED:
+	case ERR_NO_KEY:
 		break;
 	}
 	return OPTIONS_EXIT_FAILURE;

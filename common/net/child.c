@@ -213,7 +213,9 @@ make_end(const struct child *c)
 
 	child_signal(c, SIGTERM);
 	if (p.fd >= 0) {
-		n = poll(&p, 1, CHILD_PATIENCE_MS);
+		do /* a second Ctrl-C begins the patience anew */
+			n = poll(&p, 1, CHILD_PATIENCE_MS);
+		while (n < 0 && errno == EINTR);
 		(void)close(p.fd);
 	}
 	if (n <= 0)

@@ -319,7 +319,7 @@ static const struct {
 	{ SOCKS_CODE_DESC_INVALID, ERR_CLOSED, "the service's descriptor is not valid" },
 	{ SOCKS_CODE_INTRO_FAILED, ERR_CLOSED, "the introduction to the service failed" },
 	{ SOCKS_CODE_REND_FAILED, ERR_CLOSED, "the rendezvous with the service failed" },
-	{ SOCKS_CODE_NO_AUTH, ERR_DENIED, "the client authorization key is missing" },
+	{ SOCKS_CODE_NO_AUTH, ERR_NO_KEY, "the client authorization key is missing" },
 	{ SOCKS_CODE_WRONG_AUTH, ERR_DENIED, "the client authorization key is wrong, or was removed" },
 	{ SOCKS_CODE_BAD_ADDRESS, ERR_USAGE, "the onion address is not valid" },
 	{ SOCKS_CODE_INTRO_TIMEOUT, ERR_TIMEOUT, "the introduction to the service took too long" },

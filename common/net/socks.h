@@ -86,7 +86,7 @@ bool socks_is_onion(const char *target);
 RST_MUST_USE enum err socks_step(struct socks *s, uint8_t out[static SOCKS_SEND_MAX],
     size_t *out_len, size_t *used, const uint8_t *p, size_t n);
 
-/* What a code means for us; ERR_DENIED: client authorization missing or wrong. */
+/* What a code means for us; ERR_NO_KEY, ERR_DENIED: client authorization missing, or wrong. */
 enum err socks_err(uint8_t code);
 /* The same for people: a short clause, constant; never NULL. */
 const char *socks_reason(uint8_t code);

@@ -73,31 +73,6 @@ on_phase(void *arg, const struct control_reply *r, enum err why)
 		take_phase(arg, text, n);
 }
 
-static void
-on_event(void *arg, const struct control_reply *event)
-{
-	static const char kind[] = "STATUS_CLIENT ";
-	const struct control_line *line = event->lines;
-
-	if (event->count > 0 && line->len > strlen(kind) &&
-	    memcmp(line->text, kind, strlen(kind)) == 0) /* public */
-		take_phase(arg, line->text + strlen(kind), line->len - strlen(kind));
-}
-
-/* Asked again and again, so that a tor that hangs is noticed by the command's deadline. */
-static void
-on_look(void *arg)
-{
-	struct tor *t = arg;
-
-	if (t->control == NULL || !control_is_ready(t->control))
-		return;
-	if (control_command(t->control, "GETINFO " PHASE, on_phase, t) == ERR_OK)
-		timer_after(t->look, TOR_LOOK_MS);
-	else
-		timer_after(t->look, TOR_BACKOFF_MIN_MS);
-}
-
 /* Whether it tells by itself or not, it is asked. */
 static void
 on_told(void *arg, const struct control_reply *r, enum err why)
@@ -140,15 +115,49 @@ give_key(struct tor *t)
 	char line[sizeof(KEY_COMMAND) + HSID_SIZE + sizeof(KEY_TYPE) + KEY_BASE64_SIZE];
 	enum err e;
 
-	if (t->key == NULL)
+	if (t->key == NULL || t->status.key == TOR_KEY_REFUSED)
 		return ERR_OK;
-	t->status.key = TOR_KEY_PENDING;
 	(void)sodium_bin2base64(base64, sizeof(base64), t->key->secret, 32, VARIANT);
 	(void)snprintf(line, sizeof(line), KEY_COMMAND "%s" KEY_TYPE "%s", t->key->service, base64);
 	e = control_command(t->control, line, on_key, t);
 	sodium_memzero(base64, sizeof(base64));
 	sodium_memzero(line, sizeof(line));
 	return e;
+}
+
+/* ---- looking after it ---- */
+
+/*
+ * Again and again: the key, which tor forgets when it is reloaded or told NEWNYM, and
+ * the phase, so that a tor that hangs is noticed by the command's deadline.
+ */
+static void
+on_look(void *arg)
+{
+	struct tor *t = arg;
+	enum err e;
+
+	if (t->control == NULL || !control_is_ready(t->control))
+		return;
+	e = give_key(t);
+	if (e == ERR_OK)
+		e = control_command(t->control, "GETINFO " PHASE, on_phase, t);
+	timer_after(t->look, e == ERR_OK ? TOR_LOOK_MS : TOR_BACKOFF_MIN_MS);
+}
+
+static void
+on_event(void *arg, const struct control_reply *event)
+{
+	static const char kind[] = "STATUS_CLIENT ", signal_kind[] = "SIGNAL ";
+	const struct control_line *line = event->lines;
+
+	if (event->count == 0)
+		return;
+	if (line->len > strlen(kind) && memcmp(line->text, kind, strlen(kind)) == 0) /* public */
+		take_phase(arg, line->text + strlen(kind), line->len - strlen(kind));
+	else if (line->len > strlen(signal_kind) &&
+	    memcmp(line->text, signal_kind, strlen(signal_kind)) == 0) /* public */
+		on_look(arg);
 }
 
 /* ---- its control port ---- */
@@ -169,9 +178,9 @@ on_ready(void *arg, const char *version)
 	keep_version(&t->status, version);
 	t->status.state = TOR_CLIMBING;
 	t->status.why.text[0] = '\0';
-	e = control_command(t->control, "SETEVENTS STATUS_CLIENT", on_told, t);
-	if (e == ERR_OK)
-		e = give_key(t);
+	if (t->key != NULL)
+		t->status.key = TOR_KEY_PENDING;
+	e = control_command(t->control, "SETEVENTS STATUS_CLIENT SIGNAL", on_told, t);
 	if (e != ERR_OK)
 		(void)diag_set(&t->status.why, e, "tor cannot be asked (%s)", err_text(e));
 	on_look(t);

@@ -97,6 +97,20 @@ put_extra(FILE *f, const char *path, struct diag *d)
 	return ERR_OK;
 }
 
+/* A synced write on the event loop, so only if the file has to be another one. */
+static enum err
+put_file(const struct torprocess *p, const char *name, const char *text, size_t n)
+{
+	struct buf old;
+	bool same;
+
+	buf_init(&old);
+	same = disk_read(p->disk, &old, name, n) == ERR_OK && old.len == n &&
+	    (n == 0 || memcmp(old.data, text, n) == 0); /* no secret */
+	buf_release(&old);
+	return same ? ERR_OK : disk_replace(p->disk, name, text, n);
+}
+
 static enum err
 write_torrc(const struct torprocess *p, struct diag *d)
 {
@@ -113,9 +127,9 @@ write_torrc(const struct torprocess *p, struct diag *d)
 	if (fclose(f) != 0 && e == ERR_OK)
 		e = ERR_MEMORY;
 	if (e == ERR_OK) {
-		e = disk_replace(p->disk, TORRC_FILE, text, n);
+		e = put_file(p, TORRC_FILE, text, n);
 		if (e == ERR_OK) /* not /dev/null: tor takes only a file */
-			e = disk_replace(p->disk, DEFAULTS_FILE, "", 0);
+			e = put_file(p, DEFAULTS_FILE, "", 0);
 		if (e != ERR_OK)
 			(void)diag_set(d, e, "%s/" TORRC_FILE ": cannot be written (%s)",
 			    p->directory, err_text(e));

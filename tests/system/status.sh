@@ -205,9 +205,12 @@ disk_full()
 disk_good()
 {
 	rm -r "$net_dir/mix1/filler"
-	net_wait 60 exits 0 mix1 && json mix1 's["disk"]["state"] == "ok"' &&
-	    net_wait 10 command_ran 'cleared disk-failed [0-9]*' mix1 &&
-	    net_wait 10 command_ran 'cleared disk-low 0' mix1
+	net_wait 90 exits 0 mix1 && net_wait 30 json mix1 's["disk"]["state"] == "ok"' &&
+	    net_wait 30 command_ran 'cleared disk-failed [0-9]*' mix1 &&
+	    net_wait 30 command_ran 'cleared disk-low 0' mix1 && return 0
+	exits 0 mix1
+	cat "$net_dir/mix1.alarms" "$net_dir/mix1.log"
+	return 1
 }
 if [ "$mounted" = yes ]; then
 	check "a mix's disk is full: two alarms" disk_full

@@ -21,7 +21,8 @@ charter_tool=$net_bin/common/charter/tool/restante-charter
 onion=aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4bqead
 line=$onion:descriptor:x25519:aaaqeayeaudaocajbifqydiob4ibceqtcqkrmfyydenbwha5dypq
 
-test_begin 20
+test_begin 22
+torctl=$(cd "$tests_top" && pwd)/scripts/torctl.py
 agent=
 named=
 trap 'kill -9 $agent $named 2>/dev/null; test_end' EXIT
@@ -129,6 +130,10 @@ use_named()
 	    setting tor-socks "unix:$net_dir/named/socks" && start_agent &&
 	    net_wait 20 says '"own":false,.*"authorization":"given"'
 }
+# tor forgets keys when it is reloaded (Debian does so every day) and when it is told NEWNYM
+ask_named() { "${PYTHON:-python3}" "$torctl" control named/control named/control_auth_cookie "$@"; }
+named_has_key() { ask_named ONION_CLIENT_AUTH_VIEW | grep -q 'CLIENT .* x25519:'; }
+given_again() { named_has_key && ask_named "$1" && net_wait 40 named_has_key; }
 named_stays() { member stop && wait "$agent" && agent= && kill -0 "$named" && no_own; }
 refused() # TEXT
 {
@@ -160,6 +165,8 @@ check 'its tor answers again' net_wait 20 says '"authorization":"given"'
 check 'the agent is stopped: no tor, no socket' stop_agent
 must 'a tor of somebody else' start_named
 check 'is used, and takes the key' use_named
+check 'is reloaded: it has the key again' given_again 'SIGNAL RELOAD'
+check 'takes new circuits: it has the key again' given_again 'SIGNAL NEWNYM'
 check 'and stays when the agent goes' named_stays
 check 'no tor: a sentence that says what to install' without_tor
 check 'an onion entrance is not dialled directly' direct

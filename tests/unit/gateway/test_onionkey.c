@@ -73,8 +73,10 @@ test_damage(void **state)
 	for (size_t i = 0; i < 2 * FILE_BYTES; i++) {
 		struct diag d = { "" };
 		size_t at = i % FILE_BYTES, n = i < FILE_BYTES ? FILE_BYTES : at;
-		uint8_t flip = i < FILE_BYTES ? (uint8_t)(1u << rng_below(test_rng(), 8)) : 0;
+		uint8_t flip = 0;
 
+		if (i < FILE_BYTES)
+			flip = (uint8_t)(1u << rng_below(test_rng(), 8));
 		b.data[at] ^= flip;
 		assert_err_ok(disk_replace(disk, FILE_NAME, b.data, n));
 		b.data[at] ^= flip;

@@ -47,6 +47,8 @@ struct scene {
 	unsigned add_errors;	/* so often; then as it should be */
 	const char *service_id; /* what it says to have made */
 	bool no_uploads, failing_uploads, silent_add, no_auth, no_circuit_status, no_fetch;
+	bool knows_key;	      /* our probe's; a reload takes it away */
+	bool other_socks;     /* the SOCKS port is another tor's */
 	bool twin;	      /* the entry does not see the links */
 	unsigned circuits;    /* of ours that are open */
 	/* what happened */
@@ -149,6 +151,7 @@ take_command(void *arg, const char *line)
 	k->connections = k->tor.dials;
 	again = k->asked && strcmp(line, "GETINFO status/bootstrap-phase") == 0;
 	k->asked |= line[0] == 'G';
+	again |= n > 0 && line[0] == 'O' && k->trace[n - 1] == 'O'; /* with every probe */
 	if (n + 2 < sizeof(k->trace) && line[0] != 'C' && line[0] != 'H' && !again) {
 		k->trace[n] = line[0] == 'G' && strstr(line, "circuit") != NULL ? 'c' : line[0];
 		k->trace[n + 1] = '\0';
@@ -182,6 +185,9 @@ take_command(void *arg, const char *line)
 		k->fetches++;
 		fake_tor_say(&k->tor, k->no_fetch ? "512 No\r\n" : text);
 	} else if (strncmp(line, "ONION_CLIENT_AUTH_ADD ", 22) == 0) {
+		k->knows_key = !k->no_auth;
+		if (k->socks.code == 0xf4 && k->knows_key && !k->other_socks)
+			k->socks.code = 0;
 		fake_tor_say(&k->tor, k->no_auth ? "553 No\r\n" : "250 OK\r\n");
 	} else {
 		assert_string_equal(line, "SETEVENTS HS_DESC STATUS_CLIENT");
@@ -773,7 +779,7 @@ test_member_added(void **state)
 	torservice_set_members(k->service, &k->members, false);
 	await(k, TORSERVICE_UPLOADING, 10);
 	await(k, TORSERVICE_READY, 10);
-	assert_string_equal(k->trace, "SGAODA");
+	assert_string_equal(k->trace, "SGAODAO");
 	assert_int_equal(k->keys, 4);
 	assert_int_equal(k->evictions, 0);
 	assert_int_equal(k->circuits, 3);
@@ -792,7 +798,7 @@ test_member_removed(void **state)
 	torservice_set_members(k->service, &k->members, true);
 	await(k, TORSERVICE_UPLOADING, 60);
 	await(k, TORSERVICE_READY, 10);
-	assert_string_equal(k->trace, "SGAODccccA");
+	assert_string_equal(k->trace, "SGAODccccAO");
 	assert_int_equal(k->closed_circuits, 2500);
 	assert_int_equal(k->keys, 2);
 	assert_int_equal(k->evictions, 1);
@@ -850,6 +856,7 @@ test_circuits_not_told(void **state)
 	assert_int_equal(logged(k, "onion-eviction-failed"), 1);
 	assert_in_range(k->listings + count_of(k->trace, "c"), 40, 150);
 	k->no_circuit_status = false;
+	from_now(k);
 	await(k, TORSERVICE_UPLOADING, 70);
 	await(k, TORSERVICE_READY, 10);
 	assert_int_equal(k->circuits, 0);
@@ -868,6 +875,66 @@ test_no_key_for_the_probe(void **state)
 	await(k, TORSERVICE_UNREACHED, 10);
 	assert_contains(status(k).trouble, "553");
 	assert_true(k->there);
+}
+
+/* A tor that is reloaded, or told NEWNYM, forgets the key: that is no twin, and nobody notices. */
+static void
+test_key_is_forgotten(void **state)
+{
+	struct scene *k = *state;
+	size_t dials;
+
+	start(k);
+	await(k, TORSERVICE_READY, 10);
+	for (int i = 0; i < 20; i++) {
+		k->knows_key = false;
+		k->socks.code = 0xf4;
+		dials = k->socks.dials;
+		while (k->socks.dials < dials + 2)
+			run(k, 10);
+		assert_true(k->knows_key);
+	}
+	assert_int_equal(k->state, TORSERVICE_READY);
+	assert_int_equal(k->adds, 1);
+	assert_int_equal(logged(k, "alarm"), 0);
+}
+
+/* The SOCKS port of another tor, which has no key of ours, is not taken for a twin. */
+static void
+test_socks_of_another_tor(void **state)
+{
+	struct scene *k = *state;
+
+	k->other_socks = true;
+	k->socks.code = 0xf4;
+	start(k);
+	await(k, TORSERVICE_PROBING, 10);
+	await(k, TORSERVICE_UNREACHED, 200);
+	assert_contains(status(k).trouble, "tor-socks is a port of this tor");
+	run(k, 7200);
+	assert_int_equal(logged(k, "onion-twin"), 0);
+	assert_int_equal(logged(k, "onion-down state=9"), 1);
+}
+
+/* Nobody can get in while tor restarts again and again: that is an alarm too. */
+static void
+test_tor_comes_and_goes(void **state)
+{
+	struct scene *k = *state;
+
+	start(k);
+	await(k, TORSERVICE_READY, 10);
+	k->no_uploads = true;
+	for (int i = 0; i < 20; i++) {
+		fake_tor_hang_up(&k->tor);
+		run(k, 45);
+	}
+	assert_int_equal(logged(k, "onion-down state=1"), 1);
+	k->no_uploads = false;
+	fake_tor_hang_up(&k->tor);
+	from_now(k);
+	await(k, TORSERVICE_READY, 120);
+	assert_int_equal(logged(k, "onion-down-over"), 1);
 }
 
 /* A tor that fetches nothing is probed all the same. */
@@ -908,6 +975,9 @@ static const struct CMUnitTest tests[] = {
 	TEST(test_changes_meet),
 	TEST(test_circuits_not_told),
 	TEST(test_no_key_for_the_probe),
+	TEST(test_key_is_forgotten),
+	TEST(test_socks_of_another_tor),
+	TEST(test_tor_comes_and_goes),
 	TEST(test_no_fresh_descriptor),
 };
 

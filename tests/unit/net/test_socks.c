@@ -179,7 +179,7 @@ test_every_code(void **state)
 		assert_int_equal(t.s.stage, code == 0 ? SOCKS_DONE : SOCKS_FAILED);
 		assert_true(strlen(socks_reason((uint8_t)code)) > 5);
 	}
-	assert_err(socks_err(SOCKS_CODE_NO_AUTH), ERR_DENIED);
+	assert_err(socks_err(SOCKS_CODE_NO_AUTH), ERR_NO_KEY);
 	assert_err(socks_err(SOCKS_CODE_WRONG_AUTH), ERR_DENIED);
 	assert_contains(socks_reason(SOCKS_CODE_NO_AUTH), "missing");
 	assert_contains(socks_reason(SOCKS_CODE_WRONG_AUTH), "wrong");

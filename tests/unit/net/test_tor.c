@@ -219,7 +219,7 @@ it_becomes_ready_and_has_the_key(void **state)
 	assert_string_equal(k.status.why.text, "");
 	read_file(&k, "heard", heard, sizeof(heard));
 	assert_contains(heard, "TAKEOWNERSHIP\r\n");
-	assert_contains(heard, "SETEVENTS STATUS_CLIENT\r\n");
+	assert_contains(heard, "SETEVENTS STATUS_CLIENT SIGNAL\r\n");
 	assert_contains(heard, KEY_LINE);
 	(void)snprintf(address, sizeof(address), "unix:%s/socks", k.sockets);
 	assert_string_equal(tor_socks(k.tor), address);
@@ -234,6 +234,26 @@ it_becomes_ready_and_has_the_key(void **state)
 	assert_true(is_there(pid));
 	scene_free(&k);
 	assert_false(is_there(pid));
+}
+
+/* A reload and a NEWNYM take the key away from tor: it is given again at once. */
+static void
+a_reloaded_one_has_the_key_again(void **state)
+{
+	char heard[8192], *first;
+	struct scene k;
+
+	(void)state;
+	scene_start(&k, "reloaded");
+	wait_for_state(&k, TOR_READY, 1, 0);
+	for (first = NULL; first == NULL || strstr(first + 1, KEY_LINE) == NULL;) {
+		net_settle(k.loop, 1);
+		read_file(&k, "heard", heard, sizeof(heard));
+		first = strstr(heard, KEY_LINE);
+	}
+	assert_true(tor_is_ready(k.tor));
+	assert_int_equal(k.status.key, TOR_KEY_GIVEN);
+	scene_free(&k);
 }
 
 static void
@@ -582,6 +602,7 @@ a_named_one(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(it_becomes_ready_and_has_the_key),
+	cmocka_unit_test(a_reloaded_one_has_the_key_again),
 	cmocka_unit_test(what_torrc_says),
 	cmocka_unit_test(without_a_key_none_is_given),
 	cmocka_unit_test(a_killed_one_is_started_again),

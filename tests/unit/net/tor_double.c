@@ -152,6 +152,10 @@ static void
 take_key(FILE *to)
 {
 	say(to, mode_is("refuse") ? "512 Invalid v3 address" : "250 OK");
+	if (mode_is("reloaded")) { /* once; the key is gone then */
+		say(to, "650 SIGNAL RELOAD");
+		mode[0] = '\0';
+	}
 	if (mode_is("slow")) {
 		say(to, "650 STATUS_CLIENT NOTICE BOOTSTRAP PROGRESS=100 TAG=done SUMMARY=\"Done\"");
 		mode[0] = '\0';
