@@ -16,7 +16,7 @@ struct reference {
 	struct reference_config cfg;
 	struct simulation *simulation;
 	struct watch *watch;
-	struct simulation_observer observers[2];
+	struct simulation_observer observers[3];
 	struct rng_seeded rng;
 	int64_t *own;		  /* of persons that send by themselves: the last time, fine */
 	int64_t fine;		  /* the last message's time, in 1 / FINE ms */
@@ -28,16 +28,10 @@ struct reference {
 
 /* ---- input ---- */
 
-/* An exponential interval; a long one need not be as fine. In whole numbers, to repeat. */
 static int64_t
 draw_interval(struct reference *r, double mean_ms)
 {
-	double fine = mean_ms * FINE;
-
-	if (fine < UINT32_MAX / 2)
-		return rng_exponential_ms(&r->rng.rng, (uint32_t)(fine + 0.5), UINT32_MAX);
-	return (int64_t)rng_exponential_ms(&r->rng.rng, (uint32_t)(mean_ms + 0.5), UINT32_MAX) *
-	    FINE;
+	return rng_exponential_long(&r->rng.rng, (int64_t)(mean_ms * FINE + 0.5));
 }
 
 static int64_t
@@ -65,18 +59,19 @@ on_wave(const struct reference *r, int64_t ms)
 static int64_t
 next_own(struct reference *r, uint32_t person)
 {
-	uint32_t alike = r->cfg.persons - r->cfg.regular;
-
-	if (person >= alike) {
-		int64_t regular = r->cfg.regular_ms * FINE;
-
-		/* the first of a person's times is a phase of its own */
-		r->own[person] += r->own[person] > 0 ? regular :
-						       rng_between(&r->rng.rng, 1, regular);
-	} else {
-		r->own[person] += draw_interval(r, r->cfg.interval_ms * alike);
-	}
+	r->own[person] += draw_interval(r, r->cfg.interval_ms * r->cfg.persons);
 	return r->own[person] / FINE;
+}
+
+/* The payload of a labelled sender; the first of its times is a phase of its own. */
+static int64_t
+next_payload(struct reference *r, uint32_t person)
+{
+	if (person >= r->cfg.labels)
+		return INT64_MAX;
+	r->own[person] += r->own[person] > 0 ? r->cfg.payload_ms :
+					       rng_between(&r->rng.rng, 1, r->cfg.payload_ms);
+	return r->own[person];
 }
 
 static int64_t
@@ -100,8 +95,22 @@ next_message(void *arg, uint32_t person, int64_t at_ms, uint64_t *message)
 		return next_count(r);
 	case REFERENCE_OWN:
 		return next_own(r, person);
+	case REFERENCE_LABELS:
+		return next_payload(r, person);
 	}
 	return r->fine / FINE;
+}
+
+/* After the adversary's own view of it: a labelled sender's payload has a name of its own. */
+static void
+on_sent(void *arg, int64_t at_ms, uint32_t handle)
+{
+	const struct reference *r = arg;
+	struct token *t = simulation_token(r->simulation, handle);
+
+	(void)at_ms;
+	if (t->kind == TOKEN_REAL)
+		t->origin = VIEW_PERSONS + r->cfg.persons - r->cfg.labels + t->person;
 }
 
 /* ---- life ---- */
@@ -145,6 +154,16 @@ make_parts(struct reference *r)
 	watch_observer(r->watch, &r->observers[0]);
 	c.observers = r->observers;
 	c.observer_count = 1;
+	if (r->cfg.input == REFERENCE_LABELS) {
+		uint32_t senders = r->cfg.persons - r->cfg.labels;
+
+		c.persons = senders;
+		c.law = SENDING_POISSON;
+		c.params.slot_ms = (int64_t)(r->cfg.interval_ms * senders + 0.5);
+		c.params.note_one_in = 0;
+		r->observers[c.observer_count++] =
+		    (struct simulation_observer){ .sent = on_sent, .arg = r };
+	}
 	if (r->cfg.observer != NULL)
 		r->observers[c.observer_count++] = *r->cfg.observer;
 	e = simulation_new(&r->simulation, &c);

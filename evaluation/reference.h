@@ -29,8 +29,11 @@
  * that mean interval. REFERENCE_COUNTS: counts[i] of them in round i. REFERENCE_WAVE:
  * independent ones in the first half of every wave_ms, none in the second. These take
  * their senders in turn, so that each message has one of its own as long as there are
- * persons enough. REFERENCE_OWN: persons that send independently, all alike, but for
- * the last `regular` of them, who send every regular_ms.
+ * persons enough. REFERENCE_OWN: persons that send independently, all alike.
+ * REFERENCE_LABELS: the same with cover and payload in one stream (Loopix): the first
+ * `labels` persons have a payload every payload_ms, which waits for its sender's next
+ * packet and is told from the sender's cover: it counts as sent by one of the last
+ * `labels` persons, who send nothing else.
  */
 enum reference_input {
 	REFERENCE_EVEN,
@@ -38,6 +41,7 @@ enum reference_input {
 	REFERENCE_COUNTS,
 	REFERENCE_WAVE,
 	REFERENCE_OWN,
+	REFERENCE_LABELS,
 };
 
 struct reference_config {
@@ -45,10 +49,10 @@ struct reference_config {
 	unsigned layers, width;
 	enum reference_input input;
 	double interval_ms; /* between the messages of all together */
-	int64_t wave_ms, regular_ms;
+	int64_t wave_ms, payload_ms;
 	const uint8_t *counts;
 	size_t count_count;
-	uint32_t persons, regular;
+	uint32_t persons, labels;
 	const bool *corrupt; /* nodes of the adversary's; may be NULL */
 	uint64_t seed;
 	const struct simulation_observer *observer; /* one more; may be NULL */

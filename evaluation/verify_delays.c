@@ -10,7 +10,6 @@
 
 #define TARGETS VIEW_TARGETS
 #define MEAN_MS ((int64_t)REFERENCE_DELAY_MS)
-#define MEMORY_MS (16 * MEAN_MS) /* exp(-16) of the packets stay longer */
 #define PI 3.14159265358979323846
 
 /* ---- what the mix does, as an observer ---- */
@@ -121,6 +120,13 @@ lab_open(struct lab *l, const struct verify_setup *s, uint32_t persons, uint64_t
 
 /* ---- a mix in its steady state ---- */
 
+/* exp(-16) of the packets stay longer; where few are together, that can be much of them. */
+static int64_t
+memory_ms(double load)
+{
+	return (load < 16 ? 28 : 16) * MEAN_MS;
+}
+
 /* n of the exits in [from, to) as places, evenly spread over those that `wanted` takes. */
 static size_t
 spread(size_t *out, size_t most, size_t from, size_t to)
@@ -135,7 +141,7 @@ spread(size_t *out, size_t most, size_t from, size_t to)
 /* Backward: exits of the last span; forward: of packets that were sent in the first one. */
 static enum err
 sample_chunk(struct lab *l, struct verify_list *backward, struct verify_list *forward,
-    int64_t span_ms)
+    int64_t memory, int64_t span_ms)
 {
 	int64_t start = simulation_now(reference_simulation(l->reference));
 	size_t last[TARGETS], first[TARGETS], n, split = 0, head = 0, lasts, firsts;
@@ -145,11 +151,11 @@ sample_chunk(struct lab *l, struct verify_list *backward, struct verify_list *fo
 	enum err e;
 
 	reference_forget(l->reference);
-	e = reference_run(l->reference, MEMORY_MS + span_ms);
+	e = reference_run(l->reference, memory + span_ms);
 	if (e != ERR_OK)
 		return e;
 	x = reference_exits(l->reference, &n);
-	while (split < n && x[split].exited_ms < start + MEMORY_MS)
+	while (split < n && x[split].exited_ms < start + memory)
 		split++;
 	lasts = spread(last, TARGETS, split, n);
 	e = reference_metrics(l->reference, m, last, lasts);
@@ -187,14 +193,18 @@ enum err
 verify_exponential(struct verify_outcome *out, const struct verify_setup *s, uint64_t seed)
 {
 	struct verify_list backward = { 0 }, forward = { 0 };
-	struct lab l = { .diary = { .from_ms = MEMORY_MS, .until_ms = INT64_MAX } };
-	double spans = TARGETS / s->load > 4 ? TARGETS / s->load : 4;
-	int64_t span_ms = (int64_t)(spans * MEAN_MS);
-	uint32_t persons = (uint32_t)((20 + spans) * s->load * 1.5) + 100;
-	enum err e = lab_open(&l, s, persons, seed);
+	struct lab l = { .diary = { .from_ms = memory_ms(s->load), .until_ms = INT64_MAX } };
+	double spans = s->load < 16 ? 1024 / s->load : 6400 / s->load;
+	uint32_t persons;
+	enum err e;
+
+	spans = fmin(fmax(spans, 4), 128); /* so that targets are independent, and not too rare */
+	persons = (uint32_t)((30 + spans) * s->load * 1.5) + 100;
+	e = lab_open(&l, s, persons, seed);
 
 	for (size_t done = 0; done < s->samples && e == ERR_OK; done += TARGETS)
-		e = sample_chunk(&l, &backward, &forward, span_ms);
+		e = sample_chunk(&l, &backward, &forward, memory_ms(s->load),
+		    (int64_t)(spans * MEAN_MS));
 	if (e == ERR_OK)
 		e = verify_mean(out, VERIFY_ENTROPY, &backward);
 	if (e == ERR_OK)
@@ -325,7 +335,7 @@ verify_wave(struct verify_outcome *out, const struct verify_setup *s, uint64_t s
 	int64_t block_ms = (int64_t)((double)s->samples / s->load / 64 * MEAN_MS);
 
 	if (e == ERR_OK)
-		e = reference_run(r, MEMORY_MS);
+		e = reference_run(r, memory_ms(0));
 	for (size_t i = 0; i < 64 && e == ERR_OK; i++) {
 		const struct watch_exit *x;
 		struct wave w;

@@ -10,8 +10,10 @@
 
 #define TARGETS VIEW_TARGETS
 #define MEAN_MS ((int64_t)REFERENCE_DELAY_MS)
+#define LAST_HONEST 0x80 /* of the hops: the last one is */
 #define CHUNK 256 /* targets between two times of forgetting */
-#define NODES_MAX 128
+#define MESSAGES_SPAN 4000 /* over which they are spread, if that is not too long */
+#define NODES_MAX 192
 
 /* What a network of stop-and-go mixes of so many layers remembers, but for 1e-6. */
 static int64_t
@@ -26,7 +28,7 @@ struct paths {
 	struct simulation *simulation;
 	unsigned width, layers;
 	bool corrupt[NODES_MAX];
-	uint8_t *honest; /* hops of each exit since the last forgetting */
+	uint8_t *honest; /* hops of each exit since the last forgetting; LAST_HONEST */
 	size_t n, room;
 	size_t open; /* exits whose sender was never hidden */
 };
@@ -52,7 +54,7 @@ on_exited(void *arg, int64_t at_ms, uint32_t handle)
 	}
 	for (unsigned i = 0; i < p->layers; i++)
 		if (!p->corrupt[i * p->width + t->path[i]])
-			honest++;
+			honest = (uint8_t)(honest + (i + 1 < p->layers ? 1 : 1 + LAST_HONEST));
 	p->honest[p->n++] = honest;
 	if (t->origin >= VIEW_PERSONS)
 		p->open++;
@@ -114,6 +116,12 @@ persons_for(const struct verify_setup *s, double spans)
 
 /* ---- entropy, by how many hops of the path are honest ---- */
 
+static uint8_t
+hops(const struct lab *l, size_t exit)
+{
+	return l->paths.honest[exit] & (LAST_HONEST - 1);
+}
+
 /*
  * Up to `most` exits that left after after_ms and have so many honest hops, evenly
  * spread over them.
@@ -125,11 +133,11 @@ choose(size_t *out, const struct lab *l, int64_t after_ms, uint8_t honest, size_
 	const struct watch_exit *x = reference_exits(l->reference, &n);
 
 	for (size_t i = 0; i < n; i++)
-		count += x[i].exited_ms > after_ms && l->paths.honest[i] == honest ? 1 : 0;
+		count += x[i].exited_ms > after_ms && hops(l, i) == honest ? 1 : 0;
 	if (most > count)
 		most = count;
 	for (size_t i = 0; i < n && taken < most; i++) {
-		if (x[i].exited_ms <= after_ms || l->paths.honest[i] != honest)
+		if (x[i].exited_ms <= after_ms || hops(l, i) != honest)
 			continue;
 		if (seen++ * most >= taken * count)
 			out[taken++] = i;
@@ -163,7 +171,7 @@ share_of(const struct verify_setup *s, unsigned honest)
 }
 
 /*
- * The mean over messages, put together from those with 0, 1, ... honest hops by the
+ * The mean over messages, put together from those with 1, 2, ... honest hops by the
  * exact probability of these: what differs most between messages is not left to chance.
  */
 static enum err
@@ -177,8 +185,13 @@ put_together(struct verify_outcome *out, const struct verify_setup *s,
 		struct verify_outcome one = { 0 };
 		double p = share_of(s, k);
 
-		if (p <= 0)
+		if (k > 0 && p <= 0)
 			continue;
+		if (k == 0) { /* nothing is hidden, and that is not a matter of chance */
+			for (size_t i = 0; i < by[0].n; i++)
+				e = by[0].v[i] > 0 ? ERR_RANGE : e;
+			continue;
+		}
 		e = verify_mean(&one, VERIFY_ENTROPY, &by[k]);
 		mean += p * one.of[VERIFY_ENTROPY][0].value;
 		variance += p * p * one.of[VERIFY_ENTROPY][0].error * one.of[VERIFY_ENTROPY][0].error;
@@ -198,7 +211,7 @@ sample_chunk(struct lab *l, struct verify_list by[static PARAMS_LAYERS_MAX + 1],
 	lab_forget(l);
 	e = reference_run(l->reference, memory_ms(s->layers) + span_ms);
 	for (unsigned k = 0; k <= s->layers && e == ERR_OK; k++)
-		if (share_of(s, k) > 0)
+		if (s->corrupt > 0 || k == s->layers)
 			e = sample_honest(l, &by[k], start + memory_ms(s->layers), (uint8_t)k,
 			    s->corrupt > 0 ? CHUNK / s->layers : s->samples);
 	return e;
@@ -209,10 +222,12 @@ enum err
 verify_stratified(struct verify_outcome *out, const struct verify_setup *s, uint64_t seed)
 {
 	struct verify_list by[PARAMS_LAYERS_MAX + 1] = { { 0 } };
-	double spans = CHUNK / s->load > 1 ? CHUNK / s->load : 1;
+	double spans = s->load < MESSAGES_SPAN ? MESSAGES_SPAN / s->load : 1;
 	struct lab l = { 0 };
 	enum err e;
 
+	if (spans > 64)
+		spans = 64;
 	for (unsigned i = 0; i < s->layers * s->width; i++)
 		l.paths.corrupt[i] = i % s->width < s->corrupt;
 	e = lab_open(&l, s, persons_for(s, spans), seed);
@@ -329,31 +344,53 @@ verify_delays(struct verify_outcome *out, const struct verify_setup *s, uint64_t
 #define SENDERS 100
 #define COVER_RATE 2 /* packets of a sender in a unit of time */
 
-/* Mark n of the nodes, drawn without repetition. */
+/* Mark n of the nodes, drawn without repetition, but not all of the last layer. */
 static void
-draw_corrupt(bool *corrupt, size_t nodes, size_t n, const struct rng *r)
+draw_corrupt(bool *corrupt, size_t width, size_t layers, size_t n, const struct rng *r)
 {
-	for (size_t i = 0; i < nodes; i++)
-		corrupt[i] = i < n;
-	rng_shuffle(r, corrupt, nodes, sizeof(corrupt[0]));
+	size_t nodes = width * layers, last;
+
+	do {
+		for (size_t i = 0; i < nodes; i++)
+			corrupt[i] = i < n;
+		rng_shuffle(r, corrupt, nodes, sizeof(corrupt[0]));
+		last = 0;
+		for (size_t i = nodes - width; i < nodes; i++)
+			last += corrupt[i] ? 1 : 0;
+	} while (last == width);
 }
 
-/* |ln(p0 / p1)| of exits after a burn-in; those that only one of them may have sent do not count. */
+/* Exits of honest mixes after a burn-in, evenly spread. */
 static enum err
-add_epsilons(struct reference *r, struct verify_list *eps, int64_t after_ms)
+choose_honest(size_t exits[static TARGETS], const struct lab *l, int64_t after_ms)
 {
-	size_t n, exits[TARGETS], from = 0;
-	const struct watch_exit *all = reference_exits(r, &n);
-	double weights[TARGETS * (SENDERS + 2)];
-	enum err e;
+	size_t n, from = 0;
+	const struct watch_exit *all = reference_exits(l->reference, &n);
 
 	while (from < n && all[from].exited_ms <= after_ms)
 		from++;
-	if (n < from + TARGETS)
-		return ERR_RANGE;
-	for (size_t i = 0; i < TARGETS; i++)
-		exits[i] = from + i * (n - from) / TARGETS;
-	e = reference_posterior(r, weights, exits, TARGETS);
+	for (size_t i = 0; i < TARGETS; i++) {
+		size_t x = from + i * (n - from) / TARGETS;
+
+		while (x < n && (l->paths.honest[x] & LAST_HONEST) == 0)
+			x++;
+		if (x >= n)
+			return ERR_RANGE;
+		exits[i] = x;
+	}
+	return ERR_OK;
+}
+
+/* |ln(p0 / p1)| of them; those that only one of the two may have sent do not count. */
+static enum err
+add_epsilons(struct lab *l, struct verify_list *eps, int64_t after_ms)
+{
+	double weights[TARGETS * (SENDERS + 2)];
+	size_t exits[TARGETS];
+	enum err e = choose_honest(exits, l, after_ms);
+
+	if (e == ERR_OK)
+		e = reference_posterior(l->reference, weights, exits, TARGETS);
 	for (size_t i = 0; i < TARGETS && e == ERR_OK; i++) {
 		const double *p = weights + i * (SENDERS + 2) + SENDERS;
 
@@ -363,36 +400,50 @@ add_epsilons(struct reference *r, struct verify_list *eps, int64_t after_ms)
 	return e;
 }
 
+/* One repetition: y mean delays after the burn-in. */
+static enum err
+repeat_labels(struct lab *l, struct verify_list *eps, const struct verify_setup *s)
+{
+	int64_t burn_in_ms = memory_ms(s->layers);
+	enum err e;
+
+	l->cfg.observer = &l->observer;
+	l->observer = (struct simulation_observer){ .exited = on_exited, .arg = &l->paths };
+	e = reference_new(&l->reference, &l->cfg);
+	if (e == ERR_OK) {
+		l->paths.simulation = reference_simulation(l->reference);
+		e = reference_run(l->reference, burn_in_ms + (int64_t)(s->y * MEAN_MS));
+	}
+	if (e == ERR_OK)
+		e = add_epsilons(l, eps, burn_in_ms);
+	lab_close(l);
+	return e;
+}
+
 /*
- * x: 1 / mean delay of a mix, in units of time. SENDERS that send independently, and
- * the payload of two of them, a packet in every unit. corrupt: of all mixes together,
- * drawn anew for each of samples / 64 repetitions.
+ * x: 1 / mean delay of a mix, in units of time; y mean delays are looked at. SENDERS
+ * that send independently, two of which have a payload in every unit. corrupt: of all
+ * mixes together, drawn anew for each of the samples / 64 repetitions; of the last
+ * layer, honest mixes are looked at.
  */
 enum err
 verify_labels(struct verify_outcome *out, const struct verify_setup *s, uint64_t seed)
 {
-	double unit_ms = s->x * MEAN_MS, span = s->y;
+	double unit_ms = s->x * MEAN_MS;
 	struct verify_list eps = { 0 };
-	struct lab l = { 0 };
+	struct lab l = { .paths = { .layers = s->layers, .width = s->width } };
 	struct rng_seeded rng;
 	enum err e = ERR_OK;
 
 	rng_seeded_init(&rng, seed);
 	l.cfg = (struct reference_config){ .strategy = s->strategy, .layers = s->layers,
-		.width = s->width, .input = REFERENCE_OWN, .persons = SENDERS + 2, .regular = 2,
-		.interval_ms = unit_ms / (SENDERS * COVER_RATE), .regular_ms = (int64_t)unit_ms,
+		.width = s->width, .input = REFERENCE_LABELS, .persons = SENDERS + 2, .labels = 2,
+		.interval_ms = unit_ms / (SENDERS * COVER_RATE), .payload_ms = (int64_t)unit_ms,
 		.corrupt = l.paths.corrupt };
 	for (size_t done = 0; done < s->samples && e == ERR_OK; done += TARGETS) {
-		draw_corrupt(l.paths.corrupt, (size_t)s->layers * s->width, s->corrupt, &rng.rng);
+		draw_corrupt(l.paths.corrupt, s->width, s->layers, s->corrupt, &rng.rng);
 		l.cfg.seed = seed + 7 * done;
-		e = reference_new(&l.reference, &l.cfg);
-		if (e == ERR_OK)
-			e = reference_run(l.reference,
-			    2 * memory_ms(s->layers) + (int64_t)(span * unit_ms));
-		if (e == ERR_OK)
-			e = add_epsilons(l.reference, &eps, 2 * memory_ms(s->layers));
-		reference_free(l.reference);
-		l.reference = NULL;
+		e = repeat_labels(&l, &eps, s);
 	}
 	if (e == ERR_OK)
 		e = verify_mean(out, VERIFY_EPSILON, &eps);
@@ -496,7 +547,7 @@ verify_paths(struct verify_outcome *out, const struct verify_setup *s, uint64_t 
 	for (size_t i = 0; i < s->samples && e == ERR_OK; i++) {
 		struct lab l = { 0 };
 
-		draw_corrupt(l.paths.corrupt, (size_t)s->layers * s->width, (size_t)s->y, &rng.rng);
+		draw_corrupt(l.paths.corrupt, s->width, s->layers, (size_t)s->y, &rng.rng);
 		e = lab_open(&l, s, 1, seed + i);
 		if (e == ERR_OK)
 			e = reference_run(l.reference, (int64_t)(MESSAGES / s->load * MEAN_MS));
