@@ -279,6 +279,22 @@ reference_metrics(struct reference *r, struct metrics *out, const size_t *exits,
 	return e;
 }
 
+enum err
+reference_entropy(struct reference *r, double *entropy, const size_t *exits, size_t n)
+{
+	enum err e = ERR_OK;
+
+	for (size_t done = 0; done < n && e == ERR_OK; done += r->pass) {
+		size_t some = n - done < r->pass ? n - done : r->pass;
+
+		e = reference_posterior(r, r->weights, exits + done, some);
+		for (size_t i = 0; i < some && e == ERR_OK; i++)
+			e = metrics_shannon(&entropy[done + i], r->weights + i * r->cfg.persons,
+			    r->cfg.persons);
+	}
+	return e;
+}
+
 struct forward {
 	double *entropy;
 	size_t n;

@@ -80,6 +80,9 @@ const struct watch_exit *reference_exits(const struct reference *r, size_t *n);
  */
 RST_MUST_USE enum err reference_metrics(struct reference *r, struct metrics *out,
     const size_t *exits, size_t n);
+/* The entropy alone, which takes less long. */
+RST_MUST_USE enum err reference_entropy(struct reference *r, double *entropy,
+    const size_t *exits, size_t n);
 /* The posteriors themselves, n * persons, n at most VIEW_TARGETS. */
 RST_MUST_USE enum err reference_posterior(struct reference *r, double *weights,
     const size_t *exits, size_t n);

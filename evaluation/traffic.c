@@ -629,3 +629,9 @@ traffic_count(const struct traffic *t)
 {
 	return t->count;
 }
+
+size_t
+traffic_lines(const struct traffic *t)
+{
+	return t->line_count;
+}

@@ -71,6 +71,8 @@ struct traffic_message {
 const struct traffic_message *traffic_message(const struct traffic *t, uint32_t person);
 /* How many messages were asked for so far. */
 uint64_t traffic_count(const struct traffic *t);
+/* Lines of the recording. */
+size_t traffic_lines(const struct traffic *t);
 /* Person's i-th contact, i < contacts. */
 uint32_t traffic_contact(const struct traffic *t, uint32_t person, uint32_t i);
 

@@ -14,6 +14,8 @@
 #include "common/base/err.h"
 #include "common/config/options.h"
 
+#define VERIFY_NAMES_MAX 64
+
 struct verify_case;
 struct verify_value;
 

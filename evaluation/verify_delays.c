@@ -146,7 +146,6 @@ sample_chunk(struct lab *l, struct verify_list *backward, struct verify_list *fo
 	int64_t start = simulation_now(reference_simulation(l->reference));
 	size_t last[TARGETS], first[TARGETS], n, split = 0, head = 0, lasts, firsts;
 	double h[TARGETS];
-	struct metrics m[TARGETS];
 	const struct watch_exit *x;
 	enum err e;
 
@@ -158,9 +157,9 @@ sample_chunk(struct lab *l, struct verify_list *backward, struct verify_list *fo
 	while (split < n && x[split].exited_ms < start + memory)
 		split++;
 	lasts = spread(last, TARGETS, split, n);
-	e = reference_metrics(l->reference, m, last, lasts);
+	e = reference_entropy(l->reference, h, last, lasts);
 	for (size_t i = 0; i < lasts && e == ERR_OK; i++)
-		e = verify_add(backward, m[i].shannon);
+		e = verify_add(backward, h[i]);
 	while (head < n && x[head].exited_ms < start + span_ms)
 		head++;
 	firsts = spread(first, TARGETS, 0, head);
@@ -224,19 +223,18 @@ verify_exponential_steps(struct verify_outcome *out, const struct verify_setup *
 {
 	struct lab l = { .diary = { .until_ms = INT64_MAX } };
 	enum err e = lab_open(&l, s, 20 * TARGETS, seed);
-	struct metrics m[TARGETS];
+	double h[TARGETS], greatest = 0;
 	size_t exits[TARGETS], n = 0;
-	double greatest = 0;
 
 	if (e == ERR_OK)
 		e = reference_run(l.reference, (int64_t)(2 * TARGETS / s->load * MEAN_MS) + MEAN_MS);
 	if (e == ERR_OK) {
 		(void)reference_exits(l.reference, &n);
 		n = spread(exits, TARGETS, 0, n < 10 * TARGETS ? n : 10 * TARGETS);
-		e = n == TARGETS ? reference_metrics(l.reference, m, exits, n) : ERR_RANGE;
+		e = n == TARGETS ? reference_entropy(l.reference, h, exits, n) : ERR_RANGE;
 	}
 	for (size_t i = 0; i < n && e == ERR_OK; i++)
-		greatest = fmax(greatest, fabs(m[i].shannon - l.diary.counted.v[exits[i]]));
+		greatest = fmax(greatest, fabs(h[i] - l.diary.counted.v[exits[i]]));
 	if (e == ERR_OK)
 		verify_set(out, VERIFY_DIFFERENCE, 0, greatest, 0);
 	diary_release(&l.diary);

@@ -149,11 +149,11 @@ static enum err
 sample_honest(struct lab *l, struct verify_list *h, int64_t after_ms, uint8_t honest, size_t most)
 {
 	size_t exits[CHUNK], n = choose(exits, l, after_ms, honest, most < CHUNK ? most : CHUNK);
-	struct metrics m[CHUNK];
-	enum err e = reference_metrics(l->reference, m, exits, n);
+	double entropy[CHUNK];
+	enum err e = reference_entropy(l->reference, entropy, exits, n);
 
 	for (size_t i = 0; i < n && e == ERR_OK; i++)
-		e = verify_add(h, m[i].shannon);
+		e = verify_add(h, entropy[i]);
 	return e;
 }
 

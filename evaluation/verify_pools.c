@@ -185,15 +185,15 @@ lab_close(struct lab *l)
 /* ---- rounds with random input ---- */
 
 struct entropies {
-	struct verify_list of, sizes;
-	double least;
+	struct verify_list of, sizes; /* of batches */
 };
 
 /* BATCHES rounds more, after as many as the pool remembers. */
 static enum err
 sample_rounds(struct lab *l, struct entropies *h)
 {
-	struct metrics m[BATCHES];
+	double entropy[BATCHES];
+	size_t exits[BATCHES];
 	struct batch b[BATCHES];
 	int64_t start = simulation_now(reference_simulation(l->reference));
 	int64_t memory_ms = (int64_t)l->memory * ROUND_MS;
@@ -205,10 +205,12 @@ sample_rounds(struct lab *l, struct entropies *h)
 	l->ledger.counting = true;
 	if (e == ERR_OK) {
 		n = find_batches(b, l->reference, start + memory_ms, BATCHES);
-		e = measure_batches(l->reference, m, b, n);
+		for (size_t i = 0; i < n; i++) /* all of a batch are alike */
+			exits[i] = b[i].exit;
+		e = reference_entropy(l->reference, entropy, exits, n);
 	}
 	for (size_t i = 0; i < n && e == ERR_OK; i++) {
-		e = verify_add(&h->of, m[i].shannon);
+		e = verify_add(&h->of, entropy[i]);
 		if (e == ERR_OK)
 			e = verify_add(&h->sizes, (double)b[i].size);
 	}

@@ -122,7 +122,8 @@ on_exited(void *arg, int64_t at_ms, uint32_t handle)
 			.exited_ms = at_ms,
 			.message = t->message,
 			.person = t->person,
-			.kind = t->kind };
+			.kind = t->kind,
+			.traced = t->origin >= VIEW_PERSONS };
 		e = view_exited(w->view, &x->exit, t->origin);
 	}
 	if (e != ERR_OK)

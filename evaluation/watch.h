@@ -22,6 +22,7 @@ struct watch_exit {
 	uint64_t message;
 	uint32_t exit, person;
 	uint8_t kind;
+	bool traced; /* every mix on its way was corrupt */
 };
 
 /* corrupt: which nodes are the adversary's; copied, may be NULL. ERR_MEMORY. */

@@ -332,6 +332,28 @@ test_exponential_ms_above_the_most_is_drawn_again(void **state)
 	assert_true(chi < 64); /* ten degrees of freedom: once in 10^9 */
 }
 
+/* The same draws as with a greatest value, and for times that do not fit into 32 bits. */
+static void
+test_exponential_long(void **state)
+{
+	const uint64_t half = UINT64_C(1) << 63;
+	const uint64_t values[] = { half, half, 9, 5, 5, half, half, UINT64_MAX, UINT64_MAX };
+	const int64_t mean = INT64_C(1) << 40;
+	struct script s = {{script_fill, NULL}, values, 0};
+	struct rng_seeded a, b;
+
+	(void)state;
+	s.rng.ctx = &s;
+	assert_true(rng_exponential_long(&s.rng, mean) == mean / 2);
+	assert_true(rng_exponential_long(&s.rng, mean) == mean + mean / 2);
+	assert_true(rng_exponential_long(&s.rng, mean) >= mean - 2);
+	rng_seeded_init(&a, test_seed());
+	rng_seeded_init(&b, test_seed());
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(rng_exponential_long(&a.rng, 60000),
+		    rng_exponential_ms(&b.rng, 60000, UINT32_MAX));
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_same_seed_same_stream),
     cmocka_unit_test(test_stream_is_chacha20),
@@ -347,5 +369,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_exponential_ms_repeats_everywhere),
     cmocka_unit_test(test_exponential_ms_has_its_law),
     cmocka_unit_test(test_exponential_ms_above_the_most_is_drawn_again),
+    cmocka_unit_test(test_exponential_long),
 };
 TEST_MAIN(tests)
