@@ -194,6 +194,7 @@ verify_exponential(struct verify_outcome *out, const struct verify_setup *s, uin
 	struct verify_list backward = { 0 }, forward = { 0 };
 	struct lab l = { .diary = { .from_ms = memory_ms(s->load), .until_ms = INT64_MAX } };
 	double spans = s->load < 16 ? 1024 / s->load : 6400 / s->load;
+	double common;
 	uint32_t persons;
 	enum err e;
 
@@ -210,6 +211,9 @@ verify_exponential(struct verify_outcome *out, const struct verify_setup *s, uin
 		e = verify_mean(out, VERIFY_FORWARD, &forward);
 	if (e == ERR_OK)
 		e = set_diary(out, &l.diary);
+	common = verify_common_error(s->load * (spans + 1) * ((double)s->samples / TARGETS));
+	verify_widen(out, VERIFY_ENTROPY, common);
+	verify_widen(out, VERIFY_FORWARD, common);
 	verify_list_release(&backward);
 	verify_list_release(&forward);
 	diary_release(&l.diary);

@@ -15,11 +15,16 @@
 #define MESSAGES_SPAN 4000 /* over which they are spread, if that is not too long */
 #define NODES_MAX 192
 
-/* What a network of stop-and-go mixes of so many layers remembers, but for 1e-6. */
+/*
+ * What a network of stop-and-go mixes remembers, but for 1e-6; where few packets are
+ * together in a mix, one that has been there for long can be much of them.
+ */
 static int64_t
-memory_ms(unsigned layers)
+memory_ms(const struct verify_setup *s)
 {
-	return (14 + 2 * (int64_t)layers) * MEAN_MS;
+	int64_t means = 14 + 2 * (int64_t)s->layers;
+
+	return (s->load < 16 * s->width ? 2 * means : means) * MEAN_MS;
 }
 
 /* ---- how much of each path is honest, as an observer ---- */
@@ -109,7 +114,7 @@ lab_forget(struct lab *l)
 static uint32_t
 persons_for(const struct verify_setup *s, double spans)
 {
-	double remembered = (double)memory_ms(s->layers) / MEAN_MS;
+	double remembered = (double)memory_ms(s) / MEAN_MS;
 
 	return (uint32_t)((remembered + spans) * s->load * 1.2) + 200;
 }
@@ -209,10 +214,10 @@ sample_chunk(struct lab *l, struct verify_list by[static PARAMS_LAYERS_MAX + 1],
 	enum err e;
 
 	lab_forget(l);
-	e = reference_run(l->reference, memory_ms(s->layers) + span_ms);
+	e = reference_run(l->reference, memory_ms(s) + span_ms);
 	for (unsigned k = 0; k <= s->layers && e == ERR_OK; k++)
 		if (s->corrupt > 0 || k == s->layers)
-			e = sample_honest(l, &by[k], start + memory_ms(s->layers), (uint8_t)k,
+			e = sample_honest(l, &by[k], start + memory_ms(s), (uint8_t)k,
 			    s->corrupt > 0 ? CHUNK / s->layers : s->samples);
 	return e;
 }
@@ -235,6 +240,9 @@ verify_stratified(struct verify_outcome *out, const struct verify_setup *s, uint
 		e = sample_chunk(&l, by, s, (int64_t)(spans * MEAN_MS));
 	if (e == ERR_OK)
 		e = put_together(out, s, by);
+	if (e == ERR_OK)
+		verify_widen(out, VERIFY_ENTROPY, verify_common_error(s->load * (spans + 1) *
+		    (double)((s->samples + CHUNK - 1) / CHUNK)));
 	for (unsigned k = 0; k <= s->layers; k++)
 		verify_list_release(&by[k]);
 	lab_close(&l);
@@ -286,7 +294,7 @@ verify_two_ways(struct verify_outcome *out, const struct verify_setup *s, uint64
 	size_t n = 0;
 
 	if (e == ERR_OK)
-		e = reference_run(l.reference, 2 * memory_ms(s->layers));
+		e = reference_run(l.reference, 2 * memory_ms(s));
 	if (e == ERR_OK) {
 		b.all = reference_exits(l.reference, &n);
 		for (size_t i = 0; i < TARGETS; i++)
@@ -318,7 +326,7 @@ verify_delays(struct verify_outcome *out, const struct verify_setup *s, uint64_t
 	enum err e = lab_open(&l, s, 1, seed);
 
 	if (e == ERR_OK)
-		e = reference_run(l.reference, memory_ms(s->layers));
+		e = reference_run(l.reference, memory_ms(s));
 	while (delays.n < s->samples && e == ERR_OK) {
 		const struct watch_exit *all;
 		size_t n;
@@ -404,7 +412,7 @@ add_epsilons(struct lab *l, struct verify_list *eps, int64_t after_ms)
 static enum err
 repeat_labels(struct lab *l, struct verify_list *eps, const struct verify_setup *s)
 {
-	int64_t burn_in_ms = memory_ms(s->layers);
+	int64_t burn_in_ms = memory_ms(s);
 	enum err e;
 
 	l->cfg.observer = &l->observer;

@@ -66,6 +66,14 @@ verify_mean(struct verify_outcome *out, enum verify_quantity q, const struct ver
 	return e;
 }
 
+void
+verify_widen(struct verify_outcome *out, enum verify_quantity q, double error)
+{
+	double old = out->of[q][0].error;
+
+	out->of[q][0].error = sqrt(old * old + error * error);
+}
+
 enum err
 verify_variance(struct verify_outcome *out, const struct verify_list *l)
 {
@@ -84,6 +92,12 @@ verify_variance(struct verify_outcome *out, const struct verify_list *l)
 	verify_set(out, VERIFY_VARIANCE, 0, mean, error);
 	verify_set(out, VERIFY_DEVIATION, 0, root, root > 0 ? error / (2 * root) : 0);
 	return ERR_OK;
+}
+
+double
+verify_common_error(double messages)
+{
+	return 1 / log(2) / sqrt(messages);
 }
 
 /* The error is that of what is left when the ratio is taken away. */

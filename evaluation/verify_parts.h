@@ -104,6 +104,13 @@ void verify_list_release(struct verify_list *l);
 /* Set q to the mean with its error. ERR_RANGE for less than 32 values, ERR_MEMORY. */
 RST_MUST_USE enum err verify_mean(struct verify_outcome *out, enum verify_quantity q,
     const struct verify_list *l);
+/* A further error of q's mean, independent of the one that its values show. */
+void verify_widen(struct verify_outcome *out, enum verify_quantity q, double error);
+/*
+ * That of entropies of targets that were all among the same messages: if there happen
+ * to be more of these, all are hidden the better, which the targets do not show.
+ */
+double verify_common_error(double messages);
 /* The same of the variance about the mean, and of its root. */
 RST_MUST_USE enum err verify_variance(struct verify_outcome *out, const struct verify_list *l);
 /* Mean weighted by w, of as many. */
