@@ -129,6 +129,7 @@ counts_json(struct json *j, const struct run *r)
 	(void)run_targets(r, &n);
 	json_key(j, "counts");
 	json_object(j);
+	json_count(j, "targets_wanted", run_wanted(r));
 	json_count(j, "targets", n);
 	json_count(j, "targets_refused", run_refused(r));
 	json_count(j, "sent", c->sent);
@@ -152,8 +153,9 @@ figures_json(struct json *j, const struct figures *f, const struct scenario *s,
 	json_text(j, "status", run_empty(r) ? "empty" : "complete");
 	json_text(j, "reason", run_reason(r));
 	json_text(j, "interval", FIGURES_INTERVAL);
-	json_text(j, "posterior", "packets are alike inside an honest mix; exact for every strategy "
-	    "but stop-and-go, whose 100 ms ticks it leaves out");
+	json_text(j, "posterior",
+	    "packets are alike inside an honest mix; exact for every strategy but stop-and-go, "
+	    "whose 100 ms ticks it leaves out");
 	json_count(j, "lookback_ms", (uint64_t)run_lookback_ms(r));
 	counts_json(j, r);
 	json_key(j, "figures");
@@ -190,8 +192,8 @@ figures_table(FILE *out, const struct figures *f, const struct run *r)
 	size_t n;
 
 	(void)run_targets(r, &n);
-	(void)fprintf(out, "Adversary: %s\nTargets: %zu, %s; %s\n", f->adversary, n, rule,
-	    f->count > 0 ? f->rows[0].weighting : "");
+	(void)fprintf(out, "Adversary: %s\nTargets: %zu of %zu, %s; %s\n", f->adversary, n,
+	    run_wanted(r), rule, f->count > 0 ? f->rows[0].weighting : "");
 	if (run_refused(r) > 0)
 		(void)fprintf(out, "Refused: %zu targets, whose senders may be from before the "
 		    "lookback of %" PRId64 " ms\n", run_refused(r), run_lookback_ms(r));

@@ -161,7 +161,8 @@ output_write_entropy_svg(FILE *out, const struct output_run *r)
 	for (size_t i = 0; i < n && whole; i++)
 		shares[i] = (double)(i + 1) / (double)n;
 	if (whole) {
-		curves[0] = (struct svg_curve){ "message level: which packet", messages, shares, n };
+		curves[0] = (struct svg_curve){ "message level: which packet", messages, shares,
+			n };
 		curves[1] = (struct svg_curve){ "user level: which person", users, shares, n };
 		plot_entropies(out, r, curves, n);
 	}
@@ -195,8 +196,8 @@ output_write_delay_svg(FILE *out, const struct output_run *r)
 		curves[k].count = tallies[k]->count > 0 ? DELAY_POINTS + 1 : 0;
 	}
 	(void)snprintf(who, sizeof(who), "message level; seed %" PRId64, r->scenario->seed);
-	(void)snprintf(what, sizeof(what), "%" PRIu64 " messages that were sent within the duration; "
-	    "needs no adversary", c->real);
+	(void)snprintf(what, sizeof(what), "%" PRIu64 " messages that were sent within the "
+	    "duration; needs no adversary", c->real);
 	svg_write(out, &plot);
 	return ERR_OK;
 }

@@ -37,6 +37,14 @@ struct run {
 	char reason[REASON_BYTES];
 };
 
+/* Whether every link is seen; through one layer all go from and to the gateway. */
+static bool
+sees_all(const struct scenario *s)
+{
+	return s->adversary == ADVERSARY_GLOBAL ||
+	    (s->adversary == ADVERSARY_GATEWAY && s->layers == 1);
+}
+
 /* ---- how long to look ---- */
 
 /* Packets a millisecond; of a recording that is sent at once, its own. */
@@ -50,12 +58,15 @@ rate_of(const struct run *r)
 	return scenario_rate(s);
 }
 
-/* Twice what 99.9 % of packets need through all layers, but no longer than there is. */
+/*
+ * What 99.9 % of packets need through each layer, and the longest of these once more:
+ * next to nothing is older. No longer than there is.
+ */
 static int64_t
 own_lookback(const struct run *r)
 {
 	int64_t most = r->scenario.warm_up_ms + r->scenario.duration_ms;
-	int64_t sum = r->scenario.link_ms * (r->params.layers + 1);
+	int64_t sum = r->scenario.link_ms * (r->params.layers + 1), longest = 0;
 
 	for (unsigned i = 0; i < r->params.layers; i++) {
 		double arrivals = rate_of(r) * (double)r->params.round_ms / r->params.mixes[i];
@@ -65,17 +76,19 @@ own_lookback(const struct run *r)
 		if (delay > most - sum)
 			return most;
 		sum += delay;
+		longest = delay > longest ? delay : longest;
 	}
-	return sum > most / 2 ? most : 2 * sum;
+	return longest > most - sum ? most : sum + longest;
 }
 
 static void
 plan(struct run *r)
 {
 	const struct scenario *s = &r->scenario;
-	double records = rate_of(r) * (2.0 * r->params.layers + 1); /* a millisecond */
+	double records = rate_of(r) * (r->params.layers + 2.0); /* a millisecond */
 	double total = (double)(s->warm_up_ms + s->duration_ms), pick = total, step = total / STEPS;
-	uint64_t most = scorer_targets(r->scorer), windows = ((uint64_t)s->targets + most - 1) / most;
+	uint64_t most = scorer_targets(r->scorer);
+	uint64_t windows = ((uint64_t)s->targets + most - 1) / most;
 	int64_t fit;
 
 	r->lookback_ms = s->lookback_ms > 0 ? s->lookback_ms : own_lookback(r);
@@ -85,8 +98,8 @@ plan(struct run *r)
 	r->windows = windows > 0 ? (uint32_t)windows : 1;
 	if (records * pick > RECORDS_MAX)
 		pick = RECORDS_MAX / records - (double)r->lookback_ms;
-	if (pick < (double)r->lookback_ms / 2)
-		pick = (double)r->lookback_ms / 2;
+	if (pick < (double)r->lookback_ms / 8)
+		pick = (double)r->lookback_ms / 8;
 	if (records * step > STEP_RECORDS)
 		step = STEP_RECORDS / records;
 	r->pick_ms = (int64_t)pick + 1;
@@ -211,13 +224,17 @@ run_window(struct run *r, uint32_t i)
 	if (open < begin)
 		open = begin;
 	e = advance(r, open, false);
+	/* before the run nothing was in the network that could be unknown */
+	if (open > begin && open + r->lookback_ms > measured)
+		measured = open + r->lookback_ms;
+	if (e == ERR_OK)
+		e = advance(r, measured < end ? measured : end, true);
+	if (e == ERR_OK && r->watch != NULL)
+		watch_forget_exits(r->watch);
 	if (e == ERR_OK)
 		e = advance(r, end, true);
 	if (e != ERR_OK || r->watch == NULL)
 		return e;
-	/* before the run nothing was in the network that could be unknown */
-	if (open > begin && open + r->lookback_ms > measured)
-		measured = open + r->lookback_ms;
 	return pick_targets(r, measured, wanted);
 }
 
@@ -234,9 +251,9 @@ explain(struct run *r)
 		return;
 	if (s->targets == 0)
 		why = "none was asked for (targets = 0)";
-	else if (s->adversary == ADVERSARY_GATEWAY)
-		why = "the adversary sees no link between mixes, so that its posterior is not known; "
-		      "that of the global one bounds it (adversary = global)";
+	else if (s->adversary == ADVERSARY_GATEWAY && !sees_all(s))
+		why = "the adversary sees no link between mixes, so that its posterior is not "
+		      "known; that of the global one bounds it (adversary = global)";
 	else if (s->adversary == ADVERSARY_NODES)
 		why = "the adversary sees no link, so that its posterior is not known; that of the "
 		      "global one bounds it (adversary = global)";
@@ -244,7 +261,8 @@ explain(struct run *r)
 		why = "more than 1 % of each posterior goes back before what the adversary "
 		      "remembers; set a longer lookback or warm-up";
 	else if (s->rule != TARGETS_ANY && recorder_counts(r->recorder)->real == 0)
-		why = "nobody sent a message within the duration (messages-per-day, workload, churn)";
+		why = "nobody sent a message within the duration (messages-per-day, workload, "
+		      "churn)";
 	(void)snprintf(r->reason, sizeof(r->reason), "no target was observed: %s", why);
 }
 
@@ -274,7 +292,7 @@ make_observers(struct run *r)
 	if (e == ERR_OK)
 		e = scorer_new(&r->scorer, (size_t)s->people, s->level != LEVEL_USER,
 		    s->level != LEVEL_MESSAGE);
-	if (e == ERR_OK && s->adversary == ADVERSARY_GLOBAL && s->targets > 0)
+	if (e == ERR_OK && sees_all(s) && s->targets > 0)
 		e = watch_new(&r->watch, scenario_nodes(s), (size_t)s->people,
 		    any ? corrupt : NULL);
 	if (e == ERR_OK)
@@ -383,6 +401,12 @@ run_targets(const struct run *r, size_t *n)
 {
 	*n = r->count;
 	return r->targets;
+}
+
+size_t
+run_wanted(const struct run *r)
+{
+	return (size_t)r->scenario.targets;
 }
 
 size_t

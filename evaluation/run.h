@@ -47,6 +47,8 @@ void run_free(struct run *r);
 
 /* The targets in the order in which they left the network. */
 const struct run_target *run_targets(const struct run *r, size_t *n);
+/* Targets that the scenario asks for. */
+size_t run_wanted(const struct run *r);
 /* Targets that were drawn, and refused for RUN_LOST_MAX. */
 size_t run_refused(const struct run *r);
 /* NULL if there are targets; else why there is none, as "no target was observed: ...". */

@@ -116,7 +116,8 @@ static const struct config_key keys[] = {
 	{ .name = "duration", .type = CONFIG_DURATION, .min = 1000, .max = 10 * YEAR_MS,
 	    .fallback = "2h", .help = "how long is measured", FIELD(duration_ms) },
 	{ .name = "people", .type = CONFIG_INTEGER, .min = 2, .max = SCENARIO_PEOPLE_MAX,
-	    .fallback = "200", .help = "people who use the network; each needs somebody to write to",
+	    .fallback = "200",
+	    .help = "people who use the network; each needs somebody to write to",
 	    FIELD(people) },
 	{ .name = "churn", .type = CONFIG_ENUM, .fallback = "none", .choices = churns,
 	    .help = "when people are online: always, on weekdays from 8 to 18 h give or take an "
@@ -331,7 +332,8 @@ scenario_rate(const struct scenario *s)
 	double online = 1;
 
 	if (s->sending == SENDING_AT_ONCE)
-		return (double)s->people * (double)s->messages_per_day_milli / 1000 / (double)DAY_MS;
+		return (double)s->people * (double)s->messages_per_day_milli / 1000 /
+		    (double)DAY_MS;
 	if (s->churn == CHURN_OFFICE)
 		online = 5.0 * 10 / (7 * 24);
 	if (s->churn == CHURN_ON_OFF)
@@ -355,8 +357,8 @@ check_lists(const struct scenario *s, const char *name, struct diag *d)
 		    "one, or one for each of the %" PRId64 " layers", name, widths, s->layers);
 	for (uint32_t i = 0; i < s->layers; i++)
 		if ((size_t)s->corrupt_per_layer > width_of(s, i))
-			return diag_set(d, ERR_RANGE, "%s: 'corrupt-per-layer' is out of range; layer "
-			    "%" PRIu32 " has %zu mixes", name, i, width_of(s, i));
+			return diag_set(d, ERR_RANGE, "%s: 'corrupt-per-layer' is out of range; "
+			    "layer %" PRIu32 " has %zu mixes", name, i, width_of(s, i));
 	at = s->corrupt;
 	while (next_mix(&at, &layer, &index))
 		if (layer >= s->layers || index >= width_of(s, layer))
@@ -385,8 +387,8 @@ scenario_check(const struct scenario *s, const char *name, struct diag *d)
 		return diag_set(d, ERR_RANGE, "%s: 'recording' is given, but nothing reads it; add "
 		    "'workload = recorded', or remove the line", name);
 	if (s->epoch_ms > 0 && s->epoch_ms < 1000)
-		return diag_set(d, ERR_RANGE, "%s: 'epoch' is out of range; it must be 0ms, or from "
-		    "1s to 256h", name);
+		return diag_set(d, ERR_RANGE, "%s: 'epoch' is out of range; it must be 0ms, or "
+		    "from 1s to 256h", name);
 	for (size_t i = (size_t)s->layers; i < PARAMS_LAYERS_MAX; i++)
 		if (s->of_layer[i][0] != '\0')
 			return diag_set(d, ERR_RANGE, "%s: 'strategy-%zu' is given, but there are "

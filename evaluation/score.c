@@ -31,7 +31,8 @@ struct packets {
 struct scorer {
 	size_t persons, most;
 	bool messages, users;
-	double *weights;    /* of target t and person p at t * persons + p */
+	double *weights;    /* of target t and person p at p * most + t, as packets come */
+	double *own;	    /* of one target, by person */
 	struct cell *cells; /* of target t from t * CELLS on */
 	/* the pass under way */
 	struct packets packets[VIEW_TARGETS];
@@ -76,7 +77,7 @@ on_packet(void *arg, size_t position, uint32_t person, const double *shares)
 		if (!(shares[t] > 0))
 			continue;
 		if (s->users)
-			s->weights[t * s->persons + person] += shares[t];
+			s->weights[person * s->most + t] += shares[t];
 		if (s->messages)
 			add_packet(s, t, position, shares[t]);
 		else
@@ -137,11 +138,13 @@ rank_person(struct score_level *out, const double *weights, size_t persons, uint
 static enum err
 of_users(struct score_level *out, const struct scorer *s, size_t t)
 {
-	const double *weights = s->weights + t * s->persons;
 	uint32_t person = s->targets[t].person;
 	struct metrics m;
-	enum err e = metrics_of(&m, weights, s->persons, s->persons);
+	enum err e;
 
+	for (size_t i = 0; i < s->persons; i++)
+		s->own[i] = s->weights[i * s->most + t];
+	e = metrics_of(&m, s->own, s->persons, s->persons);
 	if (e != ERR_OK)
 		return e;
 	out->entropy = m.shannon;
@@ -149,8 +152,8 @@ of_users(struct score_level *out, const struct scorer *s, size_t t)
 	out->greatest = exp2(-m.min_entropy);
 	out->guessing = m.guessing;
 	out->effective = exp2(m.shannon);
-	out->truth = weights[person] / s->packets[t].sum;
-	rank_person(out, weights, s->persons, person);
+	out->truth = s->own[person] / s->packets[t].sum;
+	rank_person(out, s->own, s->persons, person);
 	return ERR_OK;
 }
 
@@ -183,7 +186,7 @@ scorer_run(struct scorer *s, struct score *out, const struct view *v,
 	s->n = n;
 	memset(s->packets, 0, sizeof(s->packets));
 	if (s->users)
-		memset(s->weights, 0, n * s->persons * sizeof(s->weights[0]));
+		memset(s->weights, 0, s->most * s->persons * sizeof(s->weights[0]));
 	if (s->messages)
 		memset(s->cells, 0, n * CELLS * sizeof(s->cells[0]));
 	e = view_packets_of(v, exits, n, on_packet, s);
@@ -208,9 +211,11 @@ scorer_new(struct scorer **out, size_t persons, bool messages, bool users)
 		s->most = WEIGHTS_MAX / persons > 0 ? WEIGHTS_MAX / persons : 1;
 	if (users)
 		s->weights = calloc(s->most * persons, sizeof(s->weights[0]));
+	if (users)
+		s->own = calloc(persons, sizeof(s->own[0]));
 	if (messages)
 		s->cells = calloc(s->most * CELLS, sizeof(s->cells[0]));
-	whole = (!users || s->weights != NULL) && (!messages || s->cells != NULL);
+	whole = (!users || (s->weights != NULL && s->own != NULL)) && (!messages || s->cells != NULL);
 	if (!whole) {
 		scorer_free(s);
 		return ERR_MEMORY;
@@ -225,6 +230,7 @@ scorer_free(struct scorer *s)
 	if (s == NULL)
 		return;
 	free(s->weights);
+	free(s->own);
 	free(s->cells);
 	free(s);
 }

@@ -258,7 +258,8 @@ unwrap(void *arg, uint32_t handle, unsigned layer, uint32_t *delay_ms)
 	size_t index = p->node[layer] - 1u;
 	const struct sheet *sheet = p->epoch->sheet;
 	struct unwrap_ground g = { .charter = o->charter,
-		.key = { .epoch = sheet->epoch, .layer = (uint8_t)layer, .sk = p->epoch->sk[index] } };
+		.key = { .epoch = sheet->epoch, .layer = (uint8_t)layer,
+		    .sk = p->epoch->sk[index] } };
 	struct onion_job job = { .packet = p->bytes };
 
 	memcpy(g.key.pk, sheet->nodes[index].pk, sizeof(g.key.pk));
@@ -353,8 +354,8 @@ simulation_onion_new(struct simulation_onion **out, const struct params *p, uint
 	for (unsigned i = 0; i < p->layers; i++)
 		nodes += p->mixes[i];
 	if (nodes > CHARTER_NODES_MAX)
-		return diag_set(d, ERR_RANGE, "'crypto' needs a charter, which has at most %d mixes; "
-		    "reduce 'width' or 'layers'", CHARTER_NODES_MAX - 1);
+		return diag_set(d, ERR_RANGE, "'crypto' needs a charter, which has at most %d "
+		    "mixes; reduce 'width' or 'layers'", CHARTER_NODES_MAX - 1);
 	o = calloc(1, sizeof(*o));
 	if (o == NULL)
 		return ERR_MEMORY;

@@ -3,6 +3,7 @@
 #include "evaluation/svg.h"
 
 #include <math.h>
+#include <string.h>
 
 #define WIDTH 720
 #define HEIGHT 460
@@ -11,6 +12,7 @@
 #define TOP 80
 #define BOTTOM 390
 #define TICKS 6
+#define WRAP 90
 
 static const char *const colours[] = { "#1b6ca8", "#c2410c", "#15803d", "#6b21a8" };
 static const char *const dashes[] = { "none", "7 4", "2 3", "10 3 2 3" };
@@ -34,6 +36,26 @@ text(FILE *out, double x, double y, const char *attributes, const char *s)
 			(void)fputc(*s, out);
 	}
 	(void)fputs("</text>\n", out);
+}
+
+/* A long sentence, in lines of at most WRAP bytes. */
+static void
+paragraph(FILE *out, double x, double y, const char *s)
+{
+	char part[WRAP + 1];
+
+	while (*s != '\0') {
+		size_t n = strlen(s) > WRAP ? WRAP : strlen(s), cut = n;
+
+		while (s[n] != '\0' && cut > 0 && s[cut] != ' ')
+			cut--;
+		n = cut > 0 ? cut : n;
+		memcpy(part, s, n);
+		part[n] = '\0';
+		text(out, x, y, "font-size=\"12\"", part);
+		s += n + (s[n] == ' ');
+		y += 18;
+	}
 }
 
 /* A step of 1, 2 or 5 times a power of ten that makes about TICKS of the span. */
@@ -90,8 +112,8 @@ place_y(double share)
 static void
 line(FILE *out, double x1, double y1, double x2, double y2, const char *colour)
 {
-	(void)fprintf(out, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" stroke=\"%s\"/>\n",
-	    x1, y1, x2, y2, colour);
+	(void)fprintf(out, "<line x1=\"%.1f\" y1=\"%.1f\" x2=\"%.1f\" y2=\"%.1f\" "
+	    "stroke=\"%s\"/>\n", x1, y1, x2, y2, colour);
 }
 
 static void
@@ -117,7 +139,8 @@ axes(FILE *out, const struct axis *a, const char *x_label)
 	line(out, LEFT, BOTTOM, RIGHT, BOTTOM, "#222222");
 	line(out, LEFT, TOP, LEFT, BOTTOM, "#222222");
 	text(out, (LEFT + RIGHT) / 2.0, BOTTOM + 42, "text-anchor=\"middle\"", x_label);
-	(void)fprintf(out, "<g transform=\"translate(22 %.1f) rotate(-90)\">\n", (TOP + BOTTOM) / 2.0);
+	(void)fprintf(out, "<g transform=\"translate(22 %.1f) rotate(-90)\">\n",
+	    (TOP + BOTTOM) / 2.0);
 	text(out, 0, 0, "text-anchor=\"middle\"", "share of values at most x");
 	(void)fputs("</g>\n", out);
 }
@@ -149,8 +172,8 @@ legend(FILE *out, const struct svg_plot *p)
 	for (size_t i = 0; i < p->count; i++) {
 		if (p->curves[i].count == 0)
 			continue;
-		(void)fprintf(out, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\" stroke=\"%s\" "
-		    "stroke-width=\"2\" stroke-dasharray=\"%s\"/>\n", x, HEIGHT - 9, x + 34,
+		(void)fprintf(out, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\" "
+		    "stroke=\"%s\" stroke-width=\"2\" stroke-dasharray=\"%s\"/>\n", x, HEIGHT - 9, x + 34,
 		    HEIGHT - 9, colours[i % 4], dashes[i % 4]);
 		text(out, x + 42, HEIGHT - 5, "text-anchor=\"start\"", p->curves[i].name);
 		x += 300;
@@ -176,7 +199,7 @@ svg_write(FILE *out, const struct svg_plot *p)
 				curve(out, &a, &p->curves[i], i);
 		legend(out, p);
 	} else {
-		text(out, LEFT, (TOP + BOTTOM) / 2.0, "font-size=\"12\"", p->nothing);
+		paragraph(out, LEFT, (TOP + BOTTOM) / 2.0, p->nothing);
 	}
 	(void)fputs("</svg>\n", out);
 }

@@ -343,7 +343,8 @@ parse_person(uint32_t *out, const struct traffic *t, const char *s)
 static enum err
 parse_line(struct line *out, const struct traffic *t, char *text)
 {
-	char *sender = strchr(text, ','), *receiver = sender != NULL ? strchr(sender + 1, ',') : NULL;
+	char *sender = strchr(text, ',');
+	char *receiver = sender != NULL ? strchr(sender + 1, ',') : NULL;
 	struct line l = { .next = NO_LINE };
 	enum err e;
 
@@ -482,7 +483,8 @@ check(const struct traffic_config *c, struct diag *d)
 		return diag_set(d, ERR_RANGE, "contacts must be 1 to %" PRIu32 ", one fewer than "
 		    "the people", c->persons - 1);
 	if (c->workload == TRAFFIC_ON_OFF && (c->on_ms < 1 || c->off_ms < 1))
-		return diag_set(d, ERR_RANGE, "times of activity and of rest must be longer than 0");
+		return diag_set(d, ERR_RANGE,
+		    "times of activity and of rest must be longer than 0");
 	if (c->churn == CHURN_ON_OFF && (c->online_ms < 1 || c->offline_ms < 1))
 		return diag_set(d, ERR_RANGE, "times online and offline must be longer than 0");
 	return ERR_OK;

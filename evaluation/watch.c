@@ -195,6 +195,12 @@ watch_exits(const struct watch *w, size_t *n)
 }
 
 void
+watch_forget_exits(struct watch *w)
+{
+	w->count = 0;
+}
+
+void
 watch_forget(struct watch *w)
 {
 	view_forget(w->view);

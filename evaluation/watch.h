@@ -36,6 +36,8 @@ void watch_begin(struct watch *w, struct simulation *s);
 const struct view *watch_view(const struct watch *w);
 /* The exits since the last watch_forget, in their order. */
 const struct watch_exit *watch_exits(const struct watch *w, size_t *n);
+/* Forget the exits, but not what the adversary saw. */
+void watch_forget_exits(struct watch *w);
 /* Forget what was seen; packets on their way are still followed. */
 void watch_forget(struct watch *w);
 size_t watch_bytes(const struct watch *w);

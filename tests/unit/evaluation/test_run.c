@@ -234,6 +234,11 @@ test_threshold_among_messages(void **state)
 	assert_near(mean_of(&f, "min_entropy", "message"), 3, 1e-9);
 	assert_near(mean_of(&f, "guessing", "message"), 4.5, 0.05);
 	assert_true(mean_of(&f, "entropy", "user") < 3);
+	run_free(r);
+	/* through one layer everything passes the gateway */
+	s.adversary = ADVERSARY_GATEWAY;
+	run_of(&r, &f, &s);
+	assert_near(mean_of(&f, "entropy", "message"), 3, 1e-9);
 	assert_near(mean_of(&f, "packets_per_message", "message"), 1, 0);
 	run_free(r);
 }
