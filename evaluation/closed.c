@@ -38,6 +38,12 @@ closed_threshold_pool_delay(double n, double keep)
 }
 
 double
+closed_threshold_pool_variance(double n, double keep)
+{
+	return keep * (n + keep) / (n * n);
+}
+
+double
 closed_timed(double mean)
 {
 	double p = exp(-mean), sum = 0;
@@ -75,6 +81,41 @@ closed_count_arrival(double h, size_t inside)
 	double k = (double)inside; /* with the one that came */
 
 	return closed_binary(1 / k) + (k - 1) / k * h;
+}
+
+void
+closed_isolated_wait(struct closed_isolated *i, double mean_delays)
+{
+	double left = exp(-mean_delays);
+
+	i->logs = left * (i->logs - mean_delays * i->weight);
+	i->weight *= left;
+}
+
+void
+closed_isolated_arrival(struct closed_isolated *i)
+{
+	i->weight += 1;
+}
+
+double
+closed_isolated(const struct closed_isolated *i)
+{
+	double h;
+
+	if (i->weight <= 0)
+		return 0;
+	h = (log(i->weight) - i->logs / i->weight) / log(2);
+	return h > 0 ? h : 0;
+}
+
+double
+closed_epoch(double rho, double mean_delays)
+{
+	double x = mean_delays, here = -expm1(-x);
+	double lost = isinf(x) ? 0 : x * exp(-x) / here;
+
+	return log2(rho) + (1 - lost + log(here)) / log(2);
 }
 
 double

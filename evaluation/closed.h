@@ -21,6 +21,8 @@ double closed_pool_round(double h, double kept, double arrivals);
 /* Threshold pool mix in its steady state: n in and out, keep k. Its mean delay in rounds. */
 double closed_threshold_pool(double n, double keep);
 double closed_threshold_pool_delay(double n, double keep);
+/* Its variance, of the geometric law. */
+double closed_threshold_pool_variance(double n, double keep);
 /* Timed mix: E[log2(1 + Poisson(m))], per message. */
 double closed_timed(double mean);
 /* Users behind a threshold mix of n with `users` alike: log2 n - E[log2(1 + Bin(n-1, 1/users))]. */
@@ -33,6 +35,20 @@ double closed_threshold_users(size_t n, double users);
  */
 double closed_exponential(double rho);
 double closed_count_arrival(double h, size_t inside);
+/*
+ * The same mix, for an adversary who takes one departure by itself, and knows of the
+ * others that they came, not that they left (Danezis 2004, section 4): the weight of
+ * an arrival falls as exp(-age), ages being counted in mean delays. A recursion over
+ * the sums of weights and of weight * ln weight; starts from zeros.
+ */
+struct closed_isolated {
+	double weight, logs;
+};
+void closed_isolated_wait(struct closed_isolated *i, double mean_delays);
+void closed_isolated_arrival(struct closed_isolated *i);
+double closed_isolated(const struct closed_isolated *i);
+/* Its expectation for a departure this long after a start with an empty mix (INFINITY: ever). */
+double closed_epoch(double rho, double mean_delays);
 /* P(nobody else is in the mix during the whole stay). */
 double closed_alone(double rho);
 /* Differential entropy in bits of Erlang(layers, mean): closed for layers >= 1. */

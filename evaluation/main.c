@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "evaluation/program.h"
+#include "evaluation/verify.h"
 
 static const struct command commands[] = {
 	{ .name = "run", .operands = "SCENARIO", .operands_min = 1, .operands_max = 1,
@@ -9,6 +10,9 @@ static const struct command commands[] = {
 	    .summary = "Simulate a scenario and say what its adversary learns" },
 	{ .name = "scenario", .run = program_scenario,
 	    .summary = "Print the default scenario, with every key explained" },
+	{ .name = "verify", .operands = "[NAME ...]", .operands_max = VERIFY_NAMES_MAX,
+	    .options = &verify_schema, .run = verify_run,
+	    .summary = "Check this program against closed forms and published values" },
 };
 
 static const struct program program = {

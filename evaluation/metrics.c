@@ -81,6 +81,26 @@ metrics_of(struct metrics *out, const double *weights, size_t n, size_t allowed)
 	return e;
 }
 
+enum err
+metrics_shannon(double *out, const double *weights, size_t n)
+{
+	double sum = 0, logs = 0, h;
+
+	for (size_t i = 0; i < n; i++) {
+		if (!isfinite(weights[i]) || weights[i] < 0)
+			return ERR_RANGE;
+		if (weights[i] > 0) {
+			sum += weights[i];
+			logs += weights[i] * log2(weights[i]);
+		}
+	}
+	if (sum <= 0 || !isfinite(sum))
+		return ERR_RANGE;
+	h = log2(sum) - logs / sum;
+	*out = h > 0 ? h : 0;
+	return ERR_OK;
+}
+
 /* ---- summaries ---- */
 
 double

@@ -28,6 +28,12 @@ RST_MUST_USE enum err metrics_of(struct metrics *out, const double *weights, siz
     size_t allowed);
 
 /*
+ * The Shannon entropy alone: nothing is sorted, so that many large posteriors do not
+ * take long. ERR_RANGE as above.
+ */
+RST_MUST_USE enum err metrics_shannon(double *out, const double *weights, size_t n);
+
+/*
  * Many values of one quantity. Percentiles are of the values themselves (nearest
  * rank); the interval is a 95 % interval of the mean by Student's t, from the
  * means of up to 32 consecutive groups, for neighbours are alike. has_interval is
