@@ -134,12 +134,12 @@ print_text(FILE *f, const struct verify_line *l)
 	char quantity[32];
 
 	name_quantity(quantity, l->v, l->c);
-	(void)fprintf(f, "%-6s  %-38s  %-18s ", l->ok ? "ok" : "FAILED", l->c->name, quantity);
+	(void)fprintf(f, "%-6s  %-42s  %-18s ", l->ok ? "ok" : "FAILED", l->c->name, quantity);
 	if (l->known)
-		(void)fprintf(f, "%12.6f", l->value);
+		(void)fprintf(f, "%12.7g", l->value);
 	else
 		(void)fprintf(f, "%12s", "-");
-	(void)fprintf(f, " %12.6f %10.6f %c  %s%s%s\n", l->v->reference, l->tolerance,
+	(void)fprintf(f, " %12.7g %9.2g %c  %s%s%s\n", l->v->reference, l->tolerance,
 	    l->v->most > 0 ? 's' : ' ', l->c->source, fault(l)[0] != '\0' ? "; " : "", fault(l));
 }
 
@@ -271,7 +271,7 @@ verify_run(const struct call *call)
 	if (r.as_json)
 		begin_json(&r, &out);
 	else if (!o->list)
-		(void)fprintf(call->out, "%-6s  %-38s  %-18s %12s %12s %10s    %s\n", "", "case",
+		(void)fprintf(call->out, "%-6s  %-42s  %-18s %12s %12s %9s    %s\n", "", "case",
 		    "quantity", "value", "reference", "tolerance", "source");
 	if (run_cases(&r) == 0) {
 		(void)diag_set(&d, ERR_USAGE,

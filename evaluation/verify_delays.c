@@ -127,7 +127,7 @@ memory_ms(double load)
 	return (load < 16 ? 28 : 16) * MEAN_MS;
 }
 
-/* n of the exits in [from, to) as places, evenly spread over those that `wanted` takes. */
+/* Up to `most` places in [from, to), evenly spread. */
 static size_t
 spread(size_t *out, size_t most, size_t from, size_t to)
 {
