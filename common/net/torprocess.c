@@ -106,7 +106,7 @@ put_file(const struct torprocess *p, const char *name, const char *text, size_t 
 
 	buf_init(&old);
 	same = disk_read(p->disk, &old, name, n) == ERR_OK && old.len == n &&
-	    (n == 0 || memcmp(old.data, text, n) == 0); /* no secret */
+	    (n == 0 || memcmp(old.data, text, n) == 0); /* public */
 	buf_release(&old);
 	return same ? ERR_OK : disk_replace(p->disk, name, text, n);
 }
