@@ -98,8 +98,7 @@ slots_build(struct slots *s, struct session_packet *out, const struct sheet *she
 	command_for(&command, s, kind, real);
 	out->first_mix = path.node[0];
 	out->epoch = sheet->epoch;
-	if (path_packet(out->packet, &path, sheet, s->params, &command, s->keys) !=
-	    ERR_OK)
+	if (path_packet(out->packet, &path, sheet, &c->params, &command, s->rng, s->keys) != ERR_OK)
 		return SLOT_SKIP;
 	return kind;
 }

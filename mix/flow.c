@@ -517,7 +517,7 @@ flow_turn(struct flow *f)
 	if (f->stopped || f->charter == charter_now(f))
 		return;
 	f->charter = charter_now(f);
-	pool_change(f->pool, &f->charter->params, now_ms(f));
+	pool_change(f->pool, &f->charter->params, f->cfg.layer, now_ms(f));
 	arm_flush(f);
 }
 

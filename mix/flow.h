@@ -5,8 +5,10 @@
  *
  * At a flush everything that came before its instant is unwrapped first. The
  * batch that the pool gives out waits until its replay tags and its number are on
- * the disk; if the disk refuses, that is tried again with growing intervals, and
- * no other batch is flushed meanwhile.
+ * the disk: one synced append and one synced replacement for each batch, whatever
+ * its size, and a tag that an earlier batch has stored is not stored again. If the
+ * disk refuses, that is tried again with growing intervals, and no other batch is
+ * flushed meanwhile: what becomes due leaves with the next one.
  *
  * One bound holds over all stages together: pool_max packets in memory.
  */

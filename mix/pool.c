@@ -9,20 +9,26 @@
 
 #define FIRST_ROOM 64
 
-static const struct pool_strategy *
-strategy_of(enum strategy_kind kind)
+static const struct pool_strategy *const strategies[STRATEGY_KINDS] = {
+	[STRATEGY_THRESHOLD] = &pool_threshold,
+	[STRATEGY_TIMED] = &pool_timed,
+	[STRATEGY_TIMED_POOL] = &pool_timed_pool,
+	[STRATEGY_TIMED_DYNAMIC_POOL] = &pool_timed_dynamic_pool,
+	[STRATEGY_THRESHOLD_OR_TIMED] = &pool_threshold_or_timed,
+	[STRATEGY_THRESHOLD_AND_TIMED] = &pool_threshold_and_timed,
+	[STRATEGY_THRESHOLD_POOL] = &pool_threshold_pool,
+	[STRATEGY_BINOMIAL] = &pool_binomial,
+	[STRATEGY_STOP_AND_GO] = &pool_stop_and_go,
+};
+
+void
+pool_change(struct pool *k, const struct params *p, unsigned layer, int64_t now_ms)
 {
-	switch (kind) {
-	case STRATEGY_THRESHOLD:
-		return &pool_threshold;
-	case STRATEGY_TIMED:
-		return &pool_timed;
-	case STRATEGY_TIMED_POOL:
-		return &pool_timed_pool;
-	case STRATEGY_TIMED_DYNAMIC_POOL:
-		break;
-	}
-	return &pool_timed_dynamic_pool;
+	k->strategy = strategies[p->strategy[layer].kind];
+	k->params = p->strategy[layer];
+	k->network = *p;
+	k->layer = layer;
+	pool_rearm(k, now_ms);
 }
 
 enum err
@@ -32,21 +38,9 @@ pool_new(struct pool **out, const struct params *p, unsigned layer, int64_t now_
 
 	if (k == NULL)
 		return ERR_MEMORY;
-	k->layer = layer;
-	pool_change(k, p, now_ms);
+	pool_change(k, p, layer, now_ms);
 	*out = k;
 	return ERR_OK;
-}
-
-void
-pool_change(struct pool *k, const struct params *p, int64_t now_ms)
-{
-	k->strategy = strategy_of(p->strategy[k->layer].kind);
-	k->params = p->strategy[k->layer];
-	k->network = *p;
-	k->strategy->arm(k, now_ms);
-	if (k->count > 0 && k->strategy->added != NULL)
-		k->strategy->added(k, now_ms);
 }
 
 void
@@ -113,6 +107,8 @@ pool_flush(struct pool *k, uint32_t *out, int64_t now_ms, const struct rng *rng)
 void
 pool_rearm(struct pool *k, int64_t now_ms)
 {
+	if (k->strategy->adopt != NULL)
+		k->strategy->adopt(k, now_ms);
 	k->strategy->arm(k, now_ms);
 }
 
@@ -155,8 +151,17 @@ pool_choose_any(struct pool *k, size_t n, const struct rng *rng)
 	return n;
 }
 
+size_t
+pool_choose_all(struct pool *k, int64_t now_ms, const struct rng *rng)
+{
+	(void)now_ms;
+	(void)rng;
+	return k->count;
+}
+
 void
 pool_arm_round(struct pool *k, int64_t now_ms)
 {
-	k->due_ms = timing_next_flush(&k->network, k->layer, now_ms);
+	k->round_ms = timing_next_flush(&k->network, k->layer, now_ms);
+	k->due_ms = k->round_ms;
 }

@@ -30,8 +30,16 @@ RST_MUST_USE enum err pool_new(struct pool **out, const struct params *p, unsign
 void pool_free(struct pool *k);
 
 /*
- * Put a packet in. delay_ms is the packet's own delay (stop-and-go mixing; 0 and
- * ignored by the strategies of version 1). ERR_FULL at pool_max.
+ * Go on with the strategy of `layer` in other params (copied), from now_ms on: a
+ * later charter came into force. All packets stay, with the times at which their own
+ * delays end, even if there are more of them than the new pool_max.
+ */
+void pool_change(struct pool *k, const struct params *p, unsigned layer, int64_t now_ms);
+
+/*
+ * Put a packet in. delay_ms is the packet's own delay, at most
+ * params_delay_max_ms(): stop-and-go mixing heeds it, it is 0 elsewhere. ERR_FULL at
+ * pool_max.
  */
 RST_MUST_USE enum err pool_add(struct pool *k, uint32_t handle, uint32_t delay_ms, int64_t now_ms);
 
@@ -46,10 +54,10 @@ int64_t pool_due(const struct pool *k);
  */
 size_t pool_flush(struct pool *k, uint32_t *out, int64_t now_ms, const struct rng *rng);
 
-/* Go on with the strategy and the bound of other parameters; what is in the pool stays. */
-void pool_change(struct pool *k, const struct params *p, int64_t now_ms);
-
-/* The wall clock was set: take the next flush time from now_ms. */
+/*
+ * The wall clock was set, or a flush was missed: take the next flush time from
+ * now_ms. Nothing waits longer than its longest delay from there.
+ */
 void pool_rearm(struct pool *k, int64_t now_ms);
 
 /* Empty the pool without mixing; out as for pool_flush. */

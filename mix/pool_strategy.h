@@ -19,13 +19,19 @@ struct pool {
 	struct params network;
 	unsigned layer;
 	int64_t due_ms;
+	int64_t round_ms; /* strategies with rounds: the end of the running one */
 	size_t count, room;
-	struct pool_item *items; /* in no order that means anything */
+	struct pool_item *items; /* in the order that the strategy keeps, if any */
 };
 
 struct pool_strategy {
 	const char *name;
-	/* Set due_ms: at the start, after a flush, and when the clock was set. */
+	/*
+	 * Items came from another strategy, or the clock was set: bring them into
+	 * order. `arm` follows. May be NULL.
+	 */
+	void (*adopt)(struct pool *k, int64_t now_ms);
+	/* Set due_ms: at the start, after a flush, and after `adopt`. */
 	void (*arm)(struct pool *k, int64_t now_ms);
 	/* items[count - 1] came in: due_ms may have to be nearer. May be NULL. */
 	void (*added)(struct pool *k, int64_t now_ms);
@@ -36,11 +42,14 @@ struct pool_strategy {
 	size_t (*choose)(struct pool *k, int64_t now_ms, const struct rng *rng);
 };
 
-extern const struct pool_strategy pool_threshold, pool_timed, pool_timed_pool,
-    pool_timed_dynamic_pool;
+extern const struct pool_strategy pool_threshold, pool_timed, pool_threshold_or_timed,
+    pool_threshold_and_timed, pool_threshold_pool, pool_timed_pool, pool_timed_dynamic_pool,
+    pool_binomial, pool_stop_and_go;
 
 /* Bring n items, drawn uniformly without replacement, to the end; returns n. */
 size_t pool_choose_any(struct pool *k, size_t n, const struct rng *rng);
+/* All of them leave. */
+size_t pool_choose_all(struct pool *k, int64_t now_ms, const struct rng *rng);
 /* due_ms = the layer's next flush instant: the `arm` of all timed strategies. */
 void pool_arm_round(struct pool *k, int64_t now_ms);
 

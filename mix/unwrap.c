@@ -38,11 +38,11 @@ next_is_right(const struct unwrap_ground *g, const struct onion_job *job)
 	return n != NULL && n->layer == g->key.layer + 1;
 }
 
-/* No strategy of this version lets packets bring their own delay. */
+/* Only a stop-and-go layer lets packets bring their own delay, and bounds it. */
 static bool
-delay_is_right(const struct onion_job *job)
+delay_is_right(const struct unwrap_ground *g, const struct onion_job *job)
 {
-	return job->delay_ms == 0;
+	return job->delay_ms <= params_delay_max_ms(&g->charter->params, g->key.layer);
 }
 
 static enum unwrap_cause
@@ -61,7 +61,7 @@ judge(const struct onion_job *job, const struct unwrap_ground *g)
 {
 	switch (job->verdict) {
 	case ONION_OPENED:
-		if (!delay_is_right(job))
+		if (!delay_is_right(g, job))
 			return UNWRAP_RESERVED;
 		return next_is_right(g, job) ? stage(g->replay, job) : UNWRAP_NEXT;
 	case ONION_BAD_POINT:

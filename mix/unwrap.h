@@ -28,7 +28,7 @@ enum unwrap_cause {
 	UNWRAP_POINT,	 /* degenerate KEM ciphertext */
 	UNWRAP_REPLAYED, /* tag known */
 	UNWRAP_FORGED,	 /* AEAD: damaged, or of another sheet, epoch, layer or node */
-	UNWRAP_RESERVED, /* reserved bytes, or a delay, not zero */
+	UNWRAP_RESERVED, /* reserved bytes not zero, or a delay that the layer does not allow */
 	UNWRAP_NEXT,	 /* next node is not in the next layer */
 	UNWRAP_NO_ROOM,	 /* the replay set cannot take another tag */
 	UNWRAP_CAUSES

@@ -44,7 +44,8 @@ build_note(struct visits *v, struct session_packet *out, const struct sheet *she
 	rng_bytes(v->cfg.rng, v->note, BLOCK_DIGEST_BYTES);
 	out->first_mix = path.node[0];
 	out->epoch = sheet->epoch;
-	return path_packet(out->packet, &path, sheet, &c->params, &note, v->cfg.keys) == ERR_OK;
+	return path_packet(out->packet, &path, sheet, &c->params, &note, v->cfg.rng,
+		   v->cfg.keys) == ERR_OK;
 }
 
 static bool

@@ -110,6 +110,78 @@ rng_exponential(const struct rng *r, double mean)
 	return -mean * log1p(-rng_unit(r)); /* 1 - unit is never 0 */
 }
 
+bool
+rng_chance(const struct rng *r, uint32_t part, uint32_t whole)
+{
+	return rng_below(r, whole) < part;
+}
+
+/* floor(fraction / 2^64 * n) */
+static uint32_t
+share_of(uint64_t fraction, uint32_t n)
+{
+	uint64_t low = (fraction & UINT32_MAX) * n >> 32;
+
+	return (uint32_t)(((fraction >> 32) * n + low) >> 32);
+}
+
+/*
+ * Von Neumann's comparisons ("Various techniques used in connection with random
+ * digits", 1951): of uniform draws u1 > u2 > ... the run ends with the first that is
+ * not below the one before. If it had an odd number of members, u1 is the fraction
+ * of a draw of mean 1; each even run before it adds one to the whole part. With
+ * 64-bit draws the law is exact but for ties, to less than 2^-60.
+ */
+static uint64_t
+exponential(const struct rng *r, uint64_t *fraction)
+{
+	for (uint64_t whole = 0;; whole++) {
+		uint64_t first = rng_u64(r), last = first, next = rng_u64(r);
+		bool odd = true;
+
+		for (; next < last; next = rng_u64(r)) {
+			last = next;
+			odd = !odd;
+		}
+		if (odd) {
+			*fraction = first;
+			return whole;
+		}
+	}
+}
+
+uint32_t
+rng_exponential_ms(const struct rng *r, uint32_t mean_ms, uint32_t max_ms)
+{
+	uint64_t whole, fraction;
+
+	assert(mean_ms > 0 && max_ms >= mean_ms);
+	for (;;) {
+		whole = exponential(r, &fraction);
+		/* a whole part that large is above every max_ms */
+		if (whole <= UINT32_MAX / mean_ms &&
+		    whole * mean_ms + share_of(fraction, mean_ms) <= max_ms)
+			return (uint32_t)(whole * mean_ms + share_of(fraction, mean_ms));
+	}
+}
+
+int64_t
+rng_exponential_long(const struct rng *r, int64_t mean_ms)
+{
+	uint64_t whole, fraction, high, low;
+
+	assert(mean_ms > 0 && mean_ms <= INT64_C(1) << 53);
+	/* a whole part above 512 does not happen: exp(-512) */
+	do
+		whole = exponential(r, &fraction);
+	while (whole > 512);
+	/* fraction / 2^64 * mean, by halves of the mean; exact below 2^32, else to 1 ms */
+	high = (fraction >> 32) * ((uint64_t)mean_ms >> 32);
+	low = share_of(fraction, (uint32_t)mean_ms) +
+	    ((fraction & UINT32_MAX) * ((uint64_t)mean_ms >> 32) >> 32);
+	return (int64_t)(whole * (uint64_t)mean_ms + high + low);
+}
+
 static void
 swap_bytes(uint8_t *a, uint8_t *b, size_t n)
 {

@@ -4,6 +4,7 @@
 #ifndef COMMON_BASE_RNG_H
 #define COMMON_BASE_RNG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,17 @@ int64_t rng_between(const struct rng *r, int64_t lo, int64_t hi);
 double rng_unit(const struct rng *r);
 /* Exponential with the given mean (> 0). */
 double rng_exponential(const struct rng *r, double mean);
+/* True with probability part / whole exactly; whole > 0. */
+bool rng_chance(const struct rng *r, uint32_t part, uint32_t whole);
+/*
+ * Exponential in whole milliseconds: k with probability (1 - q) q^k, q = exp(-1/mean),
+ * what is left of an exponential draw when its fraction is cut off; draws above
+ * max_ms are drawn again. mean_ms > 0, max_ms >= mean_ms. In whole numbers, so that
+ * a seed gives the same delays on every machine.
+ */
+uint32_t rng_exponential_ms(const struct rng *r, uint32_t mean_ms, uint32_t max_ms);
+/* The same without a greatest value, for long times: mean_ms from 1 to 2^53. */
+int64_t rng_exponential_long(const struct rng *r, int64_t mean_ms);
 /* Fisher-Yates over n elements of size bytes each (size <= 8192). */
 void rng_shuffle(const struct rng *r, void *base, size_t n, size_t size);
 

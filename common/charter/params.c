@@ -16,8 +16,6 @@
 
 #define FIELD(f) offsetof(struct params, f), sizeof(((struct params *)NULL)->f)
 #define STRATEGY_ROW "strategy"
-#define STRATEGY_COUNT_MAX 1000000
-#define SHARE_ONE 1000000u /* a share is counted in millionths */
 
 static const struct param_info table[] = {
 	{ "suite", PARAM_COUNT, FIELD(suite), ONION_SUITE_X25519, ONION_SUITE_X25519, "1",
@@ -181,150 +179,6 @@ number_set(struct params *p, const struct param_info *row, const char *value, st
 	return ERR_OK;
 }
 
-/* ---- shares: "0.6", "1", at most six decimals ---- */
-
-static bool
-share_parse(uint32_t *ppm, const char *s)
-{
-	uint32_t v = 0, unit = SHARE_ONE;
-
-	if (strcmp(s, "1") == 0) {
-		*ppm = SHARE_ONE;
-		return true;
-	}
-	if (strncmp(s, "0.", 2) != 0)
-		return false;
-	for (s += 2; *s != '\0'; s++) {
-		unit /= 10;
-		if (unit == 0 || *s < '0' || *s > '9')
-			return false;
-		v += (uint32_t)(*s - '0') * unit;
-	}
-	*ppm = v;
-	return v > 0;
-}
-
-static void
-share_print(char out[static PARAMS_VALUE_BYTES], uint32_t ppm)
-{
-	size_t n;
-
-	(void)snprintf(out, PARAMS_VALUE_BYTES, "%u.%06u", ppm / SHARE_ONE, ppm % SHARE_ONE);
-	n = strlen(out);
-	while (out[n - 1] == '0')
-		n--;
-	if (out[n - 1] == '.')
-		n--;
-	out[n] = '\0';
-}
-
-/* ---- strategies: a name and its parameters in a fixed order ---- */
-
-static const struct strategy_form {
-	const char *name;
-	enum strategy_kind kind;
-	bool packets, min, rate; /* which parameters follow */
-} forms[] = {
-	{ "threshold", STRATEGY_THRESHOLD, true, false, false },
-	{ "timed", STRATEGY_TIMED, false, false, false },
-	{ "timed-pool", STRATEGY_TIMED_POOL, false, true, false },
-	{ "timed-dynamic-pool", STRATEGY_TIMED_DYNAMIC_POOL, false, true, true },
-};
-#define FORM_COUNT (sizeof(forms) / sizeof(forms[0]))
-
-static void
-strategy_print(char out[static PARAMS_VALUE_BYTES], const struct strategy *s)
-{
-	char share[PARAMS_VALUE_BYTES];
-
-	switch (s->kind) {
-	case STRATEGY_THRESHOLD:
-		(void)snprintf(out, PARAMS_VALUE_BYTES, "threshold packets=%" PRIu32, s->threshold);
-		return;
-	case STRATEGY_TIMED:
-		(void)snprintf(out, PARAMS_VALUE_BYTES, "timed");
-		return;
-	case STRATEGY_TIMED_POOL:
-		(void)snprintf(out, PARAMS_VALUE_BYTES, "timed-pool min=%" PRIu32, s->pool_min);
-		return;
-	case STRATEGY_TIMED_DYNAMIC_POOL:
-		share_print(share, s->rate_ppm);
-		(void)snprintf(out, PARAMS_VALUE_BYTES,
-		    "timed-dynamic-pool min=%" PRIu32 " rate=%.8s", s->pool_min, share);
-		return;
-	}
-}
-
-/* The word at *s up to a space or the end, into out; *s moves past it and one space. */
-static bool
-next_word(char out[static PARAMS_VALUE_BYTES], const char **s)
-{
-	size_t n = strcspn(*s, " ");
-
-	if (n == 0 || n >= PARAMS_VALUE_BYTES)
-		return false;
-	memcpy(out, *s, n);
-	out[n] = '\0';
-	*s += n;
-	if (**s == ' ') {
-		(*s)++;
-		return **s != '\0';
-	}
-	return true;
-}
-
-/* The next word is "name=count"; the count, at least min. */
-static bool
-next_count(uint32_t *out, const char **s, const char *name, uint32_t min)
-{
-	char word[PARAMS_VALUE_BYTES];
-	size_t n = strlen(name);
-	int64_t v;
-
-	if (!next_word(word, s) || strncmp(word, name, n) != 0 ||
-	    config_integer(&v, word + n) != ERR_OK)
-		return false;
-	if (v < min || v > STRATEGY_COUNT_MAX)
-		return false;
-	*out = (uint32_t)v;
-	return true;
-}
-
-static bool
-next_share(uint32_t *ppm, const char **s, const char *name)
-{
-	char word[PARAMS_VALUE_BYTES];
-	size_t n = strlen(name);
-
-	return next_word(word, s) && strncmp(word, name, n) == 0 && share_parse(ppm, word + n);
-}
-
-static bool
-strategy_parse(struct strategy *out, const char *value)
-{
-	struct strategy s = { 0 };
-	char name[PARAMS_VALUE_BYTES];
-
-	if (!next_word(name, &value))
-		return false;
-	for (size_t i = 0; i < FORM_COUNT; i++) {
-		if (strcmp(name, forms[i].name) != 0)
-			continue;
-		s.kind = forms[i].kind;
-		if (forms[i].packets && !next_count(&s.threshold, &value, "packets=", 1))
-			return false;
-		if (forms[i].min && !next_count(&s.pool_min, &value, "min=", 0))
-			return false;
-		if (forms[i].rate && !next_share(&s.rate_ppm, &value, "rate="))
-			return false;
-		if (*value != '\0')
-			return false;
-		*out = s;
-		return true;
-	}
-	return false;
-}
-
 /* ---- set and get ---- */
 
 enum err
@@ -338,12 +192,7 @@ params_set(struct params *p, const char *key, const char *value, struct diag *d)
 		    "unknown parameter \"%.40s\": restante-charter parameters lists them", key);
 	if (row->type != PARAM_STRATEGY)
 		return number_set(p, row, value, d);
-	if (!strategy_parse(&p->strategy[layer], value))
-		return diag_set(d, ERR_MALFORMED,
-		    "%.40s is not a strategy: write \"threshold packets=N\", \"timed\", "
-		    "\"timed-pool min=N\" or \"timed-dynamic-pool min=N rate=R\" with N up to %d "
-		    "and R above 0, up to 1", key, STRATEGY_COUNT_MAX);
-	return ERR_OK;
+	return strategy_parse(&p->strategy[layer], value, key, d);
 }
 
 enum err
@@ -370,7 +219,8 @@ params_default(struct params *p)
 	for (size_t i = 0; i < SINGLE_COUNT; i++)
 		ok = ok && number_set(p, &table[i], table[i].standard, NULL) == ERR_OK;
 	for (size_t layer = 0; layer < PARAMS_LAYERS_MAX; layer++)
-		ok = ok && strategy_parse(&p->strategy[layer], table[SINGLE_COUNT].standard);
+		ok = ok && strategy_parse(&p->strategy[layer], table[SINGLE_COUNT].standard,
+		    STRATEGY_ROW, NULL) == ERR_OK;
 	assert(ok);
 	(void)ok;
 }
@@ -432,8 +282,6 @@ params_least_pieces(const struct params *p)
 
 /* ---- delays ---- */
 
-#define DELAY_ROUNDS_MAX 10000 /* beyond any use: the rules between parameters refuse it */
-
 /* Packets that reach one of a layer's mixes in a round. */
 static double
 arrivals_per_round(const struct params *p, unsigned layer)
@@ -443,93 +291,23 @@ arrivals_per_round(const struct params *p, unsigned layer)
 	return (double)p->people * (double)p->round_ms / (double)p->slot_ms / mixes;
 }
 
-/* The least pool of which a flush by Mixminion's rule sends the arrivals of a round. */
-static double
-dynamic_pool(const struct strategy *s, double arrivals)
-{
-	uint64_t n = (uint64_t)arrivals, by_min, by_rate;
-
-	if ((double)n < arrivals || n == 0)
-		n++;
-	by_min = n + s->pool_min;
-	by_rate = (n * SHARE_ONE + s->rate_ppm - 1) / s->rate_ppm;
-	if (n == 1) /* at least one goes, however low the rate */
-		return (double)by_min;
-	return (double)(by_min > by_rate ? by_min : by_rate);
-}
-
 /* The pool just before a flush, at the expected traffic. */
 static double
 expected_pool(const struct params *p, unsigned layer)
 {
-	const struct strategy *s = &p->strategy[layer];
-	double arrivals = arrivals_per_round(p, layer);
-
-	switch (s->kind) {
-	case STRATEGY_THRESHOLD:
-		return s->threshold;
-	case STRATEGY_TIMED:
-		return arrivals;
-	case STRATEGY_TIMED_POOL:
-		return arrivals + s->pool_min;
-	case STRATEGY_TIMED_DYNAMIC_POOL:
-		return dynamic_pool(s, arrivals);
-	}
-	return 0;
-}
-
-/* Rounds after which 999 of 1000 packets have left a pool that loses a share each round. */
-static int64_t
-pool_rounds(double share)
-{
-	double left = 1;
-	int64_t rounds = 0;
-
-	while (left > 0.001 && rounds < DELAY_ROUNDS_MAX) {
-		left *= 1 - share;
-		rounds++;
-	}
-	return rounds;
-}
-
-/* The least whole number whose square is at least n. */
-static uint64_t
-root_up(uint64_t n)
-{
-	uint64_t r = 0;
-
-	while (r * r < n)
-		r++;
-	return r;
-}
-
-/*
- * The first packet of a batch waits for n - 1 others: 99.9 % of gamma-distributed
- * waits end within n + 3.1 sqrt(n) + 3 mean intervals.
- */
-static int64_t
-threshold_delay_ms(const struct params *p, unsigned layer)
-{
-	uint32_t n = p->strategy[layer].threshold;
-	double intervals = (double)n + 3.1 * (double)root_up(n) + 3;
-	double rounds = intervals / arrivals_per_round(p, layer) + 1;
-
-	if (rounds > DELAY_ROUNDS_MAX)
-		rounds = DELAY_ROUNDS_MAX;
-	return (int64_t)(rounds * (double)p->round_ms);
+	return strategy_pool(&p->strategy[layer], arrivals_per_round(p, layer), p->round_ms);
 }
 
 int64_t
 params_layer_delay_ms(const struct params *p, unsigned layer)
 {
-	const struct strategy *s = &p->strategy[layer];
-	double share = 1;
+	return strategy_delay_ms(&p->strategy[layer], arrivals_per_round(p, layer), p->round_ms);
+}
 
-	if (s->kind == STRATEGY_THRESHOLD)
-		return threshold_delay_ms(p, layer);
-	if (s->kind != STRATEGY_TIMED)
-		share = arrivals_per_round(p, layer) / expected_pool(p, layer);
-	return pool_rounds(share) * p->round_ms;
+uint32_t
+params_delay_max_ms(const struct params *p, unsigned layer)
+{
+	return layer < p->layers ? strategy_delay_max_ms(&p->strategy[layer]) : 0;
 }
 
 int64_t

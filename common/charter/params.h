@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "common/base/err.h"
+#include "common/charter/strategy.h"
 #include "common/crypto/onion.h"
 
 #define PARAMS_LAYERS_MAX ONION_LAYERS_MAX
@@ -18,22 +19,7 @@
 #define PARAMS_PIECES_MAX 15	  /* the fill of a downward frame is a u16 */
 #define PARAMS_EPOCH_HOURS_MAX 256 /* a sheet has a ticket key for each hour */
 #define PARAMS_KEY_BYTES 32	  /* room for a parameter's name with its NUL */
-#define PARAMS_VALUE_BYTES 64	  /* room for a value's text with its NUL */
-
-/* Batching strategies by the names of the literature. */
-enum strategy_kind {
-	STRATEGY_THRESHOLD,
-	STRATEGY_TIMED,
-	STRATEGY_TIMED_POOL,
-	STRATEGY_TIMED_DYNAMIC_POOL, /* Mixminion's rule */
-};
-
-struct strategy {
-	enum strategy_kind kind;
-	uint32_t threshold;   /* threshold: packets of a batch */
-	uint32_t pool_min;    /* timed pool, dynamic pool: kept back */
-	uint32_t rate_ppm;    /* dynamic pool: share sent per round, in millionths */
-};
+#define PARAMS_VALUE_BYTES STRATEGY_TEXT_BYTES /* room for a value's text with its NUL */
 
 struct params {
 	uint8_t suite, layers;
@@ -104,5 +90,7 @@ int64_t params_scaled(const struct params *p, int64_t ms);
  */
 int64_t params_layer_delay_ms(const struct params *p, unsigned layer);
 int64_t params_forecast_ms(const struct params *p);
+/* The longest delay of its own that a packet may bring to a layer; 0 at the gateway. */
+uint32_t params_delay_max_ms(const struct params *p, unsigned layer);
 
 #endif

@@ -60,12 +60,25 @@ path_hops(struct onion_hop *out, const struct path *p, const struct sheet *s)
 	return ERR_OK;
 }
 
+void
+path_delays(uint32_t delay_ms[static ONION_HOPS_MAX], const struct params *params,
+    const struct rng *r)
+{
+	for (unsigned layer = 0; layer < ONION_HOPS_MAX; layer++) {
+		uint32_t most = params_delay_max_ms(params, layer);
+
+		delay_ms[layer] = most > 0 ?
+		    rng_exponential_ms(r, params->strategy[layer].mean_ms, most) : 0;
+	}
+}
+
 enum err
 path_packet(uint8_t *out, const struct path *p, const struct sheet *s, const struct params *params,
-    const struct onion_command *command, const struct rng *keys)
+    const struct onion_command *command, const struct rng *r, const struct rng *keys)
 {
 	struct onion_geometry g = params_geometry(params);
 	struct onion_hop hops[ONION_HOPS_MAX];
+	uint32_t delay_ms[ONION_HOPS_MAX];
 	enum err e;
 
 	if (p->hops != params->layers + 1)
@@ -73,6 +86,9 @@ path_packet(uint8_t *out, const struct path *p, const struct sheet *s, const str
 	e = path_hops(hops, p, s);
 	if (e != ERR_OK)
 		return e;
+	path_delays(delay_ms, params, r);
+	for (size_t i = 0; i < p->hops; i++)
+		hops[i].delay_ms = delay_ms[i];
 	return onion_build(out, &g, s->epoch, s->hash, hops, command, keys);
 }
 

@@ -28,18 +28,26 @@ void path_draw(struct path *out, const struct charter *c, const struct rng *r);
  */
 bool path_mend(struct path *p, const struct charter *c, const struct rng *r);
 /*
- * The hops with the sheet's keys; delays are zero (no stop-and-go strategy
- * yet). ERR_NOT_FOUND if the sheet lacks a node of the path.
+ * The hops with the sheet's keys; delays are zero. ERR_NOT_FOUND if the sheet lacks a
+ * node of the path.
  */
 RST_MUST_USE enum err path_hops(struct onion_hop *out, const struct path *p,
     const struct sheet *s);
 
 /*
- * Build a whole packet of the sheet's epoch along a path. command.body is
- * record_size bytes or NULL. out: onion_packet_bytes(g, 0).
+ * The delays of one packet: of each stop-and-go layer a fresh draw, 0 elsewhere and at
+ * the gateway. Every packet of everybody, real or cover, draws them by this law.
+ */
+void path_delays(uint32_t delay_ms[static ONION_HOPS_MAX], const struct params *params,
+    const struct rng *r);
+
+/*
+ * Build a whole packet of the sheet's epoch along a path, with delays drawn from r.
+ * command.body is record_size bytes or NULL. out: onion_packet_bytes(g, 0).
  */
 RST_MUST_USE enum err path_packet(uint8_t *out, const struct path *p, const struct sheet *s,
-    const struct params *params, const struct onion_command *command, const struct rng *keys);
+    const struct params *params, const struct onion_command *command, const struct rng *r,
+    const struct rng *keys);
 
 /*
  * Whether a slot at wall_ms may send under an epoch at all, and whether it may

@@ -12,6 +12,8 @@ number_text(char out[static CONFIG_VALUE_BYTES], const struct config_key *k, int
 {
 	if (k->type == CONFIG_DURATION && v >= 0)
 		config_duration_text(out, v);
+	else if (k->type == CONFIG_DECIMAL && v >= 0)
+		config_decimal_text(out, v);
 	else if (k->type == CONFIG_SIZE && v >= 0)
 		config_size_text(out, v);
 	else
@@ -62,6 +64,9 @@ config_form(char *out, size_t size, const struct config_key *k)
 		break;
 	case CONFIG_INTEGER:
 		range_form(out, size, k, "a number");
+		break;
+	case CONFIG_DECIMAL:
+		range_form(out, size, k, "a number (like 2, 0.25)");
 		break;
 	case CONFIG_DURATION:
 		range_form(out, size, k, "a duration (like 200ms, 5s, 10min, 6h, 14d)");
@@ -161,6 +166,7 @@ print_value(FILE *out, const struct config_key *k, const void *target)
 		(void)fprintf(out, "%s = %s\n", k->name, k->choices[choice]);
 		break;
 	case CONFIG_INTEGER:
+	case CONFIG_DECIMAL:
 	case CONFIG_DURATION:
 	case CONFIG_SIZE:
 		memcpy(&number, at, sizeof(number));

@@ -100,6 +100,9 @@ read_value(int64_t *out, const struct config_key *k, const char *value)
 	case CONFIG_INTEGER:
 		e = config_integer(out, value);
 		break;
+	case CONFIG_DECIMAL:
+		e = config_decimal(out, value);
+		break;
 	case CONFIG_DURATION:
 		e = config_duration(out, value);
 		break;
@@ -129,6 +132,7 @@ store(void *target, const struct config_key *k, int64_t number, const char *valu
 		memcpy(at, &choice, sizeof(choice));
 		break;
 	case CONFIG_INTEGER:
+	case CONFIG_DECIMAL:
 	case CONFIG_DURATION:
 	case CONFIG_SIZE:
 		assert(k->size == sizeof(number));
@@ -154,6 +158,11 @@ set_key(void *target, const struct config_key *k, const char *value, struct diag
 		config_form(form, sizeof(form), k);
 		return diag_set(d, e, "%s of '%s'; it must be %s",
 		    e == ERR_RANGE ? "value out of range" : "bad value", k->name, form);
+	}
+	if (k->check != NULL) {
+		e = k->check(k, value, d);
+		if (e != ERR_OK)
+			return e;
 	}
 	if (k->set != NULL)
 		return k->set(target, value, d);

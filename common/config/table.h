@@ -30,6 +30,7 @@
 enum config_type {
 	CONFIG_BOOL,     /* bool: "yes", "no" */
 	CONFIG_INTEGER,  /* int64_t */
+	CONFIG_DECIMAL,  /* int64_t: thousandths */
 	CONFIG_DURATION, /* int64_t: milliseconds */
 	CONFIG_SIZE,     /* int64_t: bytes */
 	CONFIG_STRING,   /* char[size], as the following two */
@@ -55,6 +56,11 @@ struct config_key {
 	enum err (*set)(void *target, const char *value, struct diag *d);
 	bool repeated; /* may stand more than once; needs set, takes no default */
 	char letter;   /* on a command line: the short option, or 0 */
+	/*
+	 * Of a text, besides: whether it is of the form that it must have; the sentence
+	 * names the key.
+	 */
+	enum err (*check)(const struct config_key *k, const char *value, struct diag *d);
 };
 
 /* The last fields of a row. */

@@ -74,6 +74,30 @@ config_integer(int64_t *out, const char *s)
 	return e;
 }
 
+enum err
+config_decimal(int64_t *milli, const char *s)
+{
+	const char *end = s;
+	int64_t v, unit = 100;
+	enum err e = digits(&v, s, &end);
+
+	if (e == ERR_MALFORMED)
+		return e;
+	if (e != ERR_OK || v > INT64_MAX / 1000 - 1)
+		return ERR_RANGE;
+	v *= 1000;
+	if (*end == '.') {
+		if (end[1] == '\0')
+			return ERR_MALFORMED;
+		for (end++; *end >= '0' && *end <= '9' && unit > 0; end++, unit /= 10)
+			v += (*end - '0') * unit;
+	}
+	if (*end != '\0')
+		return ERR_MALFORMED;
+	*milli = v;
+	return ERR_OK;
+}
+
 static enum err
 with_unit(int64_t *out, const char *s, const struct unit *units, size_t n)
 {
@@ -104,6 +128,18 @@ enum err
 config_size(int64_t *bytes, const char *s)
 {
 	return with_unit(bytes, s, size_units, COUNT(size_units));
+}
+
+void
+config_decimal_text(char out[static CONFIG_VALUE_BYTES], int64_t milli)
+{
+	int n = snprintf(out, CONFIG_VALUE_BYTES, "%" PRId64 ".%03d", milli / 1000,
+	    (int)(milli % 1000));
+
+	while (out[n - 1] == '0')
+		out[--n] = '\0';
+	if (out[n - 1] == '.')
+		out[n - 1] = '\0';
 }
 
 static void

@@ -19,6 +19,8 @@
 RST_MUST_USE enum err config_bool(bool *out, const char *s);
 /* Decimal digits, perhaps after a minus; no plus, no leading zero. */
 RST_MUST_USE enum err config_integer(int64_t *out, const char *s);
+/* "2", "0.25": at most three places behind the point. Thousandths, never negative. */
+RST_MUST_USE enum err config_decimal(int64_t *milli, const char *s);
 /* A count and a unit: "200ms", "5s", "10min", "6h", "14d". Milliseconds. */
 RST_MUST_USE enum err config_duration(int64_t *ms, const char *s);
 /* A count, alone or with "KiB", "MiB" or "GiB". Bytes. */
@@ -34,6 +36,7 @@ RST_MUST_USE enum err config_address(const char *s);
 
 /* The text of a duration or size (>= 0) in the largest unit that leaves no rest. */
 void config_duration_text(char out[static CONFIG_VALUE_BYTES], int64_t ms);
+void config_decimal_text(char out[static CONFIG_VALUE_BYTES], int64_t milli);
 void config_size_text(char out[static CONFIG_VALUE_BYTES], int64_t bytes);
 
 /*

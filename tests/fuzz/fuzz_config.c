@@ -12,7 +12,7 @@
 
 struct settings {
 	bool flag;
-	int64_t number, duration_ms, size_bytes;
+	int64_t number, decimal_milli, duration_ms, size_bytes;
 	char text[16], path[32], address[48];
 	int choice;
 	int64_t repeats;
@@ -43,6 +43,12 @@ static const struct config_key keys[] = {
 	.fallback = "1",
 	.help = "h",
 	CONFIG_FIELD(struct settings, number)},
+    {.name = "decimal",
+	.type = CONFIG_DECIMAL,
+	.max = 5000,
+	.fallback = "0.5",
+	.help = "h",
+	CONFIG_FIELD(struct settings, decimal_milli)},
     {.name = "duration",
 	.type = CONFIG_DURATION,
 	.min = 1,
@@ -103,6 +109,7 @@ check_printed(const struct settings *s)
 	(void)fclose(f);
 	demand(config_parse(&back, &schema, "printed", text, n, NULL) == ERR_OK);
 	demand(back.flag == s->flag && back.number == s->number && back.choice == s->choice);
+	demand(back.decimal_milli == s->decimal_milli);
 	demand(back.duration_ms == s->duration_ms && back.size_bytes == s->size_bytes);
 	demand(strcmp(back.text, s->text) == 0 && strcmp(back.path, s->path) == 0);
 	demand(strcmp(back.address, s->address) == 0);
@@ -125,6 +132,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	}
 	demand(s.number >= -1000 && s.number <= 1000 && s.duration_ms >= 1 && s.size_bytes >= 0);
+	demand(s.decimal_milli >= 0 && s.decimal_milli <= 5000);
 	demand(s.choice >= 0 && s.choice < 3);
 	demand(memchr(s.text, 0, sizeof(s.text)) != NULL && s.path[0] == '/');
 	check_printed(&s);

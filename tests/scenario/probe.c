@@ -102,7 +102,7 @@ probe_build(struct probe *p, uint8_t *out, struct path *path, const struct onion
 
 	assert_non_null(sheet);
 	path_draw(path, succession_at(p->charters, sheet->epoch), &p->rng.rng);
-	assert_err_ok(path_packet(out, path, sheet, p->fixture->params, c, &p->keys.rng));
+	assert_err_ok(path_packet(out, path, sheet, p->fixture->params, c, &p->rng.rng, &p->keys.rng));
 }
 
 /* What goes in this slot: something of the queue, or a note, or a drop. */
@@ -161,7 +161,7 @@ on_slot(void *arg, enum attend_phase phase, struct session_packet *out)
 	}
 	choose(p, &c, note, phase == ATTEND_CURRENT && when == PATH_OPEN);
 	path_draw(&path, succession_at(p->charters, sheet->epoch), &p->rng.rng);
-	if (path_packet(out->packet, &path, sheet, params, &c, &p->keys.rng) != ERR_OK) {
+	if (path_packet(out->packet, &path, sheet, params, &c, &p->rng.rng, &p->keys.rng) != ERR_OK) {
 		p->skipped++; /* the sheet lacks one of the path's mixes */
 		return false;
 	}

@@ -383,11 +383,13 @@ test_wrong_layers(void **state)
 	probe_raw(&h.p, h.packet, 999, epoch);
 	/* Built for the second layer's key; and with the first layer twice. */
 	h.path.node[0] = h.path.node[1];
-	assert_err_ok(path_packet(h.packet, &h.path, sheet, h.f.params, &h.deposit, &h.p.keys.rng));
+	assert_err_ok(path_packet(h.packet, &h.path, sheet, h.f.params, &h.deposit, &h.p.rng.rng,
+	    &h.p.keys.rng));
 	h.path.node[0] = fixture_mix(&h.f, 0, 0)->charter->number;
 	hostile_send(&h);
 	h.path.node[1] = h.path.node[0];
-	assert_err_ok(path_packet(h.packet, &h.path, sheet, h.f.params, &h.deposit, &h.p.keys.rng));
+	assert_err_ok(path_packet(h.packet, &h.path, sheet, h.f.params, &h.deposit, &h.p.rng.rng,
+	    &h.p.keys.rng));
 	hostile_send(&h);
 	hostile_wait(&h);
 	gateway_get_status(fixture_gateway(&h.f)->gateway, &g);
@@ -411,7 +413,8 @@ test_a_packet_under_another_sheet(void **state)
 	sheet = probe_sheet(&h.p, timing_epoch(h.f.params, world_now_ms(h.f.world)));
 	*other = *sheet;
 	other->hash[31] ^= 1;
-	assert_err_ok(path_packet(h.packet, &h.path, other, h.f.params, &h.deposit, &h.p.keys.rng));
+	assert_err_ok(path_packet(h.packet, &h.path, other, h.f.params, &h.deposit, &h.p.rng.rng,
+	    &h.p.keys.rng));
 	hostile_send(&h);
 	hostile_wait(&h);
 	assert_int_equal(status_of(&h.f, 0).unwrapped.by[UNWRAP_FORGED], 1);

@@ -338,7 +338,7 @@ print_range(FILE *f, const struct param_info *row)
 		(void)fprintf(f, "%s to %s", min, max);
 		return;
 	case PARAM_STRATEGY:
-		(void)fprintf(f, "a strategy");
+		(void)fprintf(f, "one of the strategies below");
 		return;
 	}
 }
@@ -347,6 +347,7 @@ int
 tool_run_parameters(const struct call *c)
 {
 	const struct param_info *row;
+	struct strategy_info info;
 
 	for (size_t i = 0; (row = params_info(i)) != NULL; i++) {
 		(void)fprintf(c->out, "%s%s\n    %s\n    ", row->name,
@@ -354,5 +355,8 @@ tool_run_parameters(const struct call *c)
 		print_range(c->out, row);
 		(void)fprintf(c->out, "; default %s\n", row->standard);
 	}
+	(void)fprintf(c->out, "\nStrategies:\n");
+	for (size_t i = 0; strategy_info(&info, i); i++)
+		(void)fprintf(c->out, "%s\n    %s\n    %s\n", info.form, info.help, info.ranges);
 	return TOOL_OK;
 }

@@ -218,6 +218,142 @@ test_system_source(void **state)
 	rng_bytes(rng_system(), NULL, 0);
 }
 
+static void
+test_chance(void **state)
+{
+	unsigned hits = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < 30000; i++) {
+		hits += rng_chance(test_rng(), 3, 10);
+		assert_false(rng_chance(test_rng(), 0, 7));
+		assert_true(rng_chance(test_rng(), 7, 7));
+	}
+	assert_true(fabs(hits - 9000.0) < 6.2 * sqrt(30000 * 0.21));
+}
+
+/* Descending runs: (9, 9) has one member, (9, 5, 5) two, (9, 5, 4, 7) three. */
+static void
+test_exponential_ms_by_hand(void **state)
+{
+	const uint64_t half = UINT64_C(1) << 63;
+	const uint64_t values[] = {
+		half, half,	     /* 0.5 */
+		9, 5, 5, half, half, /* 1.5 */
+		half, 5, 4, 7,	     /* 0.5 */
+		9, 5, 5, 7, 5, 6, half, UINT64_MAX, /* 2.5: too long */
+		UINT64_MAX, UINT64_MAX,		    /* just below 1 */
+	};
+	struct script s = {{script_fill, NULL}, values, 0};
+
+	(void)state;
+	s.rng.ctx = &s;
+	assert_int_equal(rng_exponential_ms(&s.rng, 1000, 2000), 500);
+	assert_int_equal(rng_exponential_ms(&s.rng, 1000, 2000), 1500);
+	assert_int_equal(rng_exponential_ms(&s.rng, 1000, 2000), 500);
+	assert_int_equal(rng_exponential_ms(&s.rng, 1000, 2000), 999);
+	assert_int_equal(s.used, sizeof(values) / sizeof(values[0]));
+	s.used = 0;
+	assert_int_equal(rng_exponential_ms(&s.rng, UINT32_MAX, UINT32_MAX), UINT32_MAX / 2);
+}
+
+/* The same on every machine; the values are another implementation's. */
+static void
+test_exponential_ms_repeats_everywhere(void **state)
+{
+	static const uint32_t want[] = {5137, 2650, 661, 1113, 354, 1710, 593, 1023};
+	struct rng_seeded s;
+
+	(void)state;
+	rng_seeded_init(&s, 1);
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+		assert_int_equal(rng_exponential_ms(&s.rng, 2000, 32000), want[i]);
+}
+
+/*
+ * Mean, variance and Kolmogorov's distance to the geometric law that whole
+ * milliseconds have, at limits that are passed wrongly once in 10^9 runs.
+ */
+static void
+check_exponential(uint32_t mean_ms)
+{
+	enum { DRAWS = 200000, CELLS = 4096 };
+	static unsigned count[CELLS];
+	double q = exp(-1.0 / mean_ms), mean = q / (1 - q), variance = q / ((1 - q) * (1 - q));
+	double sum = 0, squares = 0, below = 0, distance = 0;
+
+	memset(count, 0, sizeof(count));
+	for (unsigned i = 0; i < DRAWS; i++) {
+		uint32_t v = rng_exponential_ms(test_rng(), mean_ms, UINT32_MAX);
+
+		sum += v;
+		squares += (v - mean) * (v - mean);
+		count[v < CELLS ? v : CELLS - 1]++;
+	}
+	for (unsigned v = 0; v + 1 < CELLS; v++) {
+		below += (double)count[v] / DRAWS;
+		distance = fmax(distance, fabs(below - (1 - pow(q, v + 1))));
+	}
+	assert_true(fabs(sum / DRAWS - mean) < 6.2 * sqrt(variance / DRAWS));
+	/* the fourth moment of an exponential law is 9 variances squared */
+	assert_true(fabs(squares / DRAWS - variance) < 6.2 * (variance + mean + 1) * sqrt(9.0 / DRAWS));
+	assert_true(distance < 3.28 / sqrt(DRAWS));
+}
+
+static void
+test_exponential_ms_has_its_law(void **state)
+{
+	(void)state;
+	check_exponential(1);
+	check_exponential(7);
+	check_exponential(500);
+	check_exponential(3600000);
+}
+
+/* Cut off at the mean: uniform it is not, and no draw is clamped. */
+static void
+test_exponential_ms_above_the_most_is_drawn_again(void **state)
+{
+	unsigned count[11] = {0}, draws = 200000;
+	double q = exp(-0.1), chi = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < draws; i++) {
+		uint32_t v = rng_exponential_ms(test_rng(), 10, 10);
+
+		assert_true(v <= 10);
+		count[v]++;
+	}
+	for (unsigned v = 0; v <= 10; v++) {
+		double expected = draws * (1 - q) * pow(q, v) / (1 - pow(q, 11));
+
+		chi += pow(count[v] - expected, 2) / expected;
+	}
+	assert_true(chi < 64); /* ten degrees of freedom: once in 10^9 */
+}
+
+/* The same draws as with a greatest value, and for times that do not fit into 32 bits. */
+static void
+test_exponential_long(void **state)
+{
+	const uint64_t half = UINT64_C(1) << 63;
+	const uint64_t values[] = { half, half, 9, 5, 5, half, half, UINT64_MAX, UINT64_MAX };
+	const int64_t mean = INT64_C(1) << 40;
+	struct script s = {{script_fill, NULL}, values, 0};
+	struct rng_seeded a, b;
+
+	(void)state;
+	s.rng.ctx = &s;
+	assert_true(rng_exponential_long(&s.rng, mean) == mean / 2);
+	assert_true(rng_exponential_long(&s.rng, mean) == mean + mean / 2);
+	assert_true(rng_exponential_long(&s.rng, mean) >= mean - 2);
+	rng_seeded_init(&a, test_seed());
+	rng_seeded_init(&b, test_seed());
+	for (int i = 0; i < 1000; i++)
+		assert_int_equal(rng_exponential_long(&a.rng, 60000),
+		    rng_exponential_ms(&b.rng, 60000, UINT32_MAX));
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_same_seed_same_stream),
     cmocka_unit_test(test_stream_is_chacha20),
@@ -228,5 +364,11 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_shuffle_keeps_elements_whole),
     cmocka_unit_test(test_unit_and_exponential),
     cmocka_unit_test(test_system_source),
+    cmocka_unit_test(test_chance),
+    cmocka_unit_test(test_exponential_ms_by_hand),
+    cmocka_unit_test(test_exponential_ms_repeats_everywhere),
+    cmocka_unit_test(test_exponential_ms_has_its_law),
+    cmocka_unit_test(test_exponential_ms_above_the_most_is_drawn_again),
+    cmocka_unit_test(test_exponential_long),
 };
 TEST_MAIN(tests)

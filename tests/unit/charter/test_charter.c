@@ -213,7 +213,10 @@ static const char *
 random_strategy(void)
 {
 	static const char *const texts[] = { "timed", "timed-pool min=5", "threshold packets=20",
-		"timed-dynamic-pool min=2 rate=0.6", "timed-dynamic-pool min=9 rate=0.753" };
+		"timed-dynamic-pool min=2 rate=0.6", "timed-dynamic-pool min=9 rate=0.753",
+		"timed-dynamic-pool min=9 rate=0.753 rule=gmix", "threshold-or-timed packets=20",
+		"threshold-and-timed packets=20", "threshold-pool packets=20 min=5",
+		"binomial rate=0.8 mean=20 deviation=9", "stop-and-go mean=100ms" };
 
 	return texts[rng_below(test_rng(), sizeof(texts) / sizeof(texts[0]))];
 }

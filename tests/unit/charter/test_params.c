@@ -131,6 +131,13 @@ strategies_read_as_they_print(void **state)
 		"threshold packets=1", "threshold packets=1000000", "timed", "timed-pool min=0",
 		"timed-pool min=20", "timed-dynamic-pool min=0 rate=1",
 		"timed-dynamic-pool min=1000000 rate=0.000001",
+		"timed-dynamic-pool min=45 rate=0.65 rule=gmix", "threshold-or-timed packets=7",
+		"threshold-and-timed packets=7", "threshold-pool packets=7 min=0",
+		"threshold-pool packets=1000000 min=1000000",
+		"timed-dynamic-pool min=1000000 rate=0.000001 rule=gmix",
+		"binomial rate=0.8 mean=0 deviation=1",
+		"binomial rate=0.123456 mean=1000000 deviation=1000000",
+		"stop-and-go mean=100ms", "stop-and-go mean=1h", "stop-and-go mean=90s",
 		"timed-dynamic-pool min=45 rate=0.65",
 	};
 	char value[PARAMS_VALUE_BYTES];
@@ -147,6 +154,48 @@ strategies_read_as_they_print(void **state)
 	assert_int_equal(p.strategy[1].pool_min, 45);
 	assert_int_equal(p.strategy[1].rate_ppm, 650000);
 	assert_int_equal(p.strategy[1].threshold, 0);
+}
+
+/* One spelling each: what a charter would not say is taken, and printed as it says it. */
+static void
+other_spellings_are_made_canonical(void **state)
+{
+	static const char *const texts[][2] = {
+		{ "timed-dynamic-pool min=2 rate=0.6 rule=mixminion",
+		    "timed-dynamic-pool min=2 rate=0.6" },
+		{ "stop-and-go mean=2000ms", "stop-and-go mean=2s" },
+		{ "binomial rate=0.50 mean=1 deviation=1", "binomial rate=0.5 mean=1 deviation=1" },
+	};
+	char value[PARAMS_VALUE_BYTES];
+	struct params p;
+
+	(void)state;
+	params_default(&p);
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+		assert_err_ok(params_set(&p, "strategy.1", texts[i][0], NULL));
+		assert_err_ok(params_get(value, &p, "strategy.1"));
+		assert_string_equal(value, texts[i][1]);
+	}
+}
+
+/* A person who knows the name is told the rest. */
+static void
+wrong_parameters_are_explained(void **state)
+{
+	struct params p;
+	struct diag d;
+
+	(void)state;
+	params_default(&p);
+	assert_err(params_set(&p, "strategy.2", "stop-and-go mean=2", &d), ERR_MALFORMED);
+	assert_string_equal(d.text, "strategy.2 is not a strategy: write \"stop-and-go "
+	    "mean=DURATION\" (mean 100ms to 1h)");
+	assert_err(params_set(&p, "strategy.2", "timed-dynamic-pool", &d), ERR_MALFORMED);
+	assert_contains(d.text, "(min 0 to 1000000, rate 0.000001 to 1, rule mixminion or gmix)");
+	assert_err(params_set(&p, "strategy.2", "timed 5", &d), ERR_MALFORMED);
+	assert_contains(d.text, "(no parameters)");
+	assert_err(params_set(&p, "strategy.2", "fifo", &d), ERR_MALFORMED);
+	assert_contains(d.text, "restante-charter parameters");
 }
 
 static void
@@ -181,6 +230,17 @@ other_strategies_are_refused(void **state)
 		"timed-dynamic-pool min=2 rate=.6", "timed-dynamic-pool min=2 rate=0.",
 		"timed-dynamic-pool min=2 rate=0.6x", "timed-dynamic-pool min=2 rate=60%",
 		"binomial", "timed-dynamic-pool min=2 rate=0.6 rate=0.6",
+		"timed-dynamic-pool min=2 rate=0.6 rule=other", "timed-pool min=2 rule=gmix",
+		"timed-dynamic-pool min=2 rule=gmix rate=0.6",
+		"timed-dynamic-pool min=2 rate=0.6 rule=gmix ", "threshold-or-timed",
+		"threshold-or-timed packets=0", "threshold-and-timed packets=5 min=1",
+		"threshold-pool packets=5", "threshold-pool min=5 packets=5",
+		"threshold-pool packets=0 min=5", "threshold-pool packets=1 min=1000001",
+		"binomial rate=0.8 mean=100", "binomial rate=0.8 mean=100 deviation=0",
+		"binomial rate=0 mean=100 deviation=40", "binomial rate=0.8 deviation=40 mean=100",
+		"binomial rate=0.8 mean=-1 deviation=40", "binomial rate=0.8 mean=1000001 deviation=1",
+		"stop-and-go", "stop-and-go mean=2", "stop-and-go mean=99ms",
+		"stop-and-go mean=3601s", "stop-and-go mean=2s max=8s", "stop-and-go mean=0.5s",
 		"timed-dynamic-pool-with-a-name-that-is-longer-than-any-buffer-has-room-for min=2",
 	};
 	struct params p;
@@ -238,6 +298,19 @@ contradictions_are_refused_with_a_remedy(void **state)
 		{ { { "pool-max", "833" } }, "pool-max must be twice" },
 		{ { { "strategy.2", "threshold packets=1000000" }, { "grace", "20min" } },
 		    "grace" },
+		{ { { "strategy.2", "threshold-and-timed packets=10000" }, { "people", "5" } },
+		    "grace" },
+		{ { { "strategy.2", "threshold-pool packets=500 min=9000" } }, "grace" },
+		{ { { "strategy.2", "binomial rate=0.01 mean=100 deviation=40" } }, "grace" },
+		{ { { "strategy.2", "stop-and-go mean=2min" } }, "grace" },
+		/* short rounds make no delay right that is capped */
+		{ { { "strategy.2", "threshold packets=1000000" }, { "people", "1" },
+		      { "round", "100ms" }, { "grace", "1h" } }, "grace" },
+		{ { { "strategy.2", "threshold-or-timed packets=50001" } }, "pool-max must be twice" },
+		{ { { "strategy.2", "threshold-and-timed packets=400" }, { "pool-max", "1299" } },
+		    "pool-max must be twice" },
+		{ { { "strategy.2", "stop-and-go mean=40s" }, { "pool-max", "1999" } },
+		    "pool-max must be twice" },
 	};
 	struct diag d;
 
@@ -261,6 +334,8 @@ what_just_fits_is_taken(void **state)
 		{ { { "people", "200" }, { "pieces", "4" } } },
 		{ { { "people", "100" }, { "mailboxes", "2" } } },
 		{ { { "pool-max", "834" } } },
+		{ { { "strategy.2", "threshold-or-timed packets=50000" } } },
+		{ { { "strategy.2", "stop-and-go mean=40s" }, { "pool-max", "2000" } } },
 		{ { { "layers", "8" }, { "grace", "675s" } } },
 		{ { { "slot", "60s" }, { "people", "600" }, { "pieces", "10" } } },
 	};
@@ -368,8 +443,21 @@ delays_follow_the_documented_formulas(void **state)
 	assert_int_equal(delay_with("timed-dynamic-pool min=2 rate=0.6", "1", 4), 380000);
 	/* (100 + 31 + 3) / 250 rounds and one */
 	assert_int_equal(delay_with("threshold packets=100", "125", 1), 15360);
+	assert_int_equal(delay_with("threshold-or-timed packets=100", "125", 1), 10000);
+	/* (99 + 31 + 3) / 250 rounds and one */
+	assert_int_equal(delay_with("threshold-and-timed packets=100", "125", 1), 15320);
+	/* a third stays: 7 batches of 100; (700 + 3.1 * 27 + 3) / 250 rounds and one */
+	assert_int_equal(delay_with("threshold-pool packets=100 min=50", "125", 1), 41468);
+	/* 20 arrivals; gmix: pool 45 + 31; 56/76^22 = 0.0012, ^23 = 0.0009 */
+	assert_int_equal(delay_with("timed-dynamic-pool min=45 rate=0.65 rule=gmix", "10", 1),
+	    230000);
+	/* 100 arrivals: 145 * 0.8 * Phi(1.125) = 100.9, 144 ..: 99.8; (45/145)^6 = 0.00089 */
+	assert_int_equal(delay_with("binomial rate=0.8 mean=100 deviation=40", "50", 1), 60000);
+	/* 6.908 means, and a tick */
+	assert_int_equal(delay_with("stop-and-go mean=2s", "1", 1), 13916);
+	assert_int_equal(delay_with("stop-and-go mean=2s", "50000", 9), 13916);
 	/* an absurd pool is capped, not waited for */
-	assert_int_equal(delay_with("timed-pool min=1000000", "1", 1), 100000000);
+	assert_int_equal(delay_with("timed-pool min=1000000", "1", 1), 10000000000);
 }
 
 static void
@@ -384,12 +472,28 @@ the_forecast_adds_slot_layers_and_round(void **state)
 	assert_int_equal(params_forecast_ms(&p), 5000 + 2 * 80000 + 10000 + 10000);
 }
 
+static void
+only_stop_and_go_layers_allow_delays(void **state)
+{
+	struct params p;
+
+	(void)state;
+	params_default(&p);
+	assert_err_ok(params_set(&p, "strategy.1", "stop-and-go mean=2s", NULL));
+	assert_int_equal(params_delay_max_ms(&p, 0), 0);
+	assert_int_equal(params_delay_max_ms(&p, 1), 32000);
+	assert_int_equal(params_delay_max_ms(&p, 3), 0); /* the gateway */
+	assert_int_equal(params_delay_max_ms(&p, 200), 0);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(defaults_agree_and_are_the_documented_ones),
 	cmocka_unit_test(strategies_have_a_key_for_each_layer),
 	cmocka_unit_test(ranges_hold_at_both_ends),
 	cmocka_unit_test(other_texts_are_refused),
 	cmocka_unit_test(strategies_read_as_they_print),
+	cmocka_unit_test(other_spellings_are_made_canonical),
+	cmocka_unit_test(wrong_parameters_are_explained),
 	cmocka_unit_test(random_shares_read_as_they_print),
 	cmocka_unit_test(other_strategies_are_refused),
 	cmocka_unit_test(contradictions_are_refused_with_a_remedy),
@@ -399,6 +503,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(frames_have_the_documented_sizes),
 	cmocka_unit_test(scaled_times_never_vanish),
 	cmocka_unit_test(delays_follow_the_documented_formulas),
+	cmocka_unit_test(only_stop_and_go_layers_allow_delays),
 	cmocka_unit_test(the_forecast_adds_slot_layers_and_round),
 };
 

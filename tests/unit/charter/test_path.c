@@ -98,6 +98,29 @@ hops_carry_the_sheets_keys(void **state)
 	network_free(n);
 }
 
+/* What the mixes of the path read. */
+static void
+assert_delays(const struct network *n, const struct network_epoch *e, const struct path *p,
+    uint8_t *packet, const uint32_t *delay_ms)
+{
+	struct onion_geometry g = params_geometry(&n->charter->params);
+
+	for (unsigned layer = 0; layer < p->hops; layer++) {
+		size_t at = network_index(n, p->node[layer]);
+		struct onion_node_key key = { .epoch = EPOCH, .layer = (uint8_t)layer,
+			.sk = e->sk[at] };
+		struct onion_job job = { .packet = packet };
+
+		memcpy(key.pk, e->pk[at], sizeof(key.pk));
+		memcpy(key.sheet_hash, e->sheet->hash, sizeof(key.sheet_hash));
+		onion_derive(&job, 1, &g, &key);
+		onion_open(&job, 1, &g, &key);
+		assert_int_equal(job.verdict, ONION_OPENED);
+		assert_int_equal(job.delay_ms, delay_ms[layer]);
+		packet = job.inner;
+	}
+}
+
 /* Open the packet at every node of its path, as the nodes would. */
 static void
 follow(const struct network *n, const struct network_epoch *e, const struct path *p,
@@ -137,12 +160,50 @@ a_packet_opens_along_its_path(void **state)
 	(void)state;
 	rng_bytes(test_rng(), body, sizeof(body));
 	path_draw(&p, n->charter, test_rng());
-	assert_err_ok(
-	    path_packet(packet, &p, e->sheet, &n->charter->params, &command, test_rng()));
+	assert_err_ok(path_packet(packet, &p, e->sheet, &n->charter->params, &command, test_rng(),
+	    test_rng()));
 	follow(n, e, &p, packet, body);
 	p.hops--;
-	assert_err(path_packet(packet, &p, e->sheet, &n->charter->params, &command, test_rng()),
-	    ERR_USAGE);
+	assert_err(path_packet(packet, &p, e->sheet, &n->charter->params, &command, test_rng(),
+	    test_rng()), ERR_USAGE);
+	network_epoch_free(e);
+	network_free(n);
+}
+
+/* Only stop-and-go layers have delays, every packet has its own, and mixes find them. */
+static void
+packets_carry_drawn_delays(void **state)
+{
+	struct network *n = make(1);
+	struct network_epoch *e = network_epoch_new(n, EPOCH);
+	struct params *params = &n->charter->params;
+	uint8_t packet[ONION_PACKET_MAX];
+	struct onion_command command = { .kind = ONION_DROP };
+	uint32_t delay_ms[ONION_HOPS_MAX];
+	struct rng_seeded one, again;
+	double sum = 0;
+	struct path p;
+
+	(void)state;
+	assert_err_ok(params_set(params, "strategy.0", "stop-and-go mean=2s", NULL));
+	assert_err_ok(params_set(params, "strategy.2", "stop-and-go mean=100ms", NULL));
+	path_draw(&p, n->charter, test_rng());
+	rng_seeded_init(&one, 8);
+	rng_seeded_init(&again, 8);
+	for (int i = 0; i < 1000; i++) {
+		path_delays(delay_ms, params, &one.rng);
+		assert_true(delay_ms[0] <= 32000 && delay_ms[2] <= 1600);
+		assert_int_equal(delay_ms[1], 0);
+		for (size_t hop = 3; hop < ONION_HOPS_MAX; hop++)
+			assert_int_equal(delay_ms[hop], 0);
+		sum += delay_ms[0];
+		if (i >= 5)
+			continue;
+		assert_err_ok(path_packet(packet, &p, e->sheet, params, &command, &again.rng,
+		    test_rng()));
+		assert_delays(n, e, &p, packet, delay_ms);
+	}
+	assert_true(sum > 1600e3 && sum < 2400e3); /* six deviations */
 	network_epoch_free(e);
 	network_free(n);
 }
@@ -159,8 +220,8 @@ a_missing_mix_means_no_packet(void **state)
 	(void)state;
 	path_draw(&p, n->charter, test_rng());
 	e->sheet->nodes[1].node = 99;
-	assert_err(path_packet(packet, &p, e->sheet, &n->charter->params, &command, test_rng()),
-	    ERR_NOT_FOUND);
+	assert_err(path_packet(packet, &p, e->sheet, &n->charter->params, &command, test_rng(),
+	    test_rng()), ERR_NOT_FOUND);
 	network_epoch_free(e);
 	network_free(n);
 }
@@ -211,6 +272,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(one_mix_to_a_layer_gives_one_path),
 	cmocka_unit_test(hops_carry_the_sheets_keys),
 	cmocka_unit_test(a_packet_opens_along_its_path),
+	cmocka_unit_test(packets_carry_drawn_delays),
 	cmocka_unit_test(a_missing_mix_means_no_packet),
 	cmocka_unit_test(only_cover_goes_near_a_boundary_and_nothing_beyond),
 	cmocka_unit_test(the_boundary_is_scaled),

@@ -41,7 +41,7 @@ same()
 	tap_report "$1" "$(cmp "$2" "$3" 2>&1)"
 }
 
-tap_plan 68
+tap_plan 72
 
 # ---- a ceremony ----
 expect 'create makes a draft' 0 '' "$tool" create --name 'Example agency' --not-after 2099-01-01 draft
@@ -82,6 +82,9 @@ expect 'people bring pieces along' 0 '^pieces = 4$' "$tool" set draft people 200
 expect 'and may be few again' 0 '^pieces = 2$' "$tool" set draft people 125
 expect 'fewer pieces are refused' 1 'set it to at least 2' "$tool" set draft pieces 1
 expect 'several at once' 0 '' "$tool" set draft slot 4s round 8s strategy.1 'timed-pool min=20'
+expect 'every strategy is taken' 0 '' "$tool" set draft strategy.0 'stop-and-go mean=2s' strategy.1 'binomial rate=0.8 mean=100 deviation=40' strategy.2 'timed-dynamic-pool min=2 rate=0.6 rule=gmix'
+expect 'and a wrong one explained' 1 'write "threshold-pool packets=N min=M" (packets 1 to' "$tool" set draft strategy.0 'threshold-pool packets=5'
+expect 'and the former come again' 0 '' "$tool" set draft strategy.0 'timed-dynamic-pool min=2 rate=0.6' strategy.1 'timed-pool min=20' strategy.2 'timed-dynamic-pool min=2 rate=0.6 rule=mixminion'
 expect 'ranges are named' 1 'from 20ms to 10min' "$tool" set draft slot 9h
 expect 'an unknown name is refused' 1 'unknown parameter "slott"' "$tool" set draft slott 4s
 expect 'a value is missing' 64 'each name needs a value' "$tool" set draft slot 4s round
@@ -91,6 +94,7 @@ expect 'layers with mixes cannot go' 1 'remove it, or set layers' "$tool" set dr
 cp draft before
 expect 'a refused change' 1 'out of range' "$tool" set draft people 100 slot 9h
 same 'changes nothing' draft before
+expect 'strategies are explained' 0 '^stop-and-go mean=DURATION$' "$tool" parameters
 expect 'parameters are explained' 0 '^    20ms to 10min; default 5s$' "$tool" parameters
 
 # ---- a disk that takes nothing ----

@@ -105,6 +105,33 @@ test_size(void **state)
 }
 
 static void
+test_decimal(void **state)
+{
+	static const struct sample samples[] = {
+	    {"0", ERR_OK, 0},
+	    {"2", ERR_OK, 2000},
+	    {"0.25", ERR_OK, 250},
+	    {"12.5", ERR_OK, 12500},
+	    {"1.001", ERR_OK, 1001},
+	    {"9223372036854774", ERR_OK, 9223372036854774000},
+	    {"9223372036854776", ERR_RANGE, 0},
+	    {"99999999999999999999", ERR_RANGE, 0},
+	    {"1.0001", ERR_MALFORMED, 0},
+	    {"1.", ERR_MALFORMED, 0},
+	    {".5", ERR_MALFORMED, 0},
+	    {"-1", ERR_MALFORMED, 0},
+	    {"1e3", ERR_MALFORMED, 0},
+	    {"nan", ERR_MALFORMED, 0},
+	    {"01", ERR_MALFORMED, 0},
+	    {"1.5 ", ERR_MALFORMED, 0},
+	    {"", ERR_MALFORMED, 0},
+	};
+
+	(void)state;
+	CHECK_ALL(config_decimal, samples);
+}
+
+static void
 test_texts_round_trip(void **state)
 {
 	char text[CONFIG_VALUE_BYTES];
@@ -122,6 +149,9 @@ test_texts_round_trip(void **state)
 		config_size_text(text, v);
 		assert_err_ok(config_size(&back, text));
 		assert_true(back == v);
+		config_decimal_text(text, v / 2);
+		assert_err_ok(config_decimal(&back, text));
+		assert_true(back == v / 2);
 		(void)snprintf(text, sizeof(text), "%" PRId64, -v);
 		assert_err_ok(config_integer(&back, v == 0 ? "0" : text));
 		assert_true(back == -v);
@@ -254,6 +284,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_integer),
     cmocka_unit_test(test_duration),
     cmocka_unit_test(test_size),
+    cmocka_unit_test(test_decimal),
     cmocka_unit_test(test_texts_round_trip),
     cmocka_unit_test(test_texts_use_the_largest_unit),
     cmocka_unit_test(test_bool),

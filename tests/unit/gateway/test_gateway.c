@@ -374,7 +374,8 @@ make_parcel(struct stand *s, const struct onion_command *command)
 
 	assert_non_null(p);
 	assert_non_null(whole);
-	assert_err_ok(path_packet(whole, &path, s->sheet, s->params, command, &s->rng.rng));
+	assert_err_ok(path_packet(whole, &path, s->sheet, s->params, command, &s->rng.rng,
+	    &s->rng.rng));
 	memcpy(key.pk, s->mix_pk, 32);
 	memcpy(key.sheet_hash, s->sheet->hash, 32);
 	onion_derive(&job, 1, &g, &key);

@@ -6,43 +6,15 @@
 #include <string.h>
 
 #include "common/charter/timing.h"
-#include "mix/pool.h"
+#include "tests/unit/mix/pool_test.h"
 
-#define START_MS ((int64_t)1700000000123)
 #define HANDLES 400
-
-static struct params
-params_of(struct strategy s)
-{
-	struct params p;
-
-	params_default(&p);
-	for (unsigned i = 0; i < PARAMS_LAYERS_MAX; i++)
-		p.strategy[i] = s;
-	return p;
-}
-
-static struct pool *
-pool_with(const struct params *p, unsigned layer)
-{
-	struct pool *k;
-
-	assert_err_ok(pool_new(&k, p, layer, START_MS));
-	return k;
-}
-
-static void
-add_many(struct pool *k, uint32_t first, uint32_t n, int64_t now)
-{
-	for (uint32_t i = 0; i < n; i++)
-		assert_err_ok(pool_add(k, first + i, 0, now));
-}
 
 /* Add what arrives in each round, flush at its end, and say how many left. */
 static void
-play(struct strategy s, const uint32_t *arrivals, const size_t *sent, size_t rounds)
+play(const char *strategy, const uint32_t *arrivals, const size_t *sent, size_t rounds)
 {
-	struct params p = params_of(s);
+	struct params p = params_with(strategy);
 	struct pool *k = pool_with(&p, 0);
 	uint32_t out[HANDLES], next = 0;
 
@@ -64,14 +36,18 @@ test_published_traces(void **state)
 	static const uint32_t arrivals[] = { 5, 2, 0, 8, 3 };
 	/* Mixminion's rule, pool 3, rate 0.6, by hand */
 	static const size_t mixminion[] = { 2, 2, 0, 6, 4 };
+	static const size_t gmix[] = { 1, 1, 1, 5, 4 };
+	static const size_t four_at_once[] = { 5, 0, 0, 10, 0 };
 	static const size_t pool_of_four[] = { 1, 2, 0, 8, 3 };
 	static const size_t timed[] = { 5, 2, 0, 8, 3 };
 
 	(void)state;
-	play((struct strategy){ STRATEGY_TIMED_DYNAMIC_POOL, 0, 3, 600000 }, arrivals, mixminion,
-	    5);
-	play((struct strategy){ STRATEGY_TIMED_POOL, 0, 4, 0 }, arrivals, pool_of_four, 5);
-	play((struct strategy){ STRATEGY_TIMED, 0, 0, 0 }, arrivals, timed, 5);
+	play("timed-dynamic-pool min=3 rate=0.6", arrivals, mixminion, 5);
+	play("timed-dynamic-pool min=3 rate=0.6 rule=gmix", arrivals, gmix, 5);
+	play("timed-pool min=4", arrivals, pool_of_four, 5);
+	play("timed", arrivals, timed, 5);
+	play("threshold-or-timed packets=100", arrivals, timed, 5);
+	play("threshold-and-timed packets=4", arrivals, four_at_once, 5);
 }
 
 static void
@@ -81,13 +57,24 @@ test_dynamic_sends_one_at_least(void **state)
 	static const size_t sent[] = { 0, 0, 1, 0 };
 
 	(void)state;
-	play((struct strategy){ STRATEGY_TIMED_DYNAMIC_POOL, 0, 2, 1 }, arrivals, sent, 4);
+	play("timed-dynamic-pool min=2 rate=0.000001", arrivals, sent, 4);
+}
+
+/* The other rule may send none. */
+static void
+test_gmix_sends_whole_shares(void **state)
+{
+	static const uint32_t arrivals[] = { 3, 1, 1, 0 };
+	static const size_t sent[] = { 0, 1, 1, 0 };
+
+	(void)state;
+	play("timed-dynamic-pool min=2 rate=0.5 rule=gmix", arrivals, sent, 4);
 }
 
 static void
 test_threshold(void **state)
 {
-	struct params p = params_of((struct strategy){ STRATEGY_THRESHOLD, 10, 0, 0 });
+	struct params p = params_with("threshold packets=10");
 	struct pool *k = pool_with(&p, 0);
 	uint32_t out[HANDLES];
 
@@ -108,9 +95,56 @@ test_threshold(void **state)
 }
 
 static void
+test_threshold_pool(void **state)
+{
+	struct params p = params_with("threshold-pool packets=10 min=5");
+	struct pool *k = pool_with(&p, 0);
+	uint32_t out[HANDLES];
+
+	(void)state;
+	add_many(k, 0, 14, START_MS);
+	assert_int_equal(pool_due(k), POOL_NEVER);
+	add_many(k, 14, 1, START_MS + 5);
+	assert_int_equal(pool_due(k), START_MS + 5);
+	assert_int_equal(pool_flush(k, out, START_MS + 5, test_rng()), 10);
+	assert_int_equal(pool_due(k), POOL_NEVER);
+	add_many(k, 15, 22, START_MS + 6); /* the flush was late */
+	assert_int_equal(pool_flush(k, out, START_MS + 7, test_rng()), 10);
+	assert_int_equal(pool_flush(k, out, START_MS + 7, test_rng()), 10);
+	assert_int_equal(pool_due(k), POOL_NEVER);
+	assert_int_equal(pool_count(k), 7);
+	pool_free(k);
+}
+
+/* Full before its time, and again; the round's end stays where it is. */
+static void
+test_threshold_or_timed(void **state)
+{
+	struct params p = params_with("threshold-or-timed packets=10");
+	struct pool *k = pool_with(&p, 0);
+	uint32_t out[HANDLES];
+	int64_t end = pool_due(k);
+
+	(void)state;
+	assert_int_equal(end, timing_next_flush(&p, 0, START_MS));
+	for (uint32_t i = 0; i < 3; i++) {
+		add_many(k, 12 * i, 9, START_MS);
+		assert_int_equal(pool_due(k), end);
+		add_many(k, 12 * i + 9, 3, START_MS + 5 + i);
+		assert_int_equal(pool_due(k), START_MS + 5 + i);
+		assert_int_equal(pool_flush(k, out, START_MS + 5 + i, test_rng()), 12);
+		assert_int_equal(pool_due(k), end);
+	}
+	add_many(k, 36, 1, START_MS + 50);
+	assert_int_equal(pool_flush(k, out, end, test_rng()), 1);
+	assert_int_equal(pool_due(k), end + p.round_ms);
+	pool_free(k);
+}
+
+static void
 test_threshold_after_drain(void **state)
 {
-	struct params p = params_of((struct strategy){ STRATEGY_THRESHOLD, 3, 0, 0 });
+	struct params p = params_with("threshold packets=3");
 	struct pool *k = pool_with(&p, 0);
 	uint32_t out[8];
 
@@ -125,7 +159,7 @@ test_threshold_after_drain(void **state)
 static void
 test_layers_flush_by_the_clock(void **state)
 {
-	struct params p = params_of((struct strategy){ STRATEGY_TIMED, 0, 0, 0 });
+	struct params p = params_with("timed");
 
 	(void)state;
 	for (unsigned layer = 0; layer < p.layers; layer++) {
@@ -142,7 +176,7 @@ test_layers_flush_by_the_clock(void **state)
 static void
 test_missed_rounds_are_not_made_up(void **state)
 {
-	struct params p = params_of((struct strategy){ STRATEGY_TIMED_POOL, 0, 0, 0 });
+	struct params p = params_with("timed-pool min=0");
 	struct pool *k = pool_with(&p, 1);
 	int64_t late = pool_due(k) + 10 * p.round_ms + 1;
 	uint32_t out[4];
@@ -157,7 +191,7 @@ test_missed_rounds_are_not_made_up(void **state)
 static void
 test_bounded(void **state)
 {
-	struct params p = params_of((struct strategy){ STRATEGY_TIMED, 0, 0, 0 });
+	struct params p = params_with("timed");
 	uint32_t out[HANDLES];
 	struct pool *k;
 
@@ -172,73 +206,137 @@ test_bounded(void **state)
 	pool_free(k);
 }
 
-/* The most that a flush may send: computed apart from the strategies' code. */
-static size_t
-allowed(const struct strategy *s, size_t held)
+/* Whether a flush may send n of `held`: computed apart from the strategies' code. */
+static bool
+allowed(const struct strategy *s, size_t held, size_t n, size_t ready)
 {
+	size_t min = s->pool_min < held ? s->pool_min : held, left = held - min;
 	size_t share = (size_t)((double)held * s->rate_ppm / 1e6);
 
-	if (s->kind == STRATEGY_THRESHOLD)
-		return held >= s->threshold ? s->threshold : 0;
-	if (s->kind == STRATEGY_TIMED)
-		return held;
-	if (held <= s->pool_min)
-		return 0;
-	if (s->kind == STRATEGY_TIMED_POOL)
-		return held - s->pool_min;
-	share = share > 0 ? share : 1;
-	return share < held - s->pool_min ? share : held - s->pool_min;
+	switch (s->kind) {
+	case STRATEGY_THRESHOLD:
+	case STRATEGY_THRESHOLD_POOL:
+		return n == s->threshold && held >= s->threshold + s->pool_min;
+	case STRATEGY_TIMED:
+	case STRATEGY_THRESHOLD_OR_TIMED:
+		return n == held;
+	case STRATEGY_THRESHOLD_AND_TIMED:
+		return n == held && held >= s->threshold;
+	case STRATEGY_TIMED_POOL:
+		return n == left;
+	case STRATEGY_TIMED_DYNAMIC_POOL:
+		if (s->rule == STRATEGY_GMIX)
+			return n == (size_t)((double)left * s->rate_ppm / 1e6);
+		share = share > 0 ? share : 1;
+		return n == (share < left ? share : left);
+	case STRATEGY_BINOMIAL:
+		return n <= held;
+	case STRATEGY_STOP_AND_GO:
+		return n == ready;
+	}
+	return false;
 }
 
 static struct strategy
 random_strategy(const struct rng *r)
 {
-	struct strategy s = { .kind = (enum strategy_kind)rng_below(r, 4) };
+	struct strategy s = { .kind = (enum strategy_kind)rng_below(r, STRATEGY_KINDS) };
 
 	s.threshold = 1 + rng_below(r, 40);
-	s.pool_min = rng_below(r, 30);
+	s.pool_min = s.kind == STRATEGY_THRESHOLD ? 0 : rng_below(r, 30);
 	s.rate_ppm = 1 + rng_below(r, 1000000);
+	s.rule = rng_below(r, 2);
+	s.mean = rng_below(r, 30);
+	s.deviation = 1 + rng_below(r, 20);
+	s.mean_ms = 100 + rng_below(r, 20000);
 	return s;
 }
 
-/* Every packet that goes in is in the pool or came out exactly once. */
+/* What is known of packets apart from the pool. */
+struct ledger {
+	bool in[HANDLES];
+	int64_t ready_ms[HANDLES];
+	uint32_t next;
+};
+
+static void
+some_arrive(struct ledger *l, struct pool *k, const struct strategy *s, int64_t now)
+{
+	for (uint32_t i = rng_below(test_rng(), 12); i > 0 && l->next < HANDLES; i--) {
+		uint32_t delay = strategy_delay_max_ms(s);
+
+		if (delay > 0)
+			delay = rng_exponential_ms(test_rng(), s->mean_ms, delay);
+		l->in[l->next] = true;
+		l->ready_ms[l->next] = now + delay;
+		assert_err_ok(pool_add(k, l->next++, delay, now));
+	}
+}
+
+static void
+check_flush(struct ledger *l, struct pool *k, const struct strategy *s, int64_t now)
+{
+	size_t held = pool_count(k), ready = 0, n;
+	bool due = pool_due(k) <= now;
+	uint32_t out[HANDLES];
+
+	for (size_t i = 0; i < l->next; i++)
+		ready += l->in[i] && l->ready_ms[i] <= now;
+	n = pool_flush(k, out, now, test_rng());
+	assert_true(due ? n == 0 || allowed(s, held, n, ready) : n == 0);
+	assert_int_equal(pool_count(k), held - n);
+	for (size_t i = 0; i < n; i++) {
+		assert_true(l->in[out[i]]);
+		assert_true(s->kind != STRATEGY_STOP_AND_GO || l->ready_ms[out[i]] <= now);
+		l->in[out[i]] = false;
+	}
+}
+
+/* Under a stop-and-go strategy with shorter delays. */
+static void
+shorten(struct ledger *l, const struct strategy *s, int64_t now)
+{
+	int64_t last = now + strategy_delay_max_ms(s);
+
+	for (size_t i = 0; i < l->next && s->kind == STRATEGY_STOP_AND_GO; i++)
+		l->ready_ms[i] = l->ready_ms[i] < last ? l->ready_ms[i] : last;
+}
+
+/*
+ * Every packet that goes in is in the pool or came out exactly once, whatever the
+ * strategy, and whatever the strategy is changed to.
+ */
 static void
 test_conserves(void **state)
 {
 	const struct rng *r = test_rng();
+	struct params p = params_with("timed");
 
 	(void)state;
-	for (int run = 0; run < 200; run++) {
-		struct strategy s = random_strategy(r);
-		struct params p = params_of(s);
-		struct pool *k = pool_with(&p, 0);
-		bool in[HANDLES] = { false };
-		uint32_t next = 0, out[HANDLES];
+	for (int run = 0; run < 600; run++) {
+		struct ledger l = { .next = 0 };
 		int64_t now = START_MS;
+		uint32_t out[HANDLES];
+		struct pool *k;
 
-		while (next < HANDLES) {
-			size_t held, n;
-
+		p.strategy[0] = random_strategy(r);
+		k = pool_with(&p, 0);
+		while (l.next < HANDLES) {
 			now += (int64_t)rng_below(r, 9000);
-			for (uint32_t i = rng_below(r, 12); i > 0 && next < HANDLES; i--) {
-				in[next] = true;
-				assert_err_ok(pool_add(k, next++, 0, now));
-			}
-			held = pool_count(k);
-			n = pool_flush(k, out, now, r);
-			assert_true(n == 0 || n == allowed(&s, held));
-			assert_int_equal(pool_count(k), held - n);
-			for (size_t i = 0; i < n; i++) {
-				assert_true(in[out[i]]);
-				in[out[i]] = false;
-			}
+			some_arrive(&l, k, &p.strategy[0], now);
+			check_flush(&l, k, &p.strategy[0], now);
+			if (run % 2 == 0 || rng_below(r, 20) > 0)
+				continue;
+			p.strategy[0] = random_strategy(r);
+			pool_change(k, &p, 0, now);
+			shorten(&l, &p.strategy[0], now);
 		}
 		for (size_t i = pool_drain(k, out); i-- > 0;) {
-			assert_true(in[out[i]]);
-			in[out[i]] = false;
+			assert_true(l.in[out[i]]);
+			l.in[out[i]] = false;
 		}
 		for (size_t i = 0; i < HANDLES; i++)
-			assert_false(in[i]);
+			assert_false(l.in[i]);
 		pool_free(k);
 	}
 }
@@ -248,13 +346,13 @@ test_conserves(void **state)
 
 /*
  * Chi-square over where each of 8 packets ends: at one of the places of the
- * batch, or kept. With 64 cells in 8 rows, 56 degrees of freedom at most: 110
- * is exceeded once in 100000 runs.
+ * batch, or kept. With 64 cells in 8 rows, 56 degrees of freedom at most: 150
+ * is exceeded less than once in 10^9 runs.
  */
 static void
-check_uniform(struct strategy s, size_t leaves)
+check_uniform(const char *strategy, size_t leaves)
 {
-	struct params p = params_of(s);
+	struct params p = params_with(strategy);
 	size_t counts[CELLS][CELLS] = { { 0 } };
 	double chi = 0, expected, kept = (double)(CELLS - leaves);
 
@@ -281,7 +379,7 @@ check_uniform(struct strategy s, size_t leaves)
 			chi += d * d / expected;
 		}
 	}
-	if (chi > 110)
+	if (chi > 150)
 		fail_msg("chi-square %.1f", chi);
 }
 
@@ -289,16 +387,22 @@ static void
 test_uniform_choice_and_order(void **state)
 {
 	(void)state;
-	check_uniform((struct strategy){ STRATEGY_TIMED, 0, 0, 0 }, CELLS);
-	check_uniform((struct strategy){ STRATEGY_THRESHOLD, CELLS, 0, 0 }, CELLS);
-	check_uniform((struct strategy){ STRATEGY_TIMED_POOL, 0, 3, 0 }, 5);
-	check_uniform((struct strategy){ STRATEGY_TIMED_DYNAMIC_POOL, 0, 2, 500000 }, 4);
+	check_uniform("timed", CELLS);
+	check_uniform("threshold packets=8", CELLS);
+	check_uniform("threshold-or-timed packets=9", CELLS);
+	check_uniform("threshold-and-timed packets=8", CELLS);
+	check_uniform("threshold-pool packets=5 min=3", 5);
+	check_uniform("binomial rate=1 mean=0 deviation=1", CELLS);
+	check_uniform("stop-and-go mean=1s", CELLS);
+	check_uniform("timed-dynamic-pool min=2 rate=0.5 rule=gmix", 3);
+	check_uniform("timed-pool min=3", 5);
+	check_uniform("timed-dynamic-pool min=2 rate=0.5", 4);
 }
 
 static void
 test_same_seed_same_flushes(void **state)
 {
-	struct params p = params_of((struct strategy){ STRATEGY_TIMED_DYNAMIC_POOL, 0, 2, 600000 });
+	struct params p = params_with("timed-dynamic-pool min=2 rate=0.6");
 	uint32_t out[2][HANDLES];
 	size_t n[2];
 
@@ -320,24 +424,88 @@ test_same_seed_same_flushes(void **state)
 static void
 test_names(void **state)
 {
-	static const char *const names[] = {
-		"threshold", "timed", "timed pool", "timed dynamic pool"
+	static const char *const texts[][2] = {
+		{ "threshold packets=1", "threshold" }, { "timed", "timed" },
+		{ "threshold-or-timed packets=1", "threshold or timed" },
+		{ "threshold-and-timed packets=1", "threshold and timed" },
+		{ "threshold-pool packets=1 min=1", "threshold pool" },
+		{ "timed-pool min=1", "timed pool" },
+		{ "timed-dynamic-pool min=1 rate=0.5", "timed dynamic pool" },
+		{ "binomial rate=1 mean=1 deviation=1", "binomial" },
+		{ "stop-and-go mean=1s", "stop-and-go" },
 	};
 
 	(void)state;
-	for (unsigned i = 0; i < 4; i++) {
-		struct params p = params_of((struct strategy){ (enum strategy_kind)i, 1, 1, 1 });
+	for (size_t i = 0; i < STRATEGY_KINDS; i++) {
+		struct params p = params_with(texts[i][0]);
 		struct pool *k = pool_with(&p, 0);
 
-		assert_string_equal(pool_strategy_name(k), names[i]);
+		assert_string_equal(pool_strategy_name(k), texts[i][1]);
 		pool_free(k);
 	}
+}
+
+/* ---- another strategy for a pool that is filled ---- */
+
+static void
+test_change_keeps_packets(void **state)
+{
+	struct params before = params_with("timed-pool min=20");
+	struct params after = params_with("threshold packets=10");
+	struct pool *k = pool_with(&before, 0);
+	uint32_t out[HANDLES];
+
+	(void)state;
+	add_many(k, 0, 15, START_MS);
+	after.pool_max = 100;
+	pool_change(k, &after, 1, START_MS + 7);
+	assert_string_equal(pool_strategy_name(k), "threshold");
+	assert_int_equal(pool_due(k), START_MS + 7); /* full enough already */
+	assert_int_equal(pool_flush(k, out, START_MS + 7, test_rng()), 10);
+	assert_int_equal(pool_count(k), 5);
+	add_many(k, 20, 95, START_MS + 8);
+	assert_err(pool_add(k, 200, 0, START_MS + 8), ERR_FULL);
+	pool_change(k, &before, 0, START_MS + 9);
+	assert_int_equal(pool_due(k), timing_next_flush(&before, 0, START_MS + 9));
+	assert_int_equal(pool_flush(k, out, pool_due(k), test_rng()), 80);
+	pool_free(k);
+}
+
+static void
+test_change_keeps_ready_times(void **state)
+{
+	struct params own = params_with("stop-and-go mean=10s"), timed = params_with("timed");
+	int64_t start = START_MS - START_MS % STRATEGY_TICK_MS;
+	struct pool *k = pool_with(&own, 0);
+	uint32_t out[4];
+
+	(void)state;
+	assert_err_ok(pool_add(k, 0, 9000, start));
+	assert_err_ok(pool_add(k, 1, 5000, start));
+	assert_err_ok(pool_add(k, 2, 1000, start));
+	pool_change(k, &timed, 0, start + 10);
+	assert_int_equal(pool_due(k), timing_next_flush(&timed, 0, start + 10));
+	pool_change(k, &own, 0, start + 20);
+	assert_int_equal(pool_due(k), start + 1000);
+	assert_int_equal(pool_flush(k, out, start + 1000, test_rng()), 1);
+	assert_int_equal(out[0], 2);
+	assert_int_equal(pool_due(k), start + 5000);
+	pool_change(k, &timed, 0, start + 5001); /* the flush was late */
+	pool_change(k, &own, 0, start + 5001);
+	assert_int_equal(pool_due(k), start + 5100); /* at the next tick, and not before */
+	assert_int_equal(pool_flush(k, out, start + 5100, test_rng()), 1);
+	pool_change(k, &timed, 0, start + 5200);
+	assert_int_equal(pool_flush(k, out, pool_due(k), test_rng()), 1);
+	pool_free(k);
 }
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_published_traces),
 	cmocka_unit_test(test_dynamic_sends_one_at_least),
+	cmocka_unit_test(test_gmix_sends_whole_shares),
 	cmocka_unit_test(test_threshold),
+	cmocka_unit_test(test_threshold_pool),
+	cmocka_unit_test(test_threshold_or_timed),
 	cmocka_unit_test(test_threshold_after_drain),
 	cmocka_unit_test(test_layers_flush_by_the_clock),
 	cmocka_unit_test(test_missed_rounds_are_not_made_up),
@@ -346,6 +514,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_uniform_choice_and_order),
 	cmocka_unit_test(test_same_seed_same_flushes),
 	cmocka_unit_test(test_names),
+	cmocka_unit_test(test_change_keeps_packets),
+	cmocka_unit_test(test_change_keeps_ready_times),
 };
 
 TEST_MAIN(tests)

@@ -68,7 +68,7 @@ new_packet(const struct field *f, const struct path *path)
 
 	assert_non_null(p);
 	assert_err_ok(path_packet(p, path, f->epoch->sheet, &f->net->charter->params, &c,
-	    test_rng()));
+	    test_rng(), test_rng()));
 	return p;
 }
 
@@ -237,6 +237,39 @@ free_batch(struct batch *b)
 		free(b->jobs[i].packet);
 	free(b->jobs);
 	free(b->good);
+}
+
+/* At a stop-and-go layer a delay passes up to the cap; at others none does. */
+static void
+test_delays_are_bounded(void **state)
+{
+	static const struct {
+		const char *strategy;
+		uint32_t delay_ms;
+		bool passes;
+	} cases[] = {
+		{ "timed", 0, true }, { "timed", 1, false }, { "stop-and-go mean=2s", 0, true },
+		{ "stop-and-go mean=2s", 1, true }, { "stop-and-go mean=2s", 32000, true },
+		{ "stop-and-go mean=2s", 32001, false },
+		{ "stop-and-go mean=2s", UINT32_MAX, false },
+	};
+	struct field f;
+
+	(void)state;
+	field_up(&f, TAGS_MAX);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct unwrap_counts counts = { { 0 } };
+		struct unwrap_ground g = ground_of(&f, 1);
+		struct onion_job job = { .packet = packet_with_hops(&f, 0, cases[i].delay_ms, 1) };
+
+		assert_err_ok(params_set(&f.net->charter->params, "strategy.0", cases[i].strategy,
+		    NULL));
+		assert_int_equal(unwrap_batch(&job, 1, &g, &counts), cases[i].passes);
+		assert_int_equal(counts.by[UNWRAP_RESERVED], !cases[i].passes);
+		assert_int_equal(job.delay_ms, cases[i].delay_ms);
+		free(job.packet);
+	}
+	field_down(&f);
 }
 
 static void
@@ -455,6 +488,7 @@ test_abandoned(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_through_all_layers),
+	cmocka_unit_test(test_delays_are_bounded),
 	cmocka_unit_test(test_against_model),
 	cmocka_unit_test(test_large_batch),
 	cmocka_unit_test(test_replays_of_an_earlier_batch),

@@ -1,0 +1,29 @@
+/* restante-evaluate: how much anonymity a configuration gives, in virtual time. */
+#include "config.h"
+
+#include "evaluation/program.h"
+#include "evaluation/verify.h"
+
+static const struct command commands[] = {
+	{ .name = "run", .operands = "SCENARIO", .operands_min = 1, .operands_max = 1,
+	    .options = &program_run_schema, .run = program_run,
+	    .summary = "Simulate a scenario and say what its adversary learns" },
+	{ .name = "scenario", .run = program_scenario,
+	    .summary = "Print the default scenario, with every key explained" },
+	{ .name = "verify", .operands = "[NAME ...]", .operands_max = VERIFY_NAMES_MAX,
+	    .options = &verify_schema, .run = verify_run,
+	    .summary = "Check this program against closed forms and published values" },
+};
+
+static const struct program program = {
+	.name = "restante-evaluate",
+	.summary = "Measure the anonymity that a Restante network gives, with its own code",
+	.commands = commands,
+	.command_count = sizeof(commands) / sizeof(commands[0]),
+};
+
+int
+main(int argc, char **argv)
+{
+	return options_main(&program, argc, argv);
+}

@@ -1,0 +1,31 @@
+/*
+ * restante-evaluate: its commands. Each reads its operands, does one thing, and
+ * returns the exit code. A command is one row of main.c and one function here.
+ */
+#ifndef EVALUATION_PROGRAM_H
+#define EVALUATION_PROGRAM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/config/options.h"
+
+/* Beside those of enum options_exit. */
+enum program_exit {
+	PROGRAM_EMPTY = 2, /* the run is whole, but no target was observed */
+};
+
+#define PROGRAM_PATH_BYTES 1000
+
+struct program_run_options {
+	char output[PROGRAM_PATH_BYTES];
+	bool force, no_trace, json, progress, crypto, print_scenario;
+	int64_t seed; /* -1: that of the scenario */
+};
+
+extern const struct config_schema program_run_schema;
+
+int program_run(const struct call *c);
+int program_scenario(const struct call *c);
+
+#endif

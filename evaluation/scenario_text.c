@@ -1,0 +1,176 @@
+#include "config.h"
+
+#include "evaluation/scenario_text.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "evaluation/scenario.h"
+
+/* A scenario as text: its first line, files, and sentences about it. */
+
+/* The first line: "restante-scenario 1". *rest is what follows it. */
+static enum err
+check_title(size_t *rest, const char *name, const char *text, size_t len, struct diag *d)
+{
+	static const char title[] = SCENARIO_TITLE " ";
+	const char *end = len > 0 ? memchr(text, '\n', len) : NULL;
+	size_t n = end != NULL ? (size_t)(end - text) : len, digits;
+
+	*rest = n;
+	if (n > sizeof(title) - 1 && memcmp(text, title, sizeof(title) - 1) == 0) {
+		text += sizeof(title) - 1;
+		n -= sizeof(title) - 1;
+		for (digits = 0; digits < n && text[digits] >= '0' && text[digits] <= '9'; digits++)
+			;
+		if (n == 1 && *text == '0' + SCENARIO_VERSION)
+			return ERR_OK;
+		if (digits == n && n < 6)
+			return diag_set(d, ERR_VERSION, "%s, line 1: this program reads version %d "
+			    "of the format; use a newer restante-evaluate", name, SCENARIO_VERSION);
+	}
+	return diag_set(d, ERR_MALFORMED, "%s, line 1: no scenario; the first line must be '%s %d'",
+	    name, SCENARIO_TITLE, SCENARIO_VERSION);
+}
+
+enum err
+scenario_parse(struct scenario *out, const char *name, const void *text, size_t len,
+    struct diag *d)
+{
+	size_t title = 0;
+	struct scenario s;
+	char *copy;
+	enum err e = check_title(&title, name, text, len, d);
+
+	if (e != ERR_OK)
+		return e;
+	copy = malloc(len + 1);
+	if (copy == NULL)
+		return diag_set(d, ERR_MEMORY, "%s: out of memory", name);
+	/* the title as a comment, so that lines keep their numbers */
+	memcpy(copy, text, len);
+	copy[0] = '#';
+	e = config_parse(&s, scenario_schema(), name, copy, len, d);
+	free(copy);
+	if (e == ERR_OK)
+		e = scenario_check(&s, name, d);
+	if (e == ERR_OK)
+		*out = s;
+	return e;
+}
+
+/* A relative recording is taken from the directory of the scenario. */
+static enum err
+place_recording(struct scenario *s, const char *path, struct diag *d)
+{
+	const char *slash = strrchr(path, '/');
+	char whole[2 * SCENARIO_PATH_BYTES];
+	int n;
+
+	if (s->recording[0] == '\0' || s->recording[0] == '/' || slash == NULL)
+		return ERR_OK;
+	n = snprintf(whole, sizeof(whole), "%.*s/%s", (int)(slash - path), path, s->recording);
+	if (n < 0 || (size_t)n >= sizeof(s->recording))
+		return diag_set(d, ERR_RANGE, "%s: the path of 'recording' is too long", path);
+	memcpy(s->recording, whole, (size_t)n + 1);
+	return ERR_OK;
+}
+
+static enum err
+read_file(char **out, size_t *len, const char *path, struct diag *d)
+{
+	FILE *f = fopen(path, "re");
+	char *text;
+	enum err e = ERR_OK;
+
+	if (f == NULL)
+		return diag_set(d, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot open %s: %s",
+		    path, strerror(errno));
+	text = malloc(CONFIG_FILE_MAX + 1);
+	if (text == NULL) {
+		(void)fclose(f);
+		return ERR_MEMORY;
+	}
+	/* one byte more than is allowed, so that the parser says so */
+	*len = fread(text, 1, CONFIG_FILE_MAX + 1, f);
+	if (ferror(f))
+		e = diag_set(d, ERR_IO, "cannot read %s: %s", path, strerror(errno));
+	(void)fclose(f);
+	if (e == ERR_OK)
+		*out = text;
+	else
+		free(text);
+	return e;
+}
+
+enum err
+scenario_load(struct scenario *out, const char *path, struct diag *d)
+{
+	struct scenario s;
+	char *text = NULL;
+	size_t len = 0;
+	enum err e = read_file(&text, &len, path, d);
+
+	if (e == ERR_OK)
+		e = scenario_parse(&s, path, text, len, d);
+	if (e == ERR_OK)
+		e = place_recording(&s, path, d);
+	if (e == ERR_OK)
+		*out = s;
+	free(text);
+	return e;
+}
+
+void
+scenario_print(FILE *out, const struct scenario *s)
+{
+	(void)fprintf(out, "%s %d\n", SCENARIO_TITLE, SCENARIO_VERSION);
+	config_print(out, scenario_schema(), s);
+}
+
+void
+scenario_print_defaults(FILE *out)
+{
+	(void)fprintf(out, "%s %d\n"
+	    "# Every key with its meaning, what it may be, and its default. Times are of the\n"
+	    "# simulation, in UTC. Keys that are left out have their default.\n\n",
+	    SCENARIO_TITLE, SCENARIO_VERSION);
+	config_print_defaults(out, scenario_schema());
+}
+
+/* ---- sentences ---- */
+
+void
+scenario_adversary_text(char out[static SCENARIO_SENTENCE_BYTES], const struct scenario *s)
+{
+	static const char *const who[] = { "global passive adversary",
+		"adversary who runs the gateway", "adversary without links" };
+	size_t nodes = scenario_nodes(s), corrupt;
+	bool which[SIMULATION_NODES_MAX];
+
+	corrupt = scenario_corrupt(which, s);
+	(void)snprintf(out, SCENARIO_SENTENCE_BYTES, "%s; %zu of %zu mixes corrupt",
+	    who[s->adversary], corrupt, nodes);
+}
+
+void
+scenario_rule_text(char out[static SCENARIO_SENTENCE_BYTES], const struct scenario *s)
+{
+	switch (s->rule) {
+	case TARGETS_REAL:
+		(void)snprintf(out, SCENARIO_SENTENCE_BYTES,
+		    "packets with a message, drawn uniformly as they leave the last mix");
+		return;
+	case TARGETS_ANY:
+		(void)snprintf(out, SCENARIO_SENTENCE_BYTES,
+		    "any packets, drawn uniformly as they leave the last mix");
+		return;
+	case TARGETS_PERSON:
+		(void)snprintf(out, SCENARIO_SENTENCE_BYTES, "packets with a message of person %"
+		    PRId64 ", drawn uniformly as they leave the last mix", s->target_person);
+		return;
+	}
+	out[0] = '\0';
+}

@@ -1,0 +1,37 @@
+#include "config.h"
+
+#include "evaluation/stream.h"
+
+static void
+fill(void *ctx, void *out, size_t n)
+{
+	struct stream *s = ctx;
+	uint8_t *p = out;
+
+	for (size_t i = 0; i < n; i++) {
+		if (s->used == sizeof(s->bytes)) {
+			rng_bytes(&s->seeded.rng, s->bytes, sizeof(s->bytes));
+			s->used = 0;
+		}
+		p[i] = s->bytes[s->used++];
+	}
+}
+
+/* Seeds that belong together without being near each other (splitmix64). */
+static uint64_t
+seed_of(uint64_t seed, uint64_t number)
+{
+	uint64_t z = seed + (number + 1) * UINT64_C(0x9e3779b97f4a7c15);
+
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+void
+stream_init(struct stream *s, uint64_t seed, uint64_t number)
+{
+	rng_seeded_init(&s->seeded, seed_of(seed, number));
+	s->used = sizeof(s->bytes);
+	s->rng = (struct rng){ fill, s };
+}

@@ -1,0 +1,29 @@
+/*
+ * A plot of distribution functions as SVG: what share of the values is at most x.
+ * Plain shapes and text, readable in any browser, with the same bytes for the same
+ * values.
+ */
+#ifndef EVALUATION_SVG_H
+#define EVALUATION_SVG_H
+
+#include <stddef.h>
+#include <stdio.h>
+
+/* One curve: points of rising x and share (0 to 1), joined by steps. */
+struct svg_curve {
+	const char *name; /* for the legend */
+	const double *x, *share;
+	size_t count;
+};
+
+struct svg_plot {
+	const char *title, *lines[2], *x_label; /* lines: under the title */
+	const struct svg_curve *curves; /* at most 4; one without points is left out */
+	size_t count;
+	const char *nothing; /* what stands there if no curve has a point */
+};
+
+/* Errors show in ferror(out). */
+void svg_write(FILE *out, const struct svg_plot *p);
+
+#endif

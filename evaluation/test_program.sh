@@ -1,0 +1,110 @@
+#!/bin/sh
+# restante-evaluate as people run it: results, exit codes, and what it refuses.
+. "${srcdir:-.}/tests/scripts/tap.sh"
+
+evaluate=$PWD/evaluation/restante-evaluate
+[ -x "$evaluate" ] || tap_skip_all 'restante-evaluate is not built'
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+
+# expect name code pattern command...: the pattern is in what it prints or complains.
+expect()
+{
+	expect_name=$1 expect_code=$2 expect_pattern=$3
+	shift 3
+	"$@" >out 2>&1 </dev/null
+	got=$?
+	finding=
+	[ "$got" = "$expect_code" ] || finding="exit code $got, not $expect_code; "
+	grep -qe "$expect_pattern" out || finding="${finding}no \"$expect_pattern\": $(cat out)"
+	! grep -qiwE '[-+]?(nan|inf)' out || finding="${finding}NaN: $(cat out)"
+	tap_report "$expect_name" "$finding"
+}
+
+# scenario file line...
+scenario()
+{
+	scenario_file=$1
+	shift
+	{
+		echo 'restante-scenario 1'
+		printf '%s\n' people=20 contacts=5 warm-up=2min duration=5min 'messages-per-day = 2000' \
+		    mailboxes=2 lookback=1min targets=40
+		[ $# -eq 0 ] || printf '%s\n' "$@"
+	} >"$scenario_file"
+}
+
+# same name directory directory file...
+same()
+{
+	same_name=$1 a=$2 b=$3
+	shift 3
+	tap_report "$same_name" "$(for file; do
+		cmp "$a/$file" "$b/$file" 2>&1
+	done)"
+}
+
+tap_plan 30
+scenario small
+scenario silent
+sed 's/^messages-per-day.*/messages-per-day = 0/' small >silent
+
+expect 'the default scenario is printed' 0 '^restante-scenario 1$' "$evaluate" scenario
+"$evaluate" scenario >defaults
+expect 'and can be read' 0 '^people = 200$' "$evaluate" run --print-scenario defaults
+"$evaluate" run --print-scenario defaults >once
+"$evaluate" run --print-scenario once >twice
+tap_report 'what is printed prints itself' "$(cmp once twice 2>&1)"
+expect 'another seed' 0 '^seed = 77$' "$evaluate" run --print-scenario --seed 77 small
+
+expect 'a run prints a table' 0 '^entropy  *user  *bit  *[1-9]' "$evaluate" run -o one small
+expect 'it is not overwritten' 1 'one is not empty' "$evaluate" run -o one small
+expect 'but with --force' 0 '^network_delay' "$evaluate" run -o one --force small
+expect 'a second run' 0 '^entropy' "$evaluate" run -o two small
+same 'gives the same bytes' one two manifest.json trace.csv truth.csv targets.csv summary.csv \
+    summary.json entropy.svg delay.svg
+expect 'with real onions' 0 '^entropy' "$evaluate" run --crypto -o onions small
+same 'the same again' one onions trace.csv truth.csv targets.csv summary.csv summary.json \
+    entropy.svg delay.svg
+expect 'without a trace' 0 '^entropy' "$evaluate" run --no-trace -o bare small
+tap_report 'there is none' "$(ls bare | grep -E 'trace|truth')"
+same 'and nothing else changes' one bare targets.csv summary.csv entropy.svg
+tap_report 'the manifest has the right hashes' "$(command -v b2sum >/dev/null 2>&1 || exit 0
+	for file in one/*.csv one/*.svg one/summary.json; do
+		hash=$(b2sum -l 256 "$file" | cut -d ' ' -f 1)
+		grep -q "\"name\":\"${file#one/}\",\"bytes\":[0-9]*,\"blake2b_256\":\"$hash\"" \
+		    one/manifest.json || echo "$file"
+	done)"
+tap_report 'no directory is left half made' "$(ls -d ./*.partial 2>/dev/null)"
+expect 'a summary as JSON' 0 '^{"format":"restante-summary","version":1,' \
+    "$evaluate" run --json small
+expect 'progress is shown on demand' 0 '100 %' "$evaluate" run --progress small
+
+expect 'zero traffic: an honest empty result' 2 'no target was observed: nobody sent a message' \
+    "$evaluate" run -o none silent
+tap_report 'which is written' "$(grep -q '"status":"empty"' none/summary.json || echo missing)"
+scenario no-targets 'target-rule = any'
+sed -i.bak 's/^targets=.*/targets=0/' no-targets
+expect 'no targets: the rest is told' 0 'none was asked for' "$evaluate" run no-targets
+
+scenario bad 'peple = 5'
+expect 'an unknown key' 65 "bad, line 10: unknown key 'peple'; did you mean 'people'" \
+    "$evaluate" run bad
+scenario bad
+sed -i.bak 's/^people=.*/people=1/' bad
+expect 'one person' 65 "bad, line 2: value out of range of 'people'; it must be .* 2 to" \
+    "$evaluate" run bad
+scenario bad 'strategy = sieve'
+expect 'an unknown strategy' 65 'bad, line 10: strategy is not a strategy' "$evaluate" run bad
+scenario bad 'zipf = nan'
+expect 'no number' 65 "bad, line 10: bad value of 'zipf'; it must be .* 0 to 10" \
+    "$evaluate" run bad
+scenario bad 'workload = recorded' 'recording = talk.csv'
+expect 'a recording that is not there' 1 'talk.csv' "$evaluate" run bad
+printf '5,1,2\n1,2,3\n' >talk.csv
+expect 'a recording out of order' 65 'talk.csv, line 2: earlier' "$evaluate" run bad
+printf 't,sender,receiver\n130,1,2\n150,2,3\n' >talk.csv
+expect 'a recording' 0 '^packets_per_message  *message  *packets  *2 ' "$evaluate" run bad
+expect 'no file' 1 'cannot open nowhere' "$evaluate" run nowhere
+expect 'no sense' 64 'force' "$evaluate" run --force small

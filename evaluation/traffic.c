@@ -1,0 +1,639 @@
+#include "config.h"
+
+#include "evaluation/traffic.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/rng.h"
+#include "common/charter/timing.h"
+#include "common/config/value.h"
+
+#define DAY_MS TIMING_DAY_MS
+#define HOUR_MS INT64_C(3600000)
+#define WEEK_DAYS 7
+#define FIRST_OFFICE_DAY 4 /* 1970 began on a Thursday: Monday is day 4 of a week from it */
+#define OFFICE_FROM_MS (8 * HOUR_MS)
+#define OFFICE_LONG_MS (10 * HOUR_MS)
+#define LINE_MAX_BYTES 256
+#define FILE_MAX_BYTES (INT64_C(1) << 31)
+#define SECONDS_MAX INT64_C(10000000000)
+
+/* Draws of one person for one purpose: a counter under a key (splitmix64). */
+struct draws {
+	uint64_t key, counter;
+};
+
+struct person {
+	struct draws writing, being;
+	int64_t until_ms;  /* the present time of activity ends (on-off) */
+	int64_t begins_ms; /* and it began */
+	int64_t turn_ms;   /* online or offline until then (on-off churn) */
+	bool online;
+	size_t line;	   /* next one of the recording */
+};
+
+/* One line of a recording; those of a sender are chained. */
+struct line {
+	int64_t at_ms;
+	uint32_t sender, receiver;
+	size_t next;
+};
+#define NO_LINE SIZE_MAX
+
+struct traffic {
+	struct traffic_config cfg;
+	int64_t mean_ms; /* between two messages of an active person */
+	double *shares; /* cumulated, of the contacts */
+	struct person *persons;
+	struct traffic_message *messages; /* of each person, the latest */
+	uint64_t count;
+	struct line *lines;
+	size_t line_count, line_room;
+};
+
+/* ---- draws ---- */
+
+static uint64_t
+scramble(uint64_t z)
+{
+	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+	return z ^ (z >> 31);
+}
+
+static uint64_t
+draw(struct draws *d)
+{
+	return scramble(d->key + ++d->counter * UINT64_C(0x9e3779b97f4a7c15));
+}
+
+static double
+draw_unit(struct draws *d)
+{
+	return (double)(draw(d) >> 11) * 0x1p-53;
+}
+
+static void
+fill(void *ctx, void *out, size_t n)
+{
+	uint8_t *p = out;
+
+	while (n > 0) {
+		uint64_t v = draw(ctx);
+		size_t part = n < sizeof(v) ? n : sizeof(v);
+
+		for (size_t i = 0; i < part; i++)
+			*p++ = (uint8_t)(v >> 8 * i);
+		n -= part;
+	}
+}
+
+static int64_t
+draw_exponential(struct draws *d, int64_t mean_ms)
+{
+	struct rng r = { fill, d };
+
+	return rng_exponential_long(&r, mean_ms);
+}
+
+static struct draws
+draws_of(uint64_t seed, uint32_t person, uint64_t purpose)
+{
+	return (struct draws){ scramble(scramble(seed + purpose) + person), 0 };
+}
+
+/* ---- office hours ---- */
+
+static bool
+is_workday(int64_t day)
+{
+	return (day + WEEK_DAYS - FIRST_OFFICE_DAY) % WEEK_DAYS < 5;
+}
+
+/* Time at work between 1970 and at_ms, and its inverse. */
+static int64_t
+work_before(int64_t at_ms)
+{
+	int64_t day = at_ms / DAY_MS, in_day = at_ms % DAY_MS - OFFICE_FROM_MS;
+	int64_t from_monday = (day + WEEK_DAYS - FIRST_OFFICE_DAY) % WEEK_DAYS;
+	int64_t weeks = (day - from_monday + WEEK_DAYS - FIRST_OFFICE_DAY) / WEEK_DAYS;
+	int64_t days = weeks * 5 + (from_monday < 5 ? from_monday : 5);
+
+	if (!is_workday(day) || in_day < 0)
+		in_day = 0;
+	return days * OFFICE_LONG_MS + (in_day < OFFICE_LONG_MS ? in_day : OFFICE_LONG_MS);
+}
+
+static int64_t
+at_work(int64_t work_ms)
+{
+	int64_t days = work_ms / OFFICE_LONG_MS;
+	int64_t day = days / 5 * WEEK_DAYS + days % 5 + FIRST_OFFICE_DAY - WEEK_DAYS;
+
+	return day * DAY_MS + OFFICE_FROM_MS + work_ms % OFFICE_LONG_MS;
+}
+
+/* ---- messages ---- */
+
+static void
+remember(struct traffic *t, uint64_t *number, uint32_t sender, uint32_t receiver, int64_t at_ms)
+{
+	*number = t->count++;
+	t->messages[sender] = (struct traffic_message){ *number, at_ms, receiver };
+}
+
+uint32_t
+traffic_contact(const struct traffic *t, uint32_t person, uint32_t i)
+{
+	struct draws d = draws_of(t->cfg.seed, person, 3);
+	uint32_t step, others = t->cfg.persons - 1;
+
+	/* a walk round the others with a step that meets all of them */
+	step = 1 + (uint32_t)(draw_unit(&d) * others);
+	for (uint32_t a = others, b = step, r; b != 1;) {
+		r = a % b;
+		if (r == 0) { /* not coprime: take the next */
+			step = step % others + 1;
+			a = others;
+			b = step;
+			continue;
+		}
+		a = b;
+		b = r;
+	}
+	return (uint32_t)((person + 1 + (uint64_t)i * step % others) % t->cfg.persons);
+}
+
+static uint32_t
+draw_receiver(struct traffic *t, uint32_t person)
+{
+	double u = draw_unit(&t->persons[person].writing);
+	uint32_t low = 0, high = t->cfg.contacts - 1;
+
+	while (low < high) {
+		uint32_t middle = (low + high) / 2;
+
+		if (t->shares[middle] > u)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return traffic_contact(t, person, low);
+}
+
+/* The time of the next message of somebody who is active by turns. */
+static int64_t
+next_in_turns(const struct traffic *t, struct person *p, int64_t at_ms)
+{
+	int64_t left = draw_exponential(&p->writing, t->mean_ms);
+
+	for (;;) {
+		if (at_ms < p->begins_ms)
+			at_ms = p->begins_ms;
+		if (left < p->until_ms - at_ms)
+			return at_ms + left + 1;
+		left -= p->until_ms - at_ms;
+		at_ms = p->until_ms;
+		p->begins_ms = at_ms + draw_exponential(&p->writing, t->cfg.off_ms);
+		p->until_ms = p->begins_ms + 1 + draw_exponential(&p->writing, t->cfg.on_ms);
+	}
+}
+
+static int64_t
+next_recorded(struct traffic *t, uint32_t person, uint64_t *number)
+{
+	struct person *p = &t->persons[person];
+	const struct line *l = p->line != NO_LINE ? &t->lines[p->line] : NULL;
+
+	if (l == NULL)
+		return INT64_MAX;
+	p->line = l->next;
+	remember(t, number, person, l->receiver, l->at_ms);
+	return l->at_ms;
+}
+
+static int64_t
+next_message(void *arg, uint32_t person, int64_t at_ms, uint64_t *message)
+{
+	struct traffic *t = arg;
+	struct person *p = &t->persons[person];
+	int64_t next = INT64_MAX;
+
+	if (t->cfg.workload == TRAFFIC_RECORDED)
+		return next_recorded(t, person, message);
+	if (t->mean_ms <= 0)
+		return INT64_MAX;
+	switch (t->cfg.workload) {
+	case TRAFFIC_POISSON:
+	case TRAFFIC_RECORDED:
+		next = at_ms + 1 + draw_exponential(&p->writing, t->mean_ms);
+		break;
+	case TRAFFIC_OFFICE:
+		next = at_work(work_before(at_ms) + 1 + draw_exponential(&p->writing, t->mean_ms));
+		break;
+	case TRAFFIC_ON_OFF:
+		next = next_in_turns(t, p, at_ms);
+		break;
+	}
+	remember(t, message, person, draw_receiver(t, person), next);
+	return next;
+}
+
+/* ---- being online ---- */
+
+static bool
+in_office(const struct traffic *t, uint32_t person, int64_t at_ms)
+{
+	struct draws d = draws_of(t->cfg.seed, person, 2);
+	int64_t shift = (int64_t)(draw_unit(&d) * 2 * (double)HOUR_MS) - HOUR_MS;
+	int64_t in_day = (at_ms - shift) % DAY_MS - OFFICE_FROM_MS;
+
+	return is_workday((at_ms - shift) / DAY_MS) && in_day >= 0 && in_day < OFFICE_LONG_MS;
+}
+
+static bool
+by_turns(struct traffic *t, struct person *p, int64_t at_ms)
+{
+	while (at_ms >= p->turn_ms) {
+		int64_t mean_ms = p->online ? t->cfg.offline_ms : t->cfg.online_ms;
+
+		p->online = !p->online;
+		p->turn_ms += 1 + draw_exponential(&p->being, mean_ms);
+	}
+	return p->online;
+}
+
+static bool
+is_online(void *arg, uint32_t person, int64_t at_ms)
+{
+	struct traffic *t = arg;
+
+	switch (t->cfg.churn) {
+	case CHURN_NONE:
+		break;
+	case CHURN_OFFICE:
+		return in_office(t, person, at_ms);
+	case CHURN_ON_OFF:
+		return by_turns(t, &t->persons[person], at_ms);
+	}
+	return true;
+}
+
+/* ---- recordings ---- */
+
+static enum err
+add_line(struct traffic *t, const struct line *l)
+{
+	size_t room = t->line_room > 0 ? t->line_room * 2 : 1024;
+	struct line *lines;
+
+	if (t->line_count == t->line_room) {
+		lines = realloc(t->lines, room * sizeof(*lines));
+		if (lines == NULL)
+			return ERR_MEMORY;
+		t->lines = lines;
+		t->line_room = room;
+	}
+	t->lines[t->line_count++] = *l;
+	return ERR_OK;
+}
+
+/* "12.345678": whole milliseconds, what is less is cut off. */
+static enum err
+parse_seconds(int64_t *ms, const char *s)
+{
+	int64_t v = 0, unit = 100;
+
+	if (*s < '0' || *s > '9')
+		return ERR_MALFORMED;
+	for (; *s >= '0' && *s <= '9'; s++) {
+		v = v * 10 + (*s - '0');
+		if (v > SECONDS_MAX)
+			return ERR_RANGE;
+	}
+	v *= 1000;
+	if (*s == '.')
+		for (s++; *s >= '0' && *s <= '9'; s++, unit /= 10)
+			v += (*s - '0') * unit;
+	if (*s != '\0')
+		return ERR_MALFORMED;
+	*ms = v;
+	return ERR_OK;
+}
+
+static enum err
+parse_person(uint32_t *out, const struct traffic *t, const char *s)
+{
+	int64_t v;
+	enum err e = config_integer(&v, s);
+
+	if (e != ERR_OK)
+		return e;
+	if (v < 0 || v >= t->cfg.persons)
+		return ERR_RANGE;
+	*out = (uint32_t)v;
+	return ERR_OK;
+}
+
+static enum err
+parse_line(struct line *out, const struct traffic *t, char *text)
+{
+	char *sender = strchr(text, ',');
+	char *receiver = sender != NULL ? strchr(sender + 1, ',') : NULL;
+	struct line l = { .next = NO_LINE };
+	enum err e;
+
+	if (receiver == NULL)
+		return ERR_MALFORMED;
+	*sender++ = '\0';
+	*receiver++ = '\0';
+	e = parse_seconds(&l.at_ms, text);
+	if (e == ERR_OK)
+		e = parse_person(&l.sender, t, sender);
+	if (e == ERR_OK)
+		e = parse_person(&l.receiver, t, receiver);
+	if (e == ERR_OK) {
+		l.at_ms += t->cfg.start_ms;
+		*out = l;
+	}
+	return e;
+}
+
+/* One line of n bytes, without its end. */
+static enum err
+take_line(struct traffic *t, const char *name, unsigned number, const char *bytes, size_t n,
+    struct diag *d)
+{
+	int64_t last = t->line_count > 0 ? t->lines[t->line_count - 1].at_ms : INT64_MIN;
+	char text[LINE_MAX_BYTES];
+	struct line l;
+	enum err e = ERR_MALFORMED;
+
+	if (n > 0 && bytes[n - 1] == '\r')
+		n--;
+	if (n < sizeof(text) && memchr(bytes, 0, n) == NULL) {
+		memcpy(text, bytes, n);
+		text[n] = '\0';
+		e = parse_line(&l, t, text);
+	}
+	if (e == ERR_MALFORMED && number == 1)
+		return ERR_OK; /* names of columns */
+	if (e != ERR_OK)
+		return diag_set(d, e, "%s, line %u: not \"seconds,sender,receiver\" with people "
+		    "numbered 0 to %" PRIu32, name, number, t->cfg.persons - 1);
+	if (l.at_ms < last)
+		return diag_set(d, ERR_RANGE, "%s, line %u: earlier than the line before; sort the "
+		    "file by time", name, number);
+	return add_line(t, &l);
+}
+
+/* Chained from the end, so that each sender's first line is found at once. */
+static void
+chain(struct traffic *t)
+{
+	for (uint32_t i = 0; i < t->cfg.persons; i++)
+		t->persons[i].line = NO_LINE;
+	for (size_t i = t->line_count; i > 0; i--) {
+		struct person *p = &t->persons[t->lines[i - 1].sender];
+
+		t->lines[i - 1].next = p->line;
+		p->line = i - 1;
+	}
+}
+
+enum err
+traffic_parse(struct traffic *t, const char *name, const void *text, size_t len, struct diag *d)
+{
+	const char *at = text;
+	enum err e = ERR_OK;
+
+	for (unsigned number = 1; len > 0 && e == ERR_OK; number++) {
+		const char *end = memchr(at, '\n', len);
+		size_t n = end != NULL ? (size_t)(end - at) : len;
+
+		e = take_line(t, name, number, at, n, d);
+		n += end != NULL;
+		at += n;
+		len -= n;
+	}
+	if (e == ERR_OK && t->line_count == 0)
+		e = diag_set(d, ERR_MALFORMED, "%s: no line \"seconds,sender,receiver\"", name);
+	if (e == ERR_OK)
+		chain(t);
+	return e;
+}
+
+/* The whole file in memory; free. */
+static enum err
+read_file(char **out, size_t *len, const char *path, struct diag *d)
+{
+	FILE *f = fopen(path, "re");
+	long size = -1;
+	enum err e = ERR_OK;
+
+	if (f == NULL)
+		return diag_set(d, ERR_NOT_FOUND, "cannot open %s: %s", path, strerror(errno));
+	if (fseek(f, 0, SEEK_END) == 0)
+		size = ftell(f);
+	if (size < 0 || size > FILE_MAX_BYTES || fseek(f, 0, SEEK_SET) != 0)
+		e = diag_set(d, ERR_IO, "%s: not a regular file of at most 2 GiB", path);
+	*out = e == ERR_OK ? malloc((size_t)size + 1) : NULL;
+	if (e == ERR_OK && *out == NULL)
+		e = ERR_MEMORY;
+	if (e == ERR_OK) {
+		*len = fread(*out, 1, (size_t)size, f);
+		if (ferror(f))
+			e = diag_set(d, ERR_IO, "cannot read %s: %s", path, strerror(errno));
+	}
+	(void)fclose(f);
+	if (e != ERR_OK) {
+		free(*out);
+		*out = NULL;
+	}
+	return e;
+}
+
+enum err
+traffic_read(struct traffic *t, const char *path, struct diag *d)
+{
+	char *text = NULL;
+	size_t len = 0;
+	enum err e = read_file(&text, &len, path, d);
+
+	if (e == ERR_OK)
+		e = traffic_parse(t, path, text, len, d);
+	free(text);
+	return e;
+}
+
+/* ---- life ---- */
+
+static enum err
+check(const struct traffic_config *c, struct diag *d)
+{
+	if (c->persons < 2)
+		return diag_set(d, ERR_RANGE, "a person needs somebody to write to: set people to "
+		    "at least 2");
+	if (c->contacts < 1 || c->contacts >= c->persons)
+		return diag_set(d, ERR_RANGE, "contacts must be 1 to %" PRIu32 ", one fewer than "
+		    "the people", c->persons - 1);
+	if (c->workload == TRAFFIC_ON_OFF && (c->on_ms < 1 || c->off_ms < 1))
+		return diag_set(d, ERR_RANGE,
+		    "times of activity and of rest must be longer than 0");
+	if (c->churn == CHURN_ON_OFF && (c->online_ms < 1 || c->offline_ms < 1))
+		return diag_set(d, ERR_RANGE, "times online and offline must be longer than 0");
+	return ERR_OK;
+}
+
+/*
+ * base to the power of so many thousandths, by products and square roots, which come
+ * out the same on every machine. The exponent is cut off after 40 binary places.
+ */
+static double
+power(double base, uint32_t milli)
+{
+	double result = 1, root = base;
+	uint32_t rest = milli % 1000;
+
+	for (uint32_t i = milli / 1000; i > 0; i--)
+		result *= base;
+	for (int i = 0; i < 40 && rest > 0; i++) {
+		root = sqrt(root);
+		rest *= 2;
+		if (rest >= 1000) {
+			rest -= 1000;
+			result *= root;
+		}
+	}
+	return result;
+}
+
+static void
+fill_shares(struct traffic *t)
+{
+	double sum = 0;
+
+	for (uint32_t i = 0; i < t->cfg.contacts; i++) {
+		sum += 1 / power((double)i + 1, t->cfg.zipf_milli);
+		t->shares[i] = sum;
+	}
+	for (uint32_t i = 0; i < t->cfg.contacts; i++)
+		t->shares[i] /= sum;
+}
+
+/* The mean while a person is active, so that it is interval_ms over all time. */
+static int64_t
+active_mean(const struct traffic_config *c)
+{
+	switch (c->workload) {
+	case TRAFFIC_OFFICE:
+		return c->interval_ms / (WEEK_DAYS * 24) * 5 * 10;
+	case TRAFFIC_ON_OFF:
+		return (int64_t)((double)c->interval_ms * (double)c->on_ms /
+		    (double)(c->on_ms + c->off_ms));
+	case TRAFFIC_POISSON:
+	case TRAFFIC_RECORDED:
+		break;
+	}
+	return c->interval_ms;
+}
+
+/* By turns, as often in each state at the start as later. */
+static void
+first_turns(struct traffic *t, struct person *p)
+{
+	const struct traffic_config *c = &t->cfg;
+
+	p->begins_ms = p->until_ms = p->turn_ms = c->start_ms;
+	if (c->workload == TRAFFIC_ON_OFF &&
+	    draw_unit(&p->writing) * (double)(c->on_ms + c->off_ms) < (double)c->on_ms)
+		p->until_ms += 1 + draw_exponential(&p->writing, c->on_ms);
+	/* the first look turns it around */
+	if (c->churn == CHURN_ON_OFF)
+		p->online = draw_unit(&p->being) * (double)(c->online_ms + c->offline_ms) >=
+		    (double)c->online_ms;
+}
+
+static void
+fill_persons(struct traffic *t)
+{
+	for (uint32_t i = 0; i < t->cfg.persons; i++) {
+		struct person *p = &t->persons[i];
+
+		p->writing = draws_of(t->cfg.seed, i, 0);
+		p->being = draws_of(t->cfg.seed, i, 1);
+		p->line = NO_LINE;
+		first_turns(t, p);
+	}
+}
+
+enum err
+traffic_new(struct traffic **out, const struct traffic_config *cfg, struct diag *d)
+{
+	enum err e = check(cfg, d);
+	struct traffic *t;
+
+	if (e != ERR_OK)
+		return e;
+	t = calloc(1, sizeof(*t));
+	if (t == NULL)
+		return ERR_MEMORY;
+	t->cfg = *cfg;
+	t->shares = calloc(cfg->contacts, sizeof(t->shares[0]));
+	t->persons = calloc(cfg->persons, sizeof(t->persons[0]));
+	t->messages = calloc(cfg->persons, sizeof(t->messages[0]));
+	if (t->shares == NULL || t->persons == NULL || t->messages == NULL) {
+		traffic_free(t);
+		return ERR_MEMORY;
+	}
+	t->mean_ms = active_mean(cfg);
+	if (cfg->interval_ms > 0 && t->mean_ms < 1)
+		t->mean_ms = 1;
+	fill_shares(t);
+	fill_persons(t);
+	*out = t;
+	return ERR_OK;
+}
+
+void
+traffic_free(struct traffic *t)
+{
+	if (t == NULL)
+		return;
+	free(t->shares);
+	free(t->persons);
+	free(t->messages);
+	free(t->lines);
+	free(t);
+}
+
+void
+traffic_source(struct traffic *t, struct simulation_traffic *out)
+{
+	*out = (struct simulation_traffic){ .next = next_message,
+		.online = t->cfg.churn != CHURN_NONE ? is_online : NULL,
+		.arg = t };
+}
+
+const struct traffic_message *
+traffic_message(const struct traffic *t, uint32_t person)
+{
+	return &t->messages[person];
+}
+
+uint64_t
+traffic_count(const struct traffic *t)
+{
+	return t->count;
+}
+
+size_t
+traffic_lines(const struct traffic *t)
+{
+	return t->line_count;
+}

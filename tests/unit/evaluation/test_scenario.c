@@ -1,0 +1,191 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "evaluation/scenario.h"
+#include "tests/lib/test.h"
+
+static enum err
+parse(struct scenario *out, const char *lines, struct diag *d)
+{
+	char text[1024];
+
+	(void)snprintf(text, sizeof(text), "restante-scenario 1\n%s", lines);
+	return scenario_parse(out, "the.scenario", text, strlen(text), d);
+}
+
+static char *
+printed(const struct scenario *s)
+{
+	char *text = NULL;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+
+	assert_non_null(f);
+	if (s != NULL)
+		scenario_print(f, s);
+	else
+		scenario_print_defaults(f);
+	assert_int_equal(fclose(f), 0);
+	return text;
+}
+
+static void
+test_defaults_parse_to_themselves(void **state)
+{
+	struct scenario s, again, least;
+	char *text = printed(NULL), *whole, *second;
+
+	(void)state;
+	assert_err_ok(scenario_parse(&s, "defaults", text, strlen(text), NULL));
+	assert_err_ok(parse(&least, "", NULL));
+	assert_memory_equal(&s, &least, sizeof(s));
+	for (size_t i = 0; i < scenario_schema()->count; i++)
+		assert_non_null(strstr(text, scenario_schema()->keys[i].name));
+	whole = printed(&s);
+	assert_err_ok(scenario_parse(&again, "printed", whole, strlen(whole), NULL));
+	second = printed(&again);
+	assert_string_equal(whole, second);
+	free(text);
+	free(whole);
+	free(second);
+}
+
+static void
+test_what_follows(void **state)
+{
+	struct scenario s;
+	struct params p;
+	struct traffic_config t;
+	bool corrupt[SIMULATION_NODES_MAX];
+
+	(void)state;
+	assert_err_ok(parse(&s, "layers = 2\nwidth = 3 2\ncorrupt-per-layer = 1\ncorrupt = 0.2 1.1\n"
+	    "strategy = timed\nstrategy-1 = threshold packets=7\nmessages-per-day = 2.5\nwarm-up = 10min\n"
+	    "start = 8h\npeople = 50\nslot = 10s\n", NULL));
+	scenario_params(&p, &s);
+	assert_int_equal(p.mixes[0], 3);
+	assert_int_equal(p.mixes[1], 2);
+	assert_int_equal(p.strategy[0].kind, STRATEGY_TIMED);
+	assert_int_equal(p.strategy[1].kind, STRATEGY_THRESHOLD);
+	assert_int_equal(p.strategy[1].threshold, 7);
+	assert_int_equal(scenario_nodes(&s), 5);
+	assert_int_equal(scenario_corrupt(corrupt, &s), 4);
+	assert_true(corrupt[0] && !corrupt[1] && corrupt[2] && corrupt[3] && corrupt[4]);
+	scenario_traffic(&t, &s);
+	assert_int_equal(t.interval_ms, INT64_C(86400000) * 2 / 5);
+	assert_int_equal(scenario_begins_ms(&s), SCENARIO_MONDAY_MS + 8 * 3600000);
+	assert_int_equal(scenario_measured_ms(&s), scenario_begins_ms(&s) + 600000);
+	assert_true(scenario_rate(&s) > 0.00499 && scenario_rate(&s) < 0.00501);
+}
+
+/* Each refusal names the file, the line or the key, and what is allowed. */
+static void
+test_refusals(void **state)
+{
+	static const struct {
+		const char *lines, *says[3];
+		enum err e;
+	} bad[] = {
+		{ "people = 1\n", { "the.scenario, line 2", "'people'", "from 2 to 1000000" },
+		    ERR_RANGE },
+		{ "\npeopel = 5\n", { "line 3", "peopel", "did you mean 'people'" }, ERR_NOT_FOUND },
+		{ "seed = 1\nseed = 2\n", { "line 3", "'seed'", "twice" }, ERR_EXISTS },
+		{ "zipf = -1\n", { "line 2", "'zipf'", "from 0 to 10" }, ERR_MALFORMED },
+		{ "zipf = nan\n", { "line 2", "'zipf'", "from 0 to 10" }, ERR_MALFORMED },
+		{ "zipf = 1.2345\n", { "line 2", "'zipf'", "from 0 to 10" }, ERR_MALFORMED },
+		{ "messages-per-day = 1000001\n", { "line 2", "'messages-per-day'", "1000000" },
+		    ERR_RANGE },
+		{ "strategy = sieve n=3\n", { "line 2", "strategy", "timed-pool" }, ERR_MALFORMED },
+		{ "strategy-0 = threshold packets=0\n", { "line 2", "strategy-0", "1 to 1000000" }, ERR_MALFORMED },
+		{ "width = 0\n", { "line 2", "'width'", "1 to 64" }, ERR_MALFORMED },
+		{ "width = 65\n", { "line 2", "'width'", "1 to 64" }, ERR_MALFORMED },
+		{ "width = 2 x\n", { "line 2", "'width'", "1 to 64" }, ERR_MALFORMED },
+		{ "width = 1 2\n", { "the.scenario", "'width'", "3 layers" }, ERR_RANGE },
+		{ "corrupt = 1\n", { "line 2", "'corrupt'", "layer.mix" }, ERR_MALFORMED },
+		{ "corrupt = 3.0\n", { "the.scenario", "'corrupt'", "0 to 2" }, ERR_RANGE },
+		{ "corrupt = 0.1\n", { "the.scenario", "'corrupt'", "0 to 2" }, ERR_RANGE },
+		{ "corrupt-per-layer = 2\n", { "the.scenario", "'corrupt-per-layer'", "1 mixes" },
+		    ERR_RANGE },
+		{ "people = 20\n", { "the.scenario", "'contacts'", "1 to 19" }, ERR_RANGE },
+		{ "target-rule = person\ntarget-person = 200\n",
+		    { "the.scenario", "'target-person'", "0 to 199" }, ERR_RANGE },
+		{ "note-one-in = 1\n", { "the.scenario", "'note-one-in'", "2 to 1000" }, ERR_RANGE },
+		{ "workload = recorded\n", { "the.scenario", "recording", "add" }, ERR_RANGE },
+		{ "recording = x.csv\n", { "the.scenario", "'recording'", "remove" }, ERR_RANGE },
+		{ "epoch = 5ms\n", { "the.scenario", "'epoch'", "1s to 256h" }, ERR_RANGE },
+		{ "strategy-3 = timed\n", { "the.scenario", "'strategy-3'", "0 to 2" }, ERR_RANGE },
+		{ "adversary = nsa\n", { "line 2", "'adversary'", "global, gateway, none" },
+		    ERR_MALFORMED },
+		{ "duration = 0s\n", { "line 2", "'duration'", "from 1s" }, ERR_RANGE },
+		{ "nonsense\n", { "line 2", "key = value", "the.scenario" }, ERR_MALFORMED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct scenario s, before;
+		struct diag d = { "" };
+
+		memset(&s, 0x5a, sizeof(s));
+		before = s;
+		assert_err(parse(&s, bad[i].lines, &d), bad[i].e);
+		assert_memory_equal(&s, &before, sizeof(s));
+		for (size_t k = 0; k < 3; k++)
+			if (strstr(d.text, bad[i].says[k]) == NULL)
+				fail_msg("'%s' does not say '%s'", d.text, bad[i].says[k]);
+	}
+}
+
+static void
+test_first_line(void **state)
+{
+	static const struct {
+		const char *text;
+		enum err e;
+	} bad[] = { { "", ERR_MALFORMED }, { "people = 5\n", ERR_MALFORMED },
+		{ "restante-scenario\n", ERR_MALFORMED }, { "restante-scenario 1 \n", ERR_MALFORMED },
+		{ "restante-scenario 2\n", ERR_VERSION }, { "restante-scenario 10\n", ERR_VERSION },
+		{ "restante-charter 1\n", ERR_MALFORMED } };
+	struct scenario s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct diag d = { "" };
+
+		assert_err(scenario_parse(&s, "x", bad[i].text, strlen(bad[i].text), &d), bad[i].e);
+		assert_non_null(strstr(d.text, "x, line 1"));
+	}
+	assert_err_ok(scenario_parse(&s, "x", "restante-scenario 1", 19, NULL));
+}
+
+static void
+test_load_places_the_recording(void **state)
+{
+	char path[512], wanted[512];
+	const char *directory = test_tmpdir();
+	struct scenario s;
+	struct diag d = { "" };
+	FILE *f;
+
+	(void)state;
+	(void)snprintf(path, sizeof(path), "%s/s.txt", directory);
+	(void)snprintf(wanted, sizeof(wanted), "%s/r.csv", directory);
+	assert_err(scenario_load(&s, path, &d), ERR_NOT_FOUND);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	(void)fprintf(f, "restante-scenario 1\nworkload = recorded\nrecording = r.csv\n");
+	assert_int_equal(fclose(f), 0);
+	assert_err_ok(scenario_load(&s, path, &d));
+	assert_string_equal(s.recording, wanted);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(test_defaults_parse_to_themselves),
+	cmocka_unit_test(test_what_follows),
+	cmocka_unit_test(test_refusals),
+	cmocka_unit_test(test_first_line),
+	cmocka_unit_test(test_load_places_the_recording),
+};
+TEST_MAIN(tests)
