@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "evaluation/program.h"
+#include "evaluation/sweep.h"
 #include "evaluation/verify.h"
 
 static const struct command commands[] = {
@@ -10,6 +11,10 @@ static const struct command commands[] = {
 	    .summary = "Simulate a scenario and say what its adversary learns" },
 	{ .name = "scenario", .run = program_scenario,
 	    .summary = "Print the default scenario, with every key explained" },
+	{ .name = "sweep", .operands = "SCENARIO KEY=VALUE,VALUE...", .operands_min = 2,
+	    .operands_max = 1 + SWEEP_AXES_MAX, .options = &program_sweep_schema,
+	    .run = program_sweep,
+	    .summary = "Run a scenario at every point of a grid of its values" },
 	{ .name = "verify", .operands = "[NAME ...]", .operands_max = VERIFY_NAMES_MAX,
 	    .options = &verify_schema, .run = verify_run,
 	    .summary = "Check this program against closed forms and published values" },

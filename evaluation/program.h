@@ -23,9 +23,16 @@ struct program_run_options {
 	int64_t seed; /* -1: that of the scenario */
 };
 
-extern const struct config_schema program_run_schema;
+struct program_sweep_options {
+	char output[PROGRAM_PATH_BYTES];
+	int64_t jobs; /* 0: one for each core */
+	bool progress;
+};
+
+extern const struct config_schema program_run_schema, program_sweep_schema;
 
 int program_run(const struct call *c);
 int program_scenario(const struct call *c);
+int program_sweep(const struct call *c);
 
 #endif

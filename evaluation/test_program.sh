@@ -45,7 +45,7 @@ same()
 	done)"
 }
 
-tap_plan 30
+tap_plan 42
 scenario small
 scenario silent
 sed 's/^messages-per-day.*/messages-per-day = 0/' small >silent
@@ -108,3 +108,28 @@ printf 't,sender,receiver\n130,1,2\n150,2,3\n' >talk.csv
 expect 'a recording' 0 '^packets_per_message  *message  *packets  *2 ' "$evaluate" run bad
 expect 'no file' 1 'cannot open nowhere' "$evaluate" run nowhere
 expect 'no sense' 64 'force' "$evaluate" run --force small
+
+# ---- sweep ----
+
+grid() { "$evaluate" sweep small people=10,20,30 'strategy=timed,timed-dynamic-pool min=2 rate=0.6' "$@"; }
+expect 'a sweep prints a table' 0 '^10,timed,entropy,user,bit,' grid
+grid --jobs 1 >one.csv
+grid --jobs 3 -o three.csv
+tap_report 'which does not depend on --jobs' "$(cmp one.csv three.csv 2>&1)"
+tap_report 'has every point of the grid, the last key turning fastest' \
+    "$(tail -n +2 one.csv | cut -d, -f1,2 | uniq | tr '\n' ';' |
+	grep -vFx '10,timed;10,"timed-dynamic-pool min=2 rate=0.6";20,timed;20,"timed-dynamic-pool min=2 rate=0.6";30,timed;30,"timed-dynamic-pool min=2 rate=0.6";')"
+"$evaluate" run -o point small >/dev/null
+tap_report 'and at each the figures of its own run' \
+    "$(tail -n +2 point/summary.csv >point.rows
+	"$evaluate" sweep small people=20 | tail -n +2 | sed 's/^20,//' | cmp - point.rows 2>&1)"
+expect 'its progress is shown on demand' 0 '6 of 6 runs' grid --progress
+expect 'no key of a scenario' 65 "no key 'peple'" "$evaluate" sweep small peple=3
+expect 'no value for it' 65 "people=1, .*'people'; it must be .* 2 to" "$evaluate" sweep small people=10,1
+expect 'values that do not fit each other' 65 "people=4 .*'contacts' .* 1 to 3" \
+    "$evaluate" sweep small people=4 seed=1,2
+expect 'no axis' 64 'no axis' "$evaluate" sweep small people
+expect 'an axis twice' 64 'given twice' "$evaluate" sweep small people=10 people=20
+expect 'too large a grid' 65 'more than 10000 runs' "$evaluate" sweep small \
+    "seed=$(seq -s, 1 101)" "people=$(seq -s, 10 109)"
+expect 'a file that cannot be written' 74 'nowhere/x' "$evaluate" sweep small people=10 -o nowhere/x

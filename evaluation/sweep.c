@@ -1,0 +1,373 @@
+#include "config.h"
+
+#include "evaluation/sweep.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "evaluation/figures.h"
+#include "evaluation/run.h"
+
+#define NAME_BYTES 1024
+
+struct axis {
+	char *text; /* "KEY\0VALUE\0VALUE\0..." */
+	char **values;
+	size_t count;
+};
+
+struct point {
+	char name[NAME_BYTES]; /* "people=20 slot=1s", for sentences */
+	struct scenario scenario;
+	char *rows; /* of the table, once it has run */
+	size_t len;
+	bool empty;
+};
+
+struct sweep {
+	struct axis axes[SWEEP_AXES_MAX];
+	size_t axis_count;
+	struct point *points;
+	size_t count;
+	/* while it runs */
+	pthread_mutex_t lock;
+	size_t next, over;
+	enum err err;
+	struct diag why;
+	void (*done)(void *arg, size_t n);
+	void *arg;
+};
+
+/* ---- the grid ---- */
+
+static bool
+is_key(const char *name)
+{
+	const struct config_schema *k = scenario_schema();
+
+	for (size_t i = 0; i < k->count; i++)
+		if (strcmp(k->keys[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static size_t
+commas(const char *text)
+{
+	size_t n = 0;
+
+	for (; *text != '\0'; text++)
+		n += *text == ',';
+	return n;
+}
+
+/* "KEY=VALUE,VALUE" taken to pieces. */
+static enum err
+cut_axis(struct axis *a, const char *text, struct diag *d)
+{
+	const char *equals = strchr(text, '=');
+	char *at;
+
+	if (equals == NULL || equals == text || equals[1] == '\0')
+		return diag_set(d, ERR_USAGE, "'%.100s' is no axis; give a key of the scenario and "
+		    "its values, as in people=20,200,2000", text);
+	a->text = strdup(text);
+	a->count = commas(equals) + 1;
+	a->values = calloc(a->count, sizeof(a->values[0]));
+	if (a->text == NULL || a->values == NULL)
+		return ERR_MEMORY;
+	at = a->text + (equals - text);
+	for (size_t i = 0; i < a->count; i++) {
+		*at++ = '\0'; /* the '=', then the commas */
+		a->values[i] = at;
+		at += strcspn(at, ",");
+	}
+	return ERR_OK;
+}
+
+static enum err
+add_axis(struct sweep *s, const char *text, struct diag *d)
+{
+	struct axis *a = &s->axes[s->axis_count++];
+	enum err e = cut_axis(a, text, d);
+
+	if (e != ERR_OK)
+		return e;
+	if (!is_key(a->text))
+		return diag_set(d, ERR_NOT_FOUND, "a scenario has no key '%.100s'; "
+		    "`restante-evaluate scenario` lists them", a->text);
+	for (struct axis *b = s->axes; b < a; b++)
+		if (strcmp(a->text, b->text) == 0)
+			return diag_set(d, ERR_USAGE, "'%s' is given twice; give its values in one "
+			    "list", a->text);
+	s->count *= a->count;
+	if (s->count > SWEEP_POINTS_MAX)
+		return diag_set(d, ERR_RANGE, "these are more than %d runs; give fewer values",
+		    SWEEP_POINTS_MAX);
+	return ERR_OK;
+}
+
+/* The value that an axis has at a point of the grid. */
+static const char *
+value_at(const struct sweep *s, size_t axis, size_t point)
+{
+	for (size_t i = s->axis_count - 1; i > axis; i--)
+		point /= s->axes[i].count;
+	return s->axes[axis].values[point % s->axes[axis].count];
+}
+
+static bool
+is_swept(const struct sweep *s, const char *line)
+{
+	size_t n = strcspn(line, " =");
+
+	for (size_t i = 0; i < s->axis_count; i++)
+		if (strlen(s->axes[i].text) == n && strncmp(s->axes[i].text, line, n) == 0)
+			return true;
+	return false;
+}
+
+/* The base's text, its swept keys with the values of the point. */
+static void
+put_scenario(FILE *out, const struct sweep *s, const char *base, size_t point)
+{
+	while (*base != '\0') {
+		size_t n = strcspn(base, "\n");
+
+		n += base[n] == '\n';
+		if (!is_swept(s, base))
+			(void)fwrite(base, 1, n, out);
+		base += n;
+	}
+	for (size_t i = 0; i < s->axis_count; i++)
+		(void)fprintf(out, "%s = %s\n", s->axes[i].text, value_at(s, i, point));
+}
+
+static enum err
+make_point(struct sweep *s, const char *base, size_t i, struct diag *d)
+{
+	struct point *p = &s->points[i];
+	char *text = NULL;
+	size_t len = 0, used = 0;
+	FILE *f = open_memstream(&text, &len);
+	enum err e;
+
+	if (f == NULL)
+		return ERR_MEMORY;
+	put_scenario(f, s, base, i);
+	e = fclose(f) == 0 ? ERR_OK : ERR_MEMORY;
+	for (size_t k = 0; k < s->axis_count && used < sizeof(p->name); k++)
+		used += (size_t)snprintf(p->name + used, sizeof(p->name) - used, "%s%s=%s",
+		    k > 0 ? " " : "", s->axes[k].text, value_at(s, k, i));
+	if (e == ERR_OK)
+		e = scenario_parse(&p->scenario, p->name, text, len, d);
+	free(text);
+	return e;
+}
+
+static enum err
+make_points(struct sweep *s, const struct scenario *base, struct diag *d)
+{
+	char *text = NULL;
+	size_t len = 0;
+	FILE *f = open_memstream(&text, &len);
+	enum err e;
+
+	if (f == NULL)
+		return ERR_MEMORY;
+	scenario_print(f, base);
+	e = fclose(f) == 0 ? ERR_OK : ERR_MEMORY;
+	s->points = calloc(s->count, sizeof(s->points[0]));
+	if (s->points == NULL)
+		e = ERR_MEMORY;
+	for (size_t i = 0; i < s->count && e == ERR_OK; i++)
+		e = make_point(s, text, i, d);
+	free(text);
+	return e;
+}
+
+enum err
+sweep_new(struct sweep **out, const struct scenario *base, char *const *axes, size_t n,
+    struct diag *d)
+{
+	struct sweep *s;
+	enum err e = ERR_OK;
+
+	if (n == 0 || n > SWEEP_AXES_MAX)
+		return diag_set(d, ERR_USAGE, "give 1 to %d axes, as in people=20,200", SWEEP_AXES_MAX);
+	s = calloc(1, sizeof(*s));
+	if (s == NULL)
+		return ERR_MEMORY;
+	s->count = 1;
+	for (size_t i = 0; i < n && e == ERR_OK; i++)
+		e = add_axis(s, axes[i], d);
+	if (e == ERR_OK)
+		e = make_points(s, base, d);
+	if (e == ERR_OK)
+		*out = s;
+	else
+		sweep_free(s);
+	return e;
+}
+
+void
+sweep_free(struct sweep *s)
+{
+	if (s == NULL)
+		return;
+	for (size_t i = 0; i < s->axis_count; i++) {
+		free(s->axes[i].text);
+		free(s->axes[i].values);
+	}
+	for (size_t i = 0; s->points != NULL && i < s->count; i++)
+		free(s->points[i].rows);
+	free(s->points);
+	free(s);
+}
+
+size_t
+sweep_count(const struct sweep *s)
+{
+	return s->count;
+}
+
+/* ---- running ---- */
+
+static enum err
+keep_rows(struct point *p, const struct run *r)
+{
+	struct figures f;
+	FILE *out = NULL;
+	enum err e = figures_of(&f, &p->scenario, r);
+
+	if (e == ERR_OK && (out = open_memstream(&p->rows, &p->len)) == NULL)
+		e = ERR_MEMORY;
+	if (e != ERR_OK)
+		return e;
+	figures_csv(out, &f);
+	p->empty = run_empty(r);
+	return fclose(out) == 0 ? ERR_OK : ERR_MEMORY;
+}
+
+static enum err
+run_point(struct point *p, struct diag *d)
+{
+	struct diag why = { "" };
+	struct run *r = NULL;
+	enum err e = run_scenario(&r, &p->scenario, NULL, &why);
+
+	if (e == ERR_OK)
+		e = keep_rows(p, r);
+	run_free(r);
+	if (e != ERR_OK)
+		(void)diag_set(d, e, "%.200s: %.250s", p->name,
+		    why.text[0] != '\0' ? why.text : err_text(e));
+	return e;
+}
+
+/* The next point, or NULL when there is none or something failed. */
+static struct point *
+take_point(struct sweep *s)
+{
+	struct point *p = NULL;
+
+	(void)pthread_mutex_lock(&s->lock);
+	if (s->err == ERR_OK && s->next < s->count)
+		p = &s->points[s->next++];
+	(void)pthread_mutex_unlock(&s->lock);
+	return p;
+}
+
+static void
+point_over(struct sweep *s, enum err e, const struct diag *d)
+{
+	(void)pthread_mutex_lock(&s->lock);
+	if (e != ERR_OK && s->err == ERR_OK) {
+		s->err = e;
+		s->why = *d;
+	}
+	s->over++;
+	if (e == ERR_OK && s->done != NULL)
+		s->done(s->arg, s->over);
+	(void)pthread_mutex_unlock(&s->lock);
+}
+
+static void *
+work(void *arg)
+{
+	struct sweep *s = arg;
+	struct point *p;
+
+	while ((p = take_point(s)) != NULL) {
+		struct diag d = { "" };
+		enum err e = run_point(p, &d);
+
+		point_over(s, e, &d);
+	}
+	return NULL;
+}
+
+/* This thread is one of them: without memory for others it does it all. */
+enum err
+sweep_run(struct sweep *s, unsigned jobs, void (*done)(void *arg, size_t n), void *arg,
+    struct diag *d)
+{
+	pthread_t threads[SWEEP_JOBS_MAX];
+	unsigned n = 0;
+
+	s->done = done;
+	s->arg = arg;
+	s->next = s->over = 0;
+	s->err = ERR_OK;
+	if (pthread_mutex_init(&s->lock, NULL) != 0)
+		return ERR_MEMORY;
+	while (n + 1 < jobs && n < SWEEP_JOBS_MAX && n + 1 < s->count &&
+	    pthread_create(&threads[n], NULL, work, s) == 0)
+		n++;
+	(void)work(s);
+	while (n > 0)
+		(void)pthread_join(threads[--n], NULL);
+	(void)pthread_mutex_destroy(&s->lock);
+	if (s->err != ERR_OK && d != NULL)
+		*d = s->why;
+	return s->err;
+}
+
+/* ---- the table ---- */
+
+/* As RFC 4180: in quotes, which values never have. */
+static void
+put_values(FILE *out, const struct sweep *s, size_t point)
+{
+	for (size_t i = 0; i < s->axis_count; i++)
+		(void)fprintf(out, strchr(value_at(s, i, point), ' ') != NULL ? "\"%s\"," : "%s,",
+		    value_at(s, i, point));
+}
+
+void
+sweep_csv(FILE *out, const struct sweep *s)
+{
+	for (size_t i = 0; i < s->axis_count; i++)
+		(void)fprintf(out, "%s,", s->axes[i].text);
+	(void)fprintf(out, "%s\n", FIGURES_CSV_HEADER);
+	for (size_t i = 0; i < s->count; i++) {
+		const char *at = s->points[i].rows;
+
+		at += strcspn(at, "\n") + 1; /* its own header */
+		for (size_t n; *at != '\0'; at += n) {
+			n = strcspn(at, "\n") + 1;
+			put_values(out, s, i);
+			(void)fwrite(at, 1, n, out);
+		}
+	}
+}
+
+bool
+sweep_empty(const struct sweep *s)
+{
+	for (size_t i = 0; i < s->count; i++)
+		if (!s->points[i].empty)
+			return false;
+	return true;
+}
