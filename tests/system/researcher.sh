@@ -1,0 +1,87 @@
+#!/bin/sh
+# The worked examples of the researcher's guide: their commands run as they stand, and
+# the tables below them are what comes out.
+. "${srcdir:-.}/tests/scripts/tap.sh"
+
+evaluate=$PWD/evaluation/restante-evaluate
+[ -x "$evaluate" ] || tap_skip_all 'restante-evaluate is not built'
+python=${PYTHON:-$(command -v python3 || true)}
+[ -n "$python" ] || tap_skip_all 'no python3'
+top=$(cd "${srcdir:-.}" && pwd)
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+PATH=${evaluate%/*}:$PATH
+mkdir steps
+
+# block NAME: what its commands complained of.
+block() { sh -e steps/*-"$1" >"$1.out" 2>&1 </dev/null || { echo "exit code $?"; cat "$1.out"; }; }
+
+# rows NAME: the rows of the guide's table that differ from the CSV; all of them are there.
+rows()
+{
+	"$python" - "$1" "$top/docs/researcher.md" <<-'X'
+		import csv, sys
+
+		def table(path):
+		    found = {}
+		    for r in csv.DictReader(open(path)):
+		        key = (r.get("sending", ""), r["strategy"], r["figure"], r["level"])
+		        found[key] = r
+		    return found
+
+		def value(cell):
+		    return float(cell.split()[0]), len(cell.split()[0].partition(".")[2])
+
+		def check(what, cell, row, column, scale=1):
+		    told, digits = value(cell)
+		    got = float(row[column]) * scale
+		    if abs(told - got) > 0.51 * 10 ** -digits:
+		        print("%s: the guide has %s, the run %g" % (what, cell, got))
+
+		def cells(first):
+		    lines = open(sys.argv[2]).read().split(first, 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+		    return [[c.strip() for c in line.strip("|").split("|")] for line in lines]
+
+		def pool():
+		    t = table("pool.csv")
+		    for name, paper, measured, delay in cells("| strategy | H, paper |"):
+		        check(name, measured, t["", name, "entropy", "message"], "mean")
+		        check(name, delay, t["", name, "network_delay", "message"], "mean", 0.001)
+		        if abs(float(paper) - float(measured)) > 0.004:
+		            print("%s: %s is not %s" % (name, measured, paper))
+		    return 4
+
+		def compare():
+		    t = table("compare.csv")
+		    full = {"timed-dynamic-pool": "timed-dynamic-pool min=2 rate=0.6",
+		            "stop-and-go": "stop-and-go mean=10900ms"}
+		    for sending, name, h, least, p5, delay, messages in cells("| sending | strategy |"):
+		        k = (sending, full[name.split()[0]])
+		        for cell, figure, level, column, scale in (
+		                (h, "entropy", "user", "mean", 1), (least, "min_entropy", "user", "mean", 1),
+		                (p5, "min_entropy", "user", "p5", 1), (messages, "entropy", "message", "mean", 1),
+		                (delay, "network_delay", "message", "mean", 0.001)):
+		            check("%s %s, %s" % (sending, name, figure), cell, t[k + (figure, level)], column, scale)
+		        packets = float(t[k + ("packets_per_message", "message")]["mean"])
+		        if not 350.5 < packets < 352.5:
+		            print("%s %s: %g packets for a message" % (sending, name, packets))
+		    return 4
+
+		name = sys.argv[1]
+		head = {"pool": "| strategy | H, paper |", "compare": "| sending | strategy |"}[name]
+		if len(cells(head)) != globals()[name]():
+		    print("rows are missing in the guide")
+	X
+}
+
+tap_plan 6
+tap_report 'the guide has its two examples' "$(awk -v out=steps -f "$top/tests/system/guide.awk" \
+    "$top/docs/researcher.md" && ls steps | tr '\n' ' ' | grep -vFx '01-pool 02-compare ')"
+tap_report 'a published figure: the commands' "$(block pool)"
+tap_report 'and its table' "$(rows pool)"
+tap_report "Restante's default and Loopix-style mixing: the commands" "$(block compare)"
+tap_report 'and their table' "$(rows compare)"
+tap_report 'both have their plots' "$(for plot in restante loopix; do
+	grep -q '</svg>' "$plot/entropy.svg" || echo "$plot"
+done)"
