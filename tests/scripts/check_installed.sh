@@ -32,7 +32,7 @@ layout()
 	have "$mandir" man1/restante.1 man1/restante-charter.1 man1/restante-evaluate.1 man5/restante-charter.5 \
 	    man5/restante.conf.5 man5/restante-gateway.conf.5 man5/restante-mix.conf.5 \
 	    man8/restante-gateway.8 man8/restante-mix.8
-	have "$docdir" evaluation-formats.md operator.md user-guide.md threat-model.md
+	have "$docdir" evaluation-formats.md researcher.md operator.md user-guide.md threat-model.md
 	have "$sysconfdir/restante" gateway.conf.example mix.conf.example
 	have "$systemdsystemunitdir" restante-gateway.service restante-gateway.socket \
 	    restante-mix.service
