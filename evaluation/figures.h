@@ -57,6 +57,9 @@ void figures_csv(FILE *out, const struct figures *f);
 /* One JSON value: an object. */
 void figures_json(struct json *j, const struct figures *f, const struct scenario *s,
     const struct run *r);
+/* That object alone, a line. ERR_MEMORY, ERR_FULL. */
+RST_MUST_USE enum err figures_write_json(FILE *out, const struct figures *f,
+    const struct scenario *s, const struct run *r);
 /* A table for people. */
 void figures_table(FILE *out, const struct figures *f, const struct run *r);
 

@@ -2,6 +2,7 @@
 
 #include <inttypes.h>
 
+#include "common/base/bytes.h"
 #include "evaluation/figures.h"
 
 /* Figures as CSV, JSON, and a table for people. */
@@ -11,6 +12,7 @@ struct place {
 	double value;
 };
 
+#define JSON_MAX_BYTES ((size_t)1 << 24)
 #define PLACES 9 /* min to max */
 
 static void
@@ -164,6 +166,25 @@ figures_json(struct json *j, const struct figures *f, const struct scenario *s,
 		figure_json(j, f, &f->rows[i]);
 	json_close(j);
 	json_close(j);
+}
+
+enum err
+figures_write_json(FILE *out, const struct figures *f, const struct scenario *s,
+    const struct run *r)
+{
+	struct buf text;
+	struct json j;
+	enum err e;
+
+	buf_init(&text);
+	json_init(&j, &text, JSON_MAX_BYTES);
+	figures_json(&j, f, s, r);
+	json_newline(&j);
+	e = json_end(&j);
+	if (e == ERR_OK)
+		(void)fwrite(text.data, 1, text.len, out);
+	buf_release(&text);
+	return e;
 }
 
 /* ---- a table ---- */

@@ -10,7 +10,6 @@
 #include "evaluation/output.h"
 #include "evaluation/svg.h"
 
-#define JSON_MAX_BYTES ((size_t)1 << 24)
 #define DELAY_POINTS 500
 
 /* ---- targets ---- */
@@ -85,19 +84,7 @@ output_write_summary_csv(FILE *out, const struct output_run *r)
 enum err
 output_write_summary_json(FILE *out, const struct output_run *r)
 {
-	struct buf text;
-	struct json j;
-	enum err e;
-
-	buf_init(&text);
-	json_init(&j, &text, JSON_MAX_BYTES);
-	figures_json(&j, r->figures, r->scenario, r->run);
-	json_newline(&j);
-	e = json_end(&j);
-	if (e == ERR_OK)
-		(void)fwrite(text.data, 1, text.len, out);
-	buf_release(&text);
-	return e;
+	return figures_write_json(out, r->figures, r->scenario, r->run);
 }
 
 /* ---- plots ---- */

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "common/config/options.h"
+#include "evaluation/scenario.h"
 
 /* Beside those of enum options_exit. */
 enum program_exit {
@@ -30,6 +31,9 @@ struct program_sweep_options {
 };
 
 extern const struct config_schema program_run_schema, program_sweep_schema;
+
+/* Load the first operand; ERR_MALFORMED for what is wrong in it, else as scenario_load. */
+RST_MUST_USE enum err program_load(struct scenario *out, const struct call *c, struct diag *d);
 
 int program_run(const struct call *c);
 int program_scenario(const struct call *c);

@@ -11,8 +11,6 @@
 #include "evaluation/run.h"
 #include "evaluation/scenario.h"
 
-#define JSON_MAX_BYTES ((size_t)1 << 24)
-
 #define FIELD(member) CONFIG_FIELD(struct program_run_options, member)
 
 static const struct config_key keys[] = {
@@ -64,24 +62,6 @@ show_progress(void *arg, double share)
 /* ---- the run ---- */
 
 static enum err
-print_json(FILE *out, const struct figures *f, const struct scenario *s, const struct run *r)
-{
-	struct buf text;
-	struct json j;
-	enum err e;
-
-	buf_init(&text);
-	json_init(&j, &text, JSON_MAX_BYTES);
-	figures_json(&j, f, s, r);
-	json_newline(&j);
-	e = json_end(&j);
-	if (e == ERR_OK)
-		(void)fwrite(text.data, 1, text.len, out);
-	buf_release(&text);
-	return e;
-}
-
-static enum err
 report(const struct call *c, struct output *o, const struct scenario *s, const struct run *r,
     struct diag *d)
 {
@@ -92,7 +72,7 @@ report(const struct call *c, struct output *o, const struct scenario *s, const s
 	if (e == ERR_OK && o != NULL)
 		e = output_finish(o, s, r, &f, d);
 	if (e == ERR_OK && own->json)
-		e = print_json(c->out, &f, s, r);
+		e = figures_write_json(c->out, &f, s, r);
 	else if (e == ERR_OK)
 		figures_table(c->out, &f, r);
 	return e;
@@ -132,16 +112,24 @@ run(const struct call *c, const struct scenario *s)
 	return code;
 }
 
+enum err
+program_load(struct scenario *out, const struct call *c, struct diag *d)
+{
+	enum err e = scenario_load(out, c->operands[0], d);
+
+	if (e == ERR_NOT_FOUND || e == ERR_EXISTS) /* a key, or the file */
+		e = access(c->operands[0], R_OK) == 0 ? ERR_MALFORMED : e;
+	return e;
+}
+
 int
 program_run(const struct call *c)
 {
 	const struct program_run_options *own = c->own;
 	struct scenario s;
 	struct diag d = { "" };
-	enum err e = scenario_load(&s, c->operands[0], &d);
+	enum err e = program_load(&s, c, &d);
 
-	if (e == ERR_NOT_FOUND || e == ERR_EXISTS) /* a key, or the file */
-		e = access(c->operands[0], R_OK) == 0 ? ERR_MALFORMED : e;
 	if (e == ERR_OK && own->force && own->output[0] == '\0')
 		e = diag_set(&d, ERR_USAGE, "--force is for --output, which is missing");
 	if (e != ERR_OK)

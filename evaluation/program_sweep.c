@@ -90,11 +90,9 @@ program_sweep(const struct call *c)
 	struct sweep *s = NULL;
 	struct scenario base;
 	struct diag d = { "" };
-	enum err e = scenario_load(&base, c->operands[0], &d);
+	enum err e = program_load(&base, c, &d);
 	int code = OPTIONS_EXIT_OK;
 
-	if (e == ERR_NOT_FOUND || e == ERR_EXISTS) /* a key, or the file */
-		e = access(c->operands[0], R_OK) == 0 ? ERR_MALFORMED : e;
 	if (e == ERR_OK) {
 		e = sweep_new(&s, &base, c->operands + 1, c->operand_count - 1, &d);
 		if (e == ERR_NOT_FOUND || e == ERR_EXISTS || e == ERR_RANGE)
