@@ -56,7 +56,7 @@ struct run {
 	int64_t *arrived, *delays;
 	uint32_t *out;
 	size_t flushes, left;
-	double pooled, delayed;
+	double pooled, kept, delayed;
 	/* entropy of what is in the pool, and what came since the last flush */
 	double entropy, sum;
 	size_t fresh;
@@ -112,6 +112,7 @@ flush_now(struct run *r)
 		return;
 	r->flushes++;
 	r->pooled += (double)held;
+	r->kept += (double)(held - n);
 	for (size_t i = 0; i < n; i++) {
 		int64_t delay = now - r->arrived[r->out[i]];
 
@@ -156,8 +157,11 @@ run_feed(const struct feed *f)
 	}
 	qsort(r.delays, r.left, sizeof(r.delays[0]), earlier);
 	assert_true(r.left > 1000);
-	y = (struct yield){ r.pooled / (double)r.flushes, r.delayed / (double)r.left,
-		r.delays[r.left - 1 - r.left / 1000], r.sum / (double)r.left };
+	y = (struct yield){ .pool = r.pooled / (double)r.flushes,
+		.kept = r.kept / (double)r.flushes,
+		.delay_ms = r.delayed / (double)r.left,
+		.delay_999 = r.delays[r.left - 1 - r.left / 1000],
+		.entropy = r.sum / (double)r.left };
 	pool_free(r.k);
 	free(r.arrived);
 	free(r.delays);

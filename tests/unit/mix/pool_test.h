@@ -38,6 +38,7 @@ struct feed {
 /* What came of it; entropies by the exact recursions over what arrived and left. */
 struct yield {
 	double pool;	   /* mean, before flushes at which some left */
+	double kept;	   /* mean, after the same flushes */
 	double delay_ms;   /* mean */
 	int64_t delay_999; /* 99.9 % quantile */
 	double entropy;	   /* bits, mean over messages */

@@ -64,8 +64,9 @@ test_traces(void **state)
 /* ---- long runs ---- */
 
 /*
- * Means over many rounds of Poisson traffic. The tolerances are at least six
- * deviations of these means, and a tenth of what tells the two dynamic rules apart.
+ * Means over many rounds of Poisson traffic. The tolerances are more than four
+ * deviations of these means, as 60 seeds gave them (of what a pool keeps, six), and a
+ * tenth of what tells the two dynamic rules apart.
  */
 struct published {
 	const char *strategy;
@@ -81,14 +82,13 @@ check_published(const struct published *p)
 	struct yield y = run_feed(&(struct feed){ p->strategy, p->people, ARRIVE_POISSON,
 	    200000 });
 	double extra = y.delay_ms / ROUND_MS - 0.5; /* half of its own round on average */
-	double kept = y.pool - 2.0 * p->people;
 
 	if (fabs(y.entropy - p->entropy) > 0.03)
 		fail_msg("%s: entropy %.4f, not %.3f", p->strategy, y.entropy, p->entropy);
 	if (p->extra >= 0 && fabs(extra - p->extra) > 0.02 + 0.02 * p->extra)
 		fail_msg("%s: extra delay %.4f, not %.3f", p->strategy, extra, p->extra);
-	if (p->kept >= 0 && fabs(kept - p->kept) > 0.5 + 0.02 * p->kept)
-		fail_msg("%s: keeps %.2f, not %.1f", p->strategy, kept, p->kept);
+	if (p->kept >= 0 && fabs(y.kept - p->kept) > 0.02 * p->kept)
+		fail_msg("%s: keeps %.2f, not %.1f", p->strategy, y.kept, p->kept);
 }
 
 static void
