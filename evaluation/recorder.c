@@ -287,6 +287,20 @@ on_lost(void *arg, int64_t at_ms, uint32_t node, uint32_t handle)
 	r->counts.lost_real += t->kind == TOKEN_REAL;
 }
 
+static void
+on_counted(void *arg, const struct simulation_counted *c)
+{
+	struct recorder *r = arg;
+
+	if (c->at_ms < r->measured_ms)
+		return;
+	r->counts.sent += c->covers + c->notes;
+	r->counts.cover += c->covers;
+	r->counts.notes += c->notes;
+	r->counts.exited += c->exited;
+	r->exits += c->exited;
+}
+
 /* Person n has mailbox n modulo their number: so many share it. */
 static uint32_t
 crowd_of(const struct recorder *r, uint32_t person)
@@ -322,6 +336,8 @@ recorder_observer(struct recorder *r, struct simulation_observer *out)
 		.exited = on_exited,
 		.lost = on_lost,
 		.round = on_round,
+		.counts = true,
+		.counted = on_counted,
 		.arg = r };
 }
 

@@ -24,7 +24,8 @@ struct recorder_counts {
 	struct tally message_ms; /* of messages: written to the end of the gateway's round */
 	struct tally crowd;	 /* of messages: the people who share the receiver's mailbox */
 	uint64_t sent, cover, notes, real; /* packets */
-	uint64_t exited, lost, lost_real;
+	uint64_t exited; /* where packets are counted: also those that were sent before */
+	uint64_t lost, lost_real;
 };
 
 /*

@@ -8,6 +8,7 @@
 
 #include "common/charter/strategy.h"
 #include "evaluation/simulation_onion.h"
+#include "evaluation/stream.h"
 #include "evaluation/traffic.h"
 #include "evaluation/watch.h"
 
@@ -15,7 +16,8 @@
 #define STEP_RECORDS 5e5 /* between two looks at the progress */
 #define STEPS 200
 #define REASON_BYTES 256
-#define PICK_STREAM UINT64_C(0x7461726765747321) /* targets are drawn apart from all else */
+#define COUNTED_WINDOWS 256
+#define COUNTED_STEP_MS INT64_C(86400000)
 
 struct run {
 	struct scenario scenario;
@@ -29,9 +31,10 @@ struct run {
 	struct recorder *recorder;
 	struct scorer *scorer;
 	struct simulation_observer observers[2];
-	struct rng_seeded pick;
+	struct stream pick; /* targets are drawn apart from all else */
 	int64_t lookback_ms, pick_ms, step_ms;
 	uint32_t windows;
+	size_t owed; /* targets that there were not enough candidates for */
 	struct run_target *targets;
 	size_t count, refused;
 	char reason[REASON_BYTES];
@@ -81,6 +84,20 @@ own_lookback(const struct run *r)
 	return longest > most - sum ? most : sum + longest;
 }
 
+/*
+ * Where packets are counted, many short windows see more of a long time than few long
+ * ones: as many as there are targets, if they take no more than a tenth of it.
+ */
+static uint64_t
+counted_windows(const struct scenario *s, int64_t fit)
+{
+	uint64_t n = (uint64_t)fit / 15; /* a window takes three lookbacks */
+
+	if (n > COUNTED_WINDOWS)
+		n = COUNTED_WINDOWS;
+	return n < (uint64_t)s->targets ? n : (uint64_t)s->targets;
+}
+
 static void
 plan(struct run *r)
 {
@@ -89,13 +106,18 @@ plan(struct run *r)
 	double total = (double)(s->warm_up_ms + s->duration_ms), pick = total, step = total / STEPS;
 	uint64_t most = scorer_targets(r->scorer);
 	uint64_t windows = ((uint64_t)s->targets + most - 1) / most;
+	bool counted = s->cover == COVER_COUNTED;
 	int64_t fit;
 
 	r->lookback_ms = s->lookback_ms > 0 ? s->lookback_ms : own_lookback(r);
 	fit = s->duration_ms / (2 * r->lookback_ms + 1);
+	if (counted && windows < counted_windows(s, fit))
+		windows = counted_windows(s, fit);
 	if (windows > (uint64_t)fit)
 		windows = (uint64_t)fit;
 	r->windows = windows > 0 ? (uint32_t)windows : 1;
+	if (counted)
+		pick = 2 * (double)r->lookback_ms;
 	if (records * pick > RECORDS_MAX)
 		pick = RECORDS_MAX / records - (double)r->lookback_ms;
 	if (pick < (double)r->lookback_ms / 8)
@@ -108,7 +130,24 @@ plan(struct run *r)
 
 /* ---- going on ---- */
 
-/* Up to a time; without `keep` the adversary forgets what it saw on the way. */
+/* Without `keep` the adversary forgets what it saw, and packets are counted if they may. */
+static enum err
+advance_step(struct run *r, int64_t now, int64_t until_ms, bool keep)
+{
+	int64_t measured = scenario_measured_ms(&r->scenario);
+	bool count = !keep && r->scenario.cover == COVER_COUNTED;
+	int64_t step = count ? COUNTED_STEP_MS : r->step_ms;
+	int64_t next = until_ms - now > step ? now + step : until_ms;
+	enum err e;
+
+	if (count && now < measured && next > measured)
+		next = measured; /* so that each one counted is before or after it */
+	e = count ? simulation_count(r->simulation, next) : simulation_run(r->simulation, next);
+	if (r->watch != NULL && !keep)
+		watch_forget(r->watch);
+	return e;
+}
+
 static enum err
 advance(struct run *r, int64_t until_ms, bool keep)
 {
@@ -117,10 +156,8 @@ advance(struct run *r, int64_t until_ms, bool keep)
 	enum err e = ERR_OK;
 
 	while (now < until_ms && e == ERR_OK) {
-		now = until_ms - now > r->step_ms ? now + r->step_ms : until_ms;
-		e = simulation_run(r->simulation, now);
-		if (r->watch != NULL && !keep)
-			watch_forget(r->watch);
+		e = advance_step(r, now, until_ms, keep && r->watch != NULL);
+		now = simulation_now(r->simulation);
 		if (r->options.progress != NULL)
 			r->options.progress(r->options.arg,
 			    (double)(now - begin) / (double)(end - begin));
@@ -135,7 +172,7 @@ may_be_target(const struct run *r, const struct watch_exit *x, int64_t from_ms)
 {
 	const struct scenario *s = &r->scenario;
 
-	if (x->exited_ms < from_ms)
+	if (x->exited_ms < from_ms || x->person == SIMULATION_NOBODY)
 		return false;
 	switch (s->rule) {
 	case TARGETS_REAL:
@@ -188,8 +225,9 @@ pick_targets(struct run *r, int64_t from_ms, size_t wanted)
 
 	for (size_t i = 0; i < exits; i++)
 		left += may_be_target(r, &x[i], from_ms);
-	if (wanted > left)
-		wanted = left;
+	wanted += r->owed;
+	r->owed = wanted > left ? wanted - left : 0;
+	wanted -= r->owed;
 	for (size_t i = 0; i < exits && wanted > 0 && e == ERR_OK; i++) {
 		if (!may_be_target(r, &x[i], from_ms))
 			continue;
@@ -346,7 +384,7 @@ make_parts(struct run *r, struct diag *d)
 		e = make_simulation(r, d);
 	if (e != ERR_OK)
 		return e;
-	rng_seeded_init(&r->pick, (uint64_t)r->scenario.seed ^ PICK_STREAM);
+	stream_init(&r->pick, (uint64_t)r->scenario.seed, SIMULATION_STREAM_TARGETS);
 	plan(r);
 	r->targets = calloc(room, sizeof(r->targets[0]));
 	return r->targets != NULL ? ERR_OK : ERR_MEMORY;
@@ -370,6 +408,9 @@ run_scenario(struct run **out, const struct scenario *s, const struct run_option
 	e = make_parts(r, d);
 	for (uint32_t i = 0; e == ERR_OK && i < r->windows; i++)
 		e = run_window(r, i);
+	if (e == ERR_FULL && s->cover == COVER_COUNTED)
+		e = diag_set(d, e, "a mix came to hold 'pool-max' packets, so that it matters which "
+		    "of them are lost; set 'cover = followed', or a larger pool-max");
 	if (e != ERR_OK) {
 		run_free(r);
 		return e;

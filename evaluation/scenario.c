@@ -95,6 +95,7 @@ check_strategy(const struct config_key *k, const char *value, struct diag *d)
 static const char *const churns[] = { "none", "office", "on-off", NULL };
 static const char *const workloads[] = { "poisson", "on-off", "office", "recorded", NULL };
 static const char *const sendings[] = { "slots", "poisson", "at-once", NULL };
+static const char *const covers[] = { "followed", "counted", NULL };
 static const char *const adversaries[] = { "global", "gateway", "none", NULL };
 static const char *const rules[] = { "real", "any", "person", NULL };
 static const char *const levels[] = { "both", "message", "user", NULL };
@@ -155,6 +156,10 @@ static const struct config_key keys[] = {
 	    .help = "the slot", FIELD(slot_ms) },
 	{ .name = "note-one-in", .type = CONFIG_INTEGER, .min = 0, .max = 1000, .fallback = "8",
 	    .help = "one slot in so many carries a note; 0: none does", FIELD(note_one_in) },
+	{ .name = "cover", .type = CONFIG_ENUM, .fallback = "followed", .choices = covers,
+	    .help = "packets without a message are followed one by one, or only counted where no "
+	    "target is looked for: many times as fast, for a year, and of the same law",
+	    FIELD(cover) },
 	{ .name = "layers", .type = CONFIG_INTEGER, .min = 1, .max = PARAMS_LAYERS_MAX,
 	    .fallback = "3", .help = "mixes on every path, one of each layer", FIELD(layers) },
 	{ .name = "width", .type = CONFIG_STRING, .min = 1, .fallback = "1", .check = check_width,
@@ -343,6 +348,48 @@ scenario_rate(const struct scenario *s)
 
 /* ---- rules between keys ---- */
 
+/* What simulation_count asks for; there it is known by the pools themselves. */
+static bool
+goes_by_rounds(const struct strategy *s)
+{
+	switch (s->kind) {
+	case STRATEGY_TIMED:
+	case STRATEGY_TIMED_POOL:
+	case STRATEGY_TIMED_DYNAMIC_POOL:
+	case STRATEGY_THRESHOLD_AND_TIMED:
+	case STRATEGY_BINOMIAL:
+		return true;
+	case STRATEGY_THRESHOLD:
+	case STRATEGY_THRESHOLD_OR_TIMED:
+	case STRATEGY_THRESHOLD_POOL:
+	case STRATEGY_STOP_AND_GO:
+		break;
+	}
+	return false;
+}
+
+static enum err
+check_cover(const struct scenario *s, const char *name, struct diag *d)
+{
+	struct params p;
+
+	if (s->cover != COVER_COUNTED)
+		return ERR_OK;
+	if (s->sending != SENDING_SLOTS)
+		return diag_set(d, ERR_RANGE, "%s: 'cover = counted' is for 'sending = slots'; "
+		    "follow all packets of other laws (cover = followed)", name);
+	if (s->crypto)
+		return diag_set(d, ERR_RANGE, "%s: 'cover = counted' has no packets to encrypt; "
+		    "set 'cover = followed', or 'crypto = no'", name);
+	scenario_params(&p, s);
+	for (unsigned i = 0; i < p.layers; i++)
+		if (!goes_by_rounds(&p.strategy[i]))
+			return diag_set(d, ERR_RANGE, "%s: 'cover = counted' is for strategies that "
+			    "flush by the round alone (timed, timed-pool, timed-dynamic-pool, "
+			    "threshold-and-timed, binomial); layer %u has another", name, i);
+	return ERR_OK;
+}
+
 static enum err
 check_lists(const struct scenario *s, const char *name, struct diag *d)
 {
@@ -371,6 +418,8 @@ check_lists(const struct scenario *s, const char *name, struct diag *d)
 enum err
 scenario_check(const struct scenario *s, const char *name, struct diag *d)
 {
+	enum err e;
+
 	if (s->contacts >= s->people)
 		return diag_set(d, ERR_RANGE, "%s: 'contacts' is out of range; with %" PRId64
 		    " people it must be 1 to %" PRId64, name, s->people, s->people - 1);
@@ -393,5 +442,9 @@ scenario_check(const struct scenario *s, const char *name, struct diag *d)
 		if (s->of_layer[i][0] != '\0')
 			return diag_set(d, ERR_RANGE, "%s: 'strategy-%zu' is given, but there are "
 			    "only the layers 0 to %" PRId64, name, i, s->layers - 1);
-	return check_lists(s, name, d);
+	if (s->sending == SENDING_SLOTS && s->slot_ms > HOUR_MS)
+		return diag_set(d, ERR_RANGE, "%s: 'slot' is out of range; with 'sending = slots' it "
+		    "must be at most 1h, for each hour is a session of its own", name);
+	e = check_lists(s, name, d);
+	return e == ERR_OK ? check_cover(s, name, d) : e;
 }

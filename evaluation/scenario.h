@@ -40,6 +40,12 @@ enum scenario_adversary { ADVERSARY_GLOBAL, ADVERSARY_GATEWAY, ADVERSARY_NODES }
 enum scenario_rule { TARGETS_REAL, TARGETS_ANY, TARGETS_PERSON };
 enum scenario_level { LEVEL_BOTH, LEVEL_MESSAGE, LEVEL_USER };
 
+/*
+ * COVER_FOLLOWED: each packet by itself. COVER_COUNTED: between the windows in which
+ * targets are looked for, packets without a message are only counted.
+ */
+enum scenario_cover { COVER_FOLLOWED, COVER_COUNTED };
+
 /* The fields are in the order of the table. */
 struct scenario {
 	int64_t seed, start_ms, warm_up_ms, duration_ms;
@@ -51,6 +57,7 @@ struct scenario {
 	int64_t messages_per_day_milli, on_ms, off_ms, contacts, zipf_milli;
 	enum sending_law sending;
 	int64_t slot_ms, note_one_in;
+	enum scenario_cover cover;
 	int64_t layers;
 	char width[SCENARIO_LIST_BYTES];
 	int64_t link_ms, round_ms, epoch_ms, pool_max;

@@ -7,63 +7,14 @@
 
 #include "common/charter/path.h"
 #include "common/charter/timing.h"
-#include "evaluation/stream.h"
-#include "evaluation/timeheap.h"
-#include "mix/pool.h"
-
-#define FIRST_ROOM 1024
-
-struct node {
-	struct pool *pool;
-	struct stream stream; /* of the pool alone */
-	unsigned layer;
-};
-
-struct person {
-	int64_t due_ms, message_ms;
-	uint64_t message;
-};
-
-/* Packets on their way, all as long: a ring in the order of their arrival. */
-struct transfers {
-	struct {
-		int64_t at_ms;
-		uint32_t handle;
-	} *ring;
-	size_t first, count, room;
-};
-
-struct simulation {
-	struct simulation_config cfg;
-	const struct params *params;
-	struct stream stream; /* senders: phases, paths, notes */
-	struct node *nodes;
-	uint32_t node_count;
-	uint32_t layer_first[PARAMS_LAYERS_MAX + 1];
-	struct person *persons;
-	struct timeheap senders, flushes;
-	struct transfers transfers;
-	struct token *tokens;
-	uint32_t *delays; /* of a token's hops, layers to each */
-	bool delayed;	  /* a layer heeds the packets' own delays */
-	uint32_t *spare;  /* free handles */
-	size_t token_room, spare_count;
-	uint32_t *batch; /* handles of a flush, and of the round */
-	size_t batch_room;
-	uint32_t *deposits;
-	size_t deposit_count, deposit_room;
-	uint64_t round;
-	int64_t now_ms;
-	enum err failure;
-	struct simulation_counts counts;
-};
+#include "evaluation/simulation_parts.h"
 
 /* ---- tokens ---- */
 
-static enum err
-grow(void **p, size_t *room, size_t least, size_t size)
+enum err
+simulation_grow(void **p, size_t *room, size_t least, size_t size)
 {
-	size_t n = *room > 0 ? *room : FIRST_ROOM;
+	size_t n = *room > 0 ? *room : SIMULATION_FIRST_ROOM;
 	void *q;
 
 	while (n < least)
@@ -82,7 +33,7 @@ more_tokens(struct simulation *s)
 	size_t old = s->token_room, room = old;
 	void *tokens = s->tokens;
 	uint32_t *spare;
-	enum err e = grow(&tokens, &room, old + 1, sizeof(s->tokens[0]));
+	enum err e = simulation_grow(&tokens, &room, old + 1, sizeof(s->tokens[0]));
 
 	if (e != ERR_OK)
 		return e;
@@ -101,8 +52,22 @@ more_tokens(struct simulation *s)
 	return ERR_OK;
 }
 
-static void
-end_token(struct simulation *s, uint32_t handle)
+uint32_t
+simulation_take(struct simulation *s)
+{
+	enum err e = s->spare_count > 0 ? ERR_OK : more_tokens(s);
+
+	if (e != ERR_OK) {
+		simulation_fail(s, e);
+		return SIMULATION_NO_HANDLE;
+	}
+	if (++s->counts.held > s->counts.held_most)
+		s->counts.held_most = s->counts.held;
+	return s->spare[--s->spare_count];
+}
+
+void
+simulation_end(struct simulation *s, uint32_t handle)
 {
 	if (s->cfg.carrier != NULL)
 		s->cfg.carrier->end(s->cfg.carrier->arg, handle);
@@ -115,7 +80,7 @@ end_token(struct simulation *s, uint32_t handle)
 static enum err
 more_transfers(struct transfers *t)
 {
-	size_t room = t->room > 0 ? t->room * 2 : FIRST_ROOM;
+	size_t room = t->room > 0 ? t->room * 2 : SIMULATION_FIRST_ROOM;
 	void *p = realloc(t->ring, room * sizeof(t->ring[0]));
 
 	if (p == NULL)
@@ -129,8 +94,8 @@ more_transfers(struct transfers *t)
 	return ERR_OK;
 }
 
-static void
-set_out(struct simulation *s, uint32_t handle)
+void
+simulation_carry(struct simulation *s, uint32_t handle, int64_t at_ms)
 {
 	struct transfers *t = &s->transfers;
 	size_t i;
@@ -140,8 +105,18 @@ set_out(struct simulation *s, uint32_t handle)
 		return;
 	}
 	i = (t->first + t->count++) & (t->room - 1);
-	t->ring[i].at_ms = s->now_ms + s->cfg.link_ms;
+	t->ring[i].at_ms = at_ms;
 	t->ring[i].handle = handle;
+}
+
+uint32_t
+simulation_arriving(struct simulation *s)
+{
+	uint32_t handle = s->transfers.ring[s->transfers.first].handle;
+
+	s->transfers.first = (s->transfers.first + 1) & (s->transfers.room - 1);
+	s->transfers.count--;
+	return handle;
 }
 
 static void
@@ -151,20 +126,27 @@ lose(struct simulation *s, uint32_t node, uint32_t handle)
 	for (size_t i = 0; i < s->cfg.observer_count; i++)
 		if (s->cfg.observers[i].lost != NULL)
 			s->cfg.observers[i].lost(s->cfg.observers[i].arg, s->now_ms, node, handle);
-	end_token(s, handle);
+	simulation_end(s, handle);
 }
 
-static void
-exit_network(struct simulation *s, uint32_t handle)
+/* While packets are counted, an observer who does not want it hears nothing. */
+static bool
+hears(const struct simulation *s, const struct simulation_observer *o)
+{
+	return !s->counting || o->counts;
+}
+
+void
+simulation_exit(struct simulation *s, uint32_t handle)
 {
 	void *deposits = s->deposits;
 
 	s->counts.exited++;
 	for (size_t i = 0; i < s->cfg.observer_count; i++)
-		if (s->cfg.observers[i].exited != NULL)
+		if (s->cfg.observers[i].exited != NULL && hears(s, &s->cfg.observers[i]))
 			s->cfg.observers[i].exited(s->cfg.observers[i].arg, s->now_ms, handle);
 	if (s->deposit_count == s->deposit_room &&
-	    grow(&deposits, &s->deposit_room, s->deposit_count + 1, sizeof(s->deposits[0])) !=
+	    simulation_grow(&deposits, &s->deposit_room, s->deposit_count + 1, sizeof(s->deposits[0])) !=
 		ERR_OK) {
 		simulation_fail(s, ERR_MEMORY);
 		return;
@@ -189,7 +171,7 @@ arrive(struct simulation *s, uint32_t handle)
 		return;
 	}
 	if (layer == s->params->layers) {
-		exit_network(s, handle);
+		simulation_exit(s, handle);
 		return;
 	}
 	number = s->layer_first[layer] + t->path[layer];
@@ -213,7 +195,7 @@ flush(struct simulation *s, uint32_t number)
 	void *batch = s->batch;
 
 	if (held > s->batch_room &&
-	    grow(&batch, &s->batch_room, held, sizeof(s->batch[0])) != ERR_OK) {
+	    simulation_grow(&batch, &s->batch_room, held, sizeof(s->batch[0])) != ERR_OK) {
 		simulation_fail(s, ERR_MEMORY);
 		return;
 	}
@@ -225,7 +207,7 @@ flush(struct simulation *s, uint32_t number)
 			    s->batch, count, held);
 	for (size_t i = 0; i < count; i++) {
 		s->tokens[s->batch[i]].hop++;
-		set_out(s, s->batch[i]);
+		simulation_carry(s, s->batch[i], s->now_ms + s->cfg.link_ms);
 	}
 	timeheap_set(&s->flushes, number, pool_due(n->pool));
 }
@@ -233,55 +215,52 @@ flush(struct simulation *s, uint32_t number)
 /* ---- senders ---- */
 
 static void
-draw_path(struct simulation *s, struct token *t)
-{
-	for (unsigned i = 0; i < s->params->layers; i++) {
-		uint32_t width = s->params->mixes[i];
-
-		t->path[i] = width > 1 ? (uint8_t)rng_below(&s->stream.rng, width) : 0;
-	}
-}
-
-static void
-draw_delays(struct simulation *s, uint32_t handle)
+draw_delays(struct simulation *s, uint32_t handle, const struct rng *rng)
 {
 	size_t size = s->params->layers * sizeof(s->delays[0]);
 	uint32_t *delays = s->delays + (size_t)handle * s->params->layers;
 	uint32_t drawn[ONION_HOPS_MAX];
 
 	if (s->delayed) {
-		path_delays(drawn, s->params, &s->stream.rng);
+		path_delays(drawn, s->params, rng);
 		memcpy(delays, drawn, size);
 	} else {
 		memset(delays, 0, size);
 	}
 }
 
-static void
-next_message(struct simulation *s, uint32_t person, int64_t after_ms)
+void
+simulation_next_message(struct simulation *s, uint32_t person, int64_t after_ms)
 {
 	struct person *p = &s->persons[person];
 
 	p->message_ms = s->cfg.traffic.next(s->cfg.traffic.arg, person, after_ms, &p->message);
 }
 
-/* The slot law: a note whatever waits, else what waits, else a drop. */
-static enum token_kind
-choose_kind(struct simulation *s, const struct person *p)
+bool
+simulation_online(struct simulation *s, uint32_t person, int64_t at_ms)
 {
-	if (s->cfg.law != SENDING_AT_ONCE && s->params->note_one_in > 0 &&
-	    rng_below(&s->stream.rng, s->params->note_one_in) == 0)
+	const struct simulation_traffic *t = &s->cfg.traffic;
+
+	return t->online == NULL || t->online(t->arg, person, at_ms);
+}
+
+/* A note whatever waits, else what waits, else a drop. */
+enum token_kind
+simulation_kind(struct simulation *s, const struct person *p, int64_t at_ms, bool note)
+{
+	if (note)
 		return TOKEN_NOTE;
-	if (p->message_ms > s->now_ms)
+	if (p->message_ms > at_ms)
 		return TOKEN_COVER;
 	if (s->cfg.epochs && s->cfg.law == SENDING_SLOTS &&
-	    path_time(s->params, s->now_ms) != PATH_OPEN)
+	    path_time(s->params, at_ms) != PATH_OPEN)
 		return TOKEN_COVER;
 	return TOKEN_REAL;
 }
 
-static void
-count_sent(struct simulation *s, enum token_kind kind)
+void
+simulation_count_sent(struct simulation *s, enum token_kind kind)
 {
 	s->counts.sent++;
 	switch (kind) {
@@ -295,72 +274,87 @@ count_sent(struct simulation *s, enum token_kind kind)
 		s->counts.real++;
 		break;
 	}
-	if (++s->counts.held > s->counts.held_most)
-		s->counts.held_most = s->counts.held;
+}
+
+void
+simulation_tell_sent(struct simulation *s, int64_t at_ms, uint32_t handle)
+{
+	for (size_t i = 0; i < s->cfg.observer_count; i++)
+		if (s->cfg.observers[i].sent != NULL && hears(s, &s->cfg.observers[i]))
+			s->cfg.observers[i].sent(s->cfg.observers[i].arg, at_ms, handle);
+}
+
+/* By the slot law all that a packet draws is its slot's own. */
+static enum token_kind
+draw_packet(struct simulation *s, const struct person *p, struct token *t)
+{
+	struct draws slot = slots_draws(&p->slots);
+	bool slots = s->cfg.law == SENDING_SLOTS;
+	struct rng own = { draws_fill, &slot };
+	const struct rng *rng = slots ? &own : &s->stream.rng;
+	bool note = false;
+
+	if (slots)
+		note = slots_note(&slot, s->params);
+	for (unsigned i = 0; i < s->params->layers; i++) {
+		uint32_t width = s->params->mixes[i];
+
+		if (slots)
+			t->path[i] = slots_mix(&slot, s->params, i);
+		else
+			t->path[i] = width > 1 ? (uint8_t)rng_below(rng, width) : 0;
+	}
+	if (s->cfg.law == SENDING_POISSON)
+		note = s->params->note_one_in > 0 && rng_below(rng, s->params->note_one_in) == 0;
+	draw_delays(s, (uint32_t)(t - s->tokens), rng);
+	return simulation_kind(s, p, s->now_ms, note);
 }
 
 static void
 send_packet(struct simulation *s, uint32_t person)
 {
 	struct person *p = &s->persons[person];
+	uint32_t handle = simulation_take(s);
 	enum token_kind kind;
 	struct token *t;
-	uint32_t handle;
-	enum err e = s->spare_count > 0 ? ERR_OK : more_tokens(s);
+	enum err e;
 
-	if (e != ERR_OK) {
-		simulation_fail(s, e);
+	if (handle == SIMULATION_NO_HANDLE)
 		return;
-	}
-	handle = s->spare[--s->spare_count];
 	t = &s->tokens[handle];
 	*t = (struct token){ .sent_ms = s->now_ms, .person = person };
-	draw_path(s, t);
-	kind = choose_kind(s, p);
+	kind = draw_packet(s, p, t);
 	t->kind = (uint8_t)kind;
-	draw_delays(s, handle);
 	if (kind == TOKEN_REAL)
 		t->message = p->message;
-	count_sent(s, kind);
+	simulation_count_sent(s, kind);
 	if (s->cfg.carrier != NULL) {
 		e = s->cfg.carrier->wrap(s->cfg.carrier->arg, handle, t,
 		    s->delays + (size_t)handle * s->params->layers);
 		if (e != ERR_OK)
 			simulation_fail(s, e);
 	}
-	for (size_t i = 0; i < s->cfg.observer_count; i++)
-		if (s->cfg.observers[i].sent != NULL)
-			s->cfg.observers[i].sent(s->cfg.observers[i].arg, s->now_ms, handle);
+	simulation_tell_sent(s, s->now_ms, handle);
 	if (kind == TOKEN_REAL)
-		next_message(s, person, p->message_ms);
-	set_out(s, handle);
+		simulation_next_message(s, person, p->message_ms);
+	simulation_carry(s, handle, s->now_ms + s->cfg.link_ms);
 }
 
-static int64_t
-draw_phase(struct simulation *s)
+/* When this person's next packet is due. */
+static void
+next_due(struct simulation *s, struct person *p)
 {
-	return rng_between(&s->stream.rng, 0, s->params->slot_ms - 1);
-}
-
-/* When this person's next packet is due, after one at its due_ms. */
-static int64_t
-next_due(struct simulation *s, const struct person *p)
-{
-	int64_t next = p->due_ms + s->params->slot_ms;
-	uint32_t hour;
-
 	switch (s->cfg.law) {
 	case SENDING_SLOTS:
+		slots_next(&p->slots, s->params);
 		break;
 	case SENDING_POISSON:
-		return p->due_ms + rng_exponential_long(&s->stream.rng, s->params->slot_ms);
+		p->slots.due_ms += rng_exponential_long(&s->stream.rng, s->params->slot_ms);
+		break;
 	case SENDING_AT_ONCE:
-		return p->message_ms;
+		p->slots.due_ms = p->message_ms;
+		break;
 	}
-	hour = timing_hour(s->params, next);
-	if (hour == timing_hour(s->params, p->due_ms))
-		return next;
-	return timing_hour_start(s->params, hour) + draw_phase(s); /* another session */
 }
 
 static void
@@ -368,29 +362,28 @@ on_sender(struct simulation *s, uint32_t person)
 {
 	struct person *p = &s->persons[person];
 
-	if (s->cfg.traffic.online == NULL ||
-	    s->cfg.traffic.online(s->cfg.traffic.arg, person, s->now_ms)) {
+	if (simulation_online(s, person, s->now_ms)) {
 		send_packet(s, person);
 	} else {
 		s->counts.skipped++;
 		if (s->cfg.law == SENDING_AT_ONCE)
-			next_message(s, person, p->message_ms);
+			simulation_next_message(s, person, p->message_ms);
 	}
-	p->due_ms = next_due(s, p);
-	timeheap_set(&s->senders, person, p->due_ms);
+	next_due(s, p);
+	timeheap_set(&s->senders, person, p->slots.due_ms);
 }
 
 /* ---- time ---- */
 
-static void
-on_round(struct simulation *s)
+void
+simulation_end_round(struct simulation *s)
 {
 	for (size_t i = 0; i < s->cfg.observer_count; i++)
-		if (s->cfg.observers[i].round != NULL)
+		if (s->cfg.observers[i].round != NULL && hears(s, &s->cfg.observers[i]))
 			s->cfg.observers[i].round(s->cfg.observers[i].arg, s->round, s->deposits,
 			    s->deposit_count);
 	for (size_t i = 0; i < s->deposit_count; i++)
-		end_token(s, s->deposits[i]);
+		simulation_end(s, s->deposits[i]);
 	s->deposit_count = 0;
 	s->round++;
 }
@@ -421,13 +414,9 @@ step(struct simulation *s, int64_t until_ms)
 		s->now_ms = least;
 	s->counts.events++;
 	if (round_ms == least) {
-		on_round(s);
+		simulation_end_round(s);
 	} else if (way_ms == least) {
-		uint32_t handle = s->transfers.ring[s->transfers.first].handle;
-
-		s->transfers.first = (s->transfers.first + 1) & (s->transfers.room - 1);
-		s->transfers.count--;
-		arrive(s, handle);
+		arrive(s, simulation_arriving(s));
 	} else if (sender_ms == least) {
 		on_sender(s, sender);
 	} else {
@@ -484,10 +473,14 @@ make_persons(struct simulation *s)
 	for (uint32_t i = 0; i < s->cfg.persons; i++) {
 		struct person *p = &s->persons[i];
 
-		next_message(s, i, s->now_ms);
-		p->due_ms = s->cfg.law == SENDING_AT_ONCE ? p->message_ms :
-							    s->now_ms + draw_phase(s);
-		timeheap_set(&s->senders, i, p->due_ms);
+		simulation_next_message(s, i, s->now_ms);
+		slots_begin(&p->slots, s->params, s->cfg.seed, i, s->now_ms);
+		if (s->cfg.law == SENDING_POISSON)
+			p->slots.due_ms = s->now_ms +
+			    rng_between(&s->stream.rng, 0, s->params->slot_ms - 1);
+		if (s->cfg.law == SENDING_AT_ONCE)
+			p->slots.due_ms = p->message_ms;
+		timeheap_set(&s->senders, i, p->slots.due_ms);
 	}
 	return ERR_OK;
 }
@@ -522,6 +515,7 @@ simulation_new(struct simulation **out, const struct simulation_config *cfg)
 	s->now_ms = cfg->start_ms;
 	s->round = timing_round(s->params, cfg->start_ms);
 	stream_init(&s->stream, cfg->seed, SIMULATION_STREAM_SENDERS);
+	stream_init(&s->ways, cfg->seed, SIMULATION_STREAM_COUNTED);
 	e = make_nodes(s);
 	if (e == ERR_OK)
 		e = make_persons(s);
@@ -540,8 +534,10 @@ simulation_free(struct simulation *s)
 {
 	if (s == NULL)
 		return;
-	for (uint32_t i = 0; s->nodes != NULL && i < s->node_count; i++)
+	for (uint32_t i = 0; s->nodes != NULL && i < s->node_count; i++) {
 		pool_free(s->nodes[i].pool);
+		free(s->nodes[i].counted.handles);
+	}
 	timeheap_release(&s->senders);
 	timeheap_release(&s->flushes);
 	free(s->nodes);

@@ -21,11 +21,18 @@
 #define SIMULATION_WIDTH_MAX 64 /* mixes of a layer */
 #define SIMULATION_NODES_MAX (SIMULATION_WIDTH_MAX * PARAMS_LAYERS_MAX)
 
-/* Streams of a run (evaluation/stream.h): what senders draw, and node n's pool at NODES + n. */
+/*
+ * Streams of a run (evaluation/stream.h): what senders draw, node n's pool at NODES + n,
+ * the ways of packets that are only counted, and one for who looks on.
+ */
 #define SIMULATION_STREAM_SENDERS 0
 #define SIMULATION_STREAM_NODES 1
+#define SIMULATION_STREAM_COUNTED (SIMULATION_STREAM_NODES + SIMULATION_NODES_MAX)
+#define SIMULATION_STREAM_TARGETS (SIMULATION_STREAM_COUNTED + 1)
 
 enum token_kind { TOKEN_COVER, TOKEN_NOTE, TOKEN_REAL };
+/* Whose a packet is that was counted before it was followed. */
+#define SIMULATION_NOBODY UINT32_MAX
 
 /* One packet. Handles are reused after the packet has ended. */
 struct token {
@@ -61,6 +68,12 @@ struct simulation_traffic {
 	void *arg;
 };
 
+/* Packets without a message, until at_ms: how many were sent as what, or left the network. */
+struct simulation_counted {
+	int64_t at_ms;
+	uint64_t covers, notes, exited;
+};
+
 /* Any of these may be NULL. held: with the packet; before the departure. */
 struct simulation_observer {
 	void (*sent)(void *arg, int64_t at_ms, uint32_t handle);
@@ -71,6 +84,15 @@ struct simulation_observer {
 	void (*lost)(void *arg, int64_t at_ms, uint32_t node, uint32_t handle); /* pool full */
 	/* A round of the gateway ended. */
 	void (*round)(void *arg, uint64_t round, const uint32_t *handles, size_t n);
+	/*
+	 * Within simulation_count: whether to be told of what happens to packets with a
+	 * message (sent, exited, round), and of the others by their number.
+	 */
+	bool counts;
+	void (*counted)(void *arg, const struct simulation_counted *c);
+	void (*flushed)(void *arg, int64_t at_ms, uint32_t node, size_t left, size_t held);
+	/* After it: this packet was on its way before, and is followed from now on. */
+	void (*resumed)(void *arg, uint32_t handle);
 	void *arg;
 };
 
@@ -104,6 +126,16 @@ RST_MUST_USE enum err simulation_new(struct simulation **out,
 void simulation_free(struct simulation *s);
 /* Everything before this time of the wall clock. ERR_MEMORY, or what an observer's fault is. */
 RST_MUST_USE enum err simulation_run(struct simulation *s, int64_t until_ms);
+/*
+ * The same, but packets without a message are only counted: as many come to a mix, and as
+ * many leave it, but which of them do is drawn for those with a message alone. For an
+ * observer who does not tell them apart the law of all that happens is the same; what
+ * people send, and when and how many packets come to and leave the first layer, is the
+ * very same. ERR_FULL: a pool came to pool_max, where it matters which packet is lost.
+ */
+RST_MUST_USE enum err simulation_count(struct simulation *s, int64_t until_ms);
+/* Slots, no carrier, and strategies that go by the round and by how many packets they hold. */
+bool simulation_can_count(const struct simulation *s);
 int64_t simulation_now(const struct simulation *s);
 /* To stop the run from within an observer: it returns e. */
 void simulation_fail(struct simulation *s, enum err e);

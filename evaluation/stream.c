@@ -2,6 +2,8 @@
 
 #include "evaluation/stream.h"
 
+#include "evaluation/draws.h"
+
 static void
 fill(void *ctx, void *out, size_t n)
 {
@@ -17,21 +19,11 @@ fill(void *ctx, void *out, size_t n)
 	}
 }
 
-/* Seeds that belong together without being near each other (splitmix64). */
-static uint64_t
-seed_of(uint64_t seed, uint64_t number)
-{
-	uint64_t z = seed + (number + 1) * UINT64_C(0x9e3779b97f4a7c15);
-
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
 void
 stream_init(struct stream *s, uint64_t seed, uint64_t number)
 {
-	rng_seeded_init(&s->seeded, seed_of(seed, number));
+	/* seeds that belong together without being near each other */
+	rng_seeded_init(&s->seeded, draws_scramble(seed + (number + 1) * DRAWS_STEP));
 	s->used = sizeof(s->bytes);
 	s->rng = (struct rng){ fill, s };
 }

@@ -12,6 +12,7 @@
 #include "common/base/rng.h"
 #include "common/charter/timing.h"
 #include "common/config/value.h"
+#include "evaluation/draws.h"
 
 #define DAY_MS TIMING_DAY_MS
 #define HOUR_MS INT64_C(3600000)
@@ -22,11 +23,6 @@
 #define LINE_MAX_BYTES 256
 #define FILE_MAX_BYTES (INT64_C(1) << 31)
 #define SECONDS_MAX INT64_C(10000000000)
-
-/* Draws of one person for one purpose: a counter under a key (splitmix64). */
-struct draws {
-	uint64_t key, counter;
-};
 
 struct person {
 	struct draws writing, being;
@@ -58,53 +54,12 @@ struct traffic {
 
 /* ---- draws ---- */
 
-static uint64_t
-scramble(uint64_t z)
-{
-	z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-	z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-	return z ^ (z >> 31);
-}
-
-static uint64_t
-draw(struct draws *d)
-{
-	return scramble(d->key + ++d->counter * UINT64_C(0x9e3779b97f4a7c15));
-}
-
-static double
-draw_unit(struct draws *d)
-{
-	return (double)(draw(d) >> 11) * 0x1p-53;
-}
-
-static void
-fill(void *ctx, void *out, size_t n)
-{
-	uint8_t *p = out;
-
-	while (n > 0) {
-		uint64_t v = draw(ctx);
-		size_t part = n < sizeof(v) ? n : sizeof(v);
-
-		for (size_t i = 0; i < part; i++)
-			*p++ = (uint8_t)(v >> 8 * i);
-		n -= part;
-	}
-}
-
 static int64_t
 draw_exponential(struct draws *d, int64_t mean_ms)
 {
-	struct rng r = { fill, d };
+	struct rng r = { draws_fill, d };
 
 	return rng_exponential_long(&r, mean_ms);
-}
-
-static struct draws
-draws_of(uint64_t seed, uint32_t person, uint64_t purpose)
-{
-	return (struct draws){ scramble(scramble(seed + purpose) + person), 0 };
 }
 
 /* ---- office hours ---- */
@@ -150,11 +105,11 @@ remember(struct traffic *t, uint64_t *number, uint32_t sender, uint32_t receiver
 uint32_t
 traffic_contact(const struct traffic *t, uint32_t person, uint32_t i)
 {
-	struct draws d = draws_of(t->cfg.seed, person, 3);
+	struct draws d = draws_of(t->cfg.seed, person, DRAWS_CONTACTS);
 	uint32_t step, others = t->cfg.persons - 1;
 
 	/* a walk round the others with a step that meets all of them */
-	step = 1 + (uint32_t)(draw_unit(&d) * others);
+	step = 1 + (uint32_t)(draws_unit(&d) * others);
 	for (uint32_t a = others, b = step, r; b != 1;) {
 		r = a % b;
 		if (r == 0) { /* not coprime: take the next */
@@ -172,7 +127,7 @@ traffic_contact(const struct traffic *t, uint32_t person, uint32_t i)
 static uint32_t
 draw_receiver(struct traffic *t, uint32_t person)
 {
-	double u = draw_unit(&t->persons[person].writing);
+	double u = draws_unit(&t->persons[person].writing);
 	uint32_t low = 0, high = t->cfg.contacts - 1;
 
 	while (low < high) {
@@ -249,8 +204,8 @@ next_message(void *arg, uint32_t person, int64_t at_ms, uint64_t *message)
 static bool
 in_office(const struct traffic *t, uint32_t person, int64_t at_ms)
 {
-	struct draws d = draws_of(t->cfg.seed, person, 2);
-	int64_t shift = (int64_t)(draw_unit(&d) * 2 * (double)HOUR_MS) - HOUR_MS;
+	struct draws d = draws_of(t->cfg.seed, person, DRAWS_OFFICE);
+	int64_t shift = (int64_t)(draws_unit(&d) * 2 * (double)HOUR_MS) - HOUR_MS;
 	int64_t in_day = (at_ms - shift) % DAY_MS - OFFICE_FROM_MS;
 
 	return is_workday((at_ms - shift) / DAY_MS) && in_day >= 0 && in_day < OFFICE_LONG_MS;
@@ -551,11 +506,11 @@ first_turns(struct traffic *t, struct person *p)
 
 	p->begins_ms = p->until_ms = p->turn_ms = c->start_ms;
 	if (c->workload == TRAFFIC_ON_OFF &&
-	    draw_unit(&p->writing) * (double)(c->on_ms + c->off_ms) < (double)c->on_ms)
+	    draws_unit(&p->writing) * (double)(c->on_ms + c->off_ms) < (double)c->on_ms)
 		p->until_ms += 1 + draw_exponential(&p->writing, c->on_ms);
 	/* the first look turns it around */
 	if (c->churn == CHURN_ON_OFF)
-		p->online = draw_unit(&p->being) * (double)(c->online_ms + c->offline_ms) >=
+		p->online = draws_unit(&p->being) * (double)(c->online_ms + c->offline_ms) >=
 		    (double)c->online_ms;
 }
 
@@ -565,8 +520,8 @@ fill_persons(struct traffic *t)
 	for (uint32_t i = 0; i < t->cfg.persons; i++) {
 		struct person *p = &t->persons[i];
 
-		p->writing = draws_of(t->cfg.seed, i, 0);
-		p->being = draws_of(t->cfg.seed, i, 1);
+		p->writing = draws_of(t->cfg.seed, i, DRAWS_WRITING);
+		p->being = draws_of(t->cfg.seed, i, DRAWS_BEING);
 		p->line = NO_LINE;
 		first_turns(t, p);
 	}

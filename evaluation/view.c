@@ -80,7 +80,7 @@ view_left(struct view *v, view_origin *out, uint32_t node, uint32_t n, uint32_t 
 {
 	struct record *r;
 
-	if (v->batches == VIEW_PERSONS - 1)
+	if (v->batches == VIEW_UNKNOWN)
 		return ERR_FULL;
 	r = append(v);
 	if (r == NULL)

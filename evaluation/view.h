@@ -21,10 +21,11 @@
 
 #define VIEW_TARGETS 64 /* in one pass */
 #define VIEW_PERSONS (UINT32_C(1) << 31)
+#define VIEW_UNKNOWN (VIEW_PERSONS - 1) /* from before what is known */
 
 /*
  * Where a packet comes from, as far as the adversary can tell: a batch that left a
- * mix, or a sender (person + VIEW_PERSONS).
+ * mix, a sender (person + VIEW_PERSONS), or VIEW_UNKNOWN.
  */
 typedef uint32_t view_origin;
 

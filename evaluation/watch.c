@@ -50,6 +50,22 @@ on_sent(void *arg, int64_t at_ms, uint32_t handle)
 	w->positions[handle] = UNSEEN;
 }
 
+/* It was only counted so far: on its way to the first mix it is seen, elsewhere forgotten. */
+static void
+on_resumed(void *arg, uint32_t handle)
+{
+	struct watch *w = arg;
+	struct token *t = simulation_token(w->simulation, handle);
+
+	if (room_for(w, handle) != ERR_OK) {
+		simulation_fail(w->simulation, ERR_MEMORY);
+		return;
+	}
+	t->origin = t->hop == 0 && t->person != SIMULATION_NOBODY ? VIEW_PERSONS + t->person :
+								    VIEW_UNKNOWN;
+	w->positions[handle] = UNSEEN;
+}
+
 /* The first time that an honest mix, or the exit, sees the packet. */
 static void
 note_position(struct watch *w, const struct token *t, uint32_t handle)
@@ -172,6 +188,7 @@ watch_observer(struct watch *w, struct simulation_observer *out)
 		.arrived = on_arrived,
 		.left = on_left,
 		.exited = on_exited,
+		.resumed = on_resumed,
 		.arg = w };
 }
 

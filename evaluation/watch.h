@@ -20,7 +20,7 @@ struct watch_exit {
 	size_t position; /* in the view: of its first arrival at an honest mix, or its exit */
 	int64_t sent_ms, exited_ms;
 	uint64_t message;
-	uint32_t exit, person;
+	uint32_t exit, person; /* SIMULATION_NOBODY: counted before it was followed */
 	uint8_t kind;
 	bool traced; /* every mix on its way was corrupt */
 };

@@ -88,6 +88,29 @@ pool_due(const struct pool *k)
 	return k->due_ms;
 }
 
+bool
+pool_counts(const struct pool *k)
+{
+	return k->strategy->leaving != NULL;
+}
+
+size_t
+pool_leaving(const struct pool *k, size_t held, const struct rng *rng)
+{
+	return k->strategy->leaving(k, held, rng);
+}
+
+static size_t
+choose(struct pool *k, int64_t now_ms, const struct rng *rng)
+{
+	size_t n;
+
+	if (k->strategy->leaving == NULL)
+		return k->strategy->choose(k, now_ms, rng);
+	n = k->strategy->leaving(k, k->count, rng);
+	return n < k->count ? pool_choose_any(k, n, rng) : n;
+}
+
 size_t
 pool_flush(struct pool *k, uint32_t *out, int64_t now_ms, const struct rng *rng)
 {
@@ -95,7 +118,7 @@ pool_flush(struct pool *k, uint32_t *out, int64_t now_ms, const struct rng *rng)
 
 	if (now_ms < k->due_ms)
 		return 0;
-	n = k->strategy->choose(k, now_ms, rng);
+	n = choose(k, now_ms, rng);
 	k->count -= n;
 	for (size_t i = 0; i < n; i++)
 		out[i] = k->items[k->count + i].handle;

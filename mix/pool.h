@@ -10,6 +10,7 @@
 #ifndef MIX_POOL_H
 #define MIX_POOL_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -53,6 +54,14 @@ int64_t pool_due(const struct pool *k);
  * up for.
  */
 size_t pool_flush(struct pool *k, uint32_t *out, int64_t now_ms, const struct rng *rng);
+
+/*
+ * For an evaluation that counts packets which are alike instead of following each: whether
+ * the strategy flushes by the round alone and heeds nothing but how many packets it
+ * holds, and how many of `held` packets leave then. Which ones is a uniform draw.
+ */
+bool pool_counts(const struct pool *k);
+size_t pool_leaving(const struct pool *k, size_t held, const struct rng *rng);
 
 /*
  * The wall clock was set, or a flush was missed: take the next flush time from

@@ -9,28 +9,21 @@
  * too and tells less about T (Diaz and Serjantov, "Generalising Mixes", Privacy
  * Enhancing Technologies 2003, section 4). P is rate * Phi((T - mean) / deviation),
  * Phi being the normal distribution as normal.h computes it; the tosses are exact for
- * the value computed.
+ * the value computed. They say how many leave; which ones is a uniform draw, which comes
+ * to the same.
  */
 
 static size_t
-choose(struct pool *k, int64_t now_ms, const struct rng *rng)
+leaving(const struct pool *k, size_t held, const struct rng *rng)
 {
-	uint32_t chance = strategy_chance(&k->params, k->count);
-	size_t stays = k->count;
+	uint32_t chance = strategy_chance(&k->params, held);
+	size_t n = 0;
 
-	(void)now_ms;
-	/* From the end, so that each is tossed once wherever it is moved. */
-	for (size_t i = k->count; i-- > 0;) {
-		struct pool_item item = k->items[i];
-
-		if (!rng_chance(rng, chance, NORMAL_ONE))
-			continue;
-		k->items[i] = k->items[--stays];
-		k->items[stays] = item;
-	}
-	return k->count - stays;
+	for (size_t i = 0; i < held; i++)
+		n += rng_chance(rng, chance, NORMAL_ONE);
+	return n;
 }
 
 const struct pool_strategy pool_binomial = {
-	.name = "binomial", .arm = pool_arm_round, .choose = choose
+	.name = "binomial", .arm = pool_arm_round, .leaving = leaving
 };

@@ -9,11 +9,12 @@
  */
 
 static size_t
-choose(struct pool *k, int64_t now_ms, const struct rng *rng)
+leaving(const struct pool *k, size_t held, const struct rng *rng)
 {
-	return k->count >= k->params.threshold ? pool_choose_all(k, now_ms, rng) : 0;
+	(void)rng;
+	return held >= k->params.threshold ? held : 0;
 }
 
 const struct pool_strategy pool_threshold_and_timed = {
-	.name = "threshold and timed", .arm = pool_arm_round, .choose = choose
+	.name = "threshold and timed", .arm = pool_arm_round, .leaving = leaving
 };

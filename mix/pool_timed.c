@@ -7,6 +7,14 @@
  * in Serjantov, Dingledine and Syverson 2002).
  */
 
+static size_t
+leaving(const struct pool *k, size_t held, const struct rng *rng)
+{
+	(void)k;
+	(void)rng;
+	return held;
+}
+
 const struct pool_strategy pool_timed = {
-	.name = "timed", .arm = pool_arm_round, .choose = pool_choose_all
+	.name = "timed", .arm = pool_arm_round, .leaving = leaving
 };

@@ -23,22 +23,22 @@ share_of(const struct pool *k, size_t n)
 }
 
 static size_t
-choose(struct pool *k, int64_t now_ms, const struct rng *rng)
+leaving(const struct pool *k, size_t held, const struct rng *rng)
 {
 	size_t most, share;
 
-	(void)now_ms;
-	if (k->count <= k->params.pool_min)
+	(void)rng;
+	if (held <= k->params.pool_min)
 		return 0;
-	most = k->count - k->params.pool_min;
+	most = held - k->params.pool_min;
 	if (k->params.rule == STRATEGY_GMIX)
-		return pool_choose_any(k, share_of(k, most), rng);
-	share = share_of(k, k->count);
+		return share_of(k, most);
+	share = share_of(k, held);
 	if (share == 0)
 		share = 1;
-	return pool_choose_any(k, share < most ? share : most, rng);
+	return share < most ? share : most;
 }
 
 const struct pool_strategy pool_timed_dynamic_pool = {
-	.name = "timed dynamic pool", .arm = pool_arm_round, .choose = choose
+	.name = "timed dynamic pool", .arm = pool_arm_round, .leaving = leaving
 };

@@ -9,14 +9,12 @@
  */
 
 static size_t
-choose(struct pool *k, int64_t now_ms, const struct rng *rng)
+leaving(const struct pool *k, size_t held, const struct rng *rng)
 {
-	(void)now_ms;
-	if (k->count <= k->params.pool_min)
-		return 0;
-	return pool_choose_any(k, k->count - k->params.pool_min, rng);
+	(void)rng;
+	return held > k->params.pool_min ? held - k->params.pool_min : 0;
 }
 
 const struct pool_strategy pool_timed_pool = {
-	.name = "timed pool", .arm = pool_arm_round, .choose = choose
+	.name = "timed pool", .arm = pool_arm_round, .leaving = leaving
 };
