@@ -18,7 +18,8 @@ static const struct {
 	{ "true_rank", "packets", "people" },
 };
 
-static const char each_target[] = "every target alike; targets evenly over the measured time";
+static const char each_target[] = "every target alike; as many from each equal part of the "
+				  "measured time, as far as it has them";
 static const char each_packet[] = "every packet alike";
 static const char each_message[] = "every message alike";
 
@@ -163,6 +164,14 @@ add_tally(struct figures *f, const char *name, const char *level, const char *un
 }
 
 static void
+refuse(struct figure *g, const char *reason)
+{
+	memset(&g->s, 0, sizeof(g->s));
+	g->known = false;
+	g->reason = reason;
+}
+
+static void
 add_ratio(struct figures *f, const char *name, const char *unit, const char *weighting,
     const char *rule, uint64_t part, uint64_t whole, const char *otherwise)
 {
@@ -181,7 +190,8 @@ add_ratio(struct figures *f, const char *name, const char *unit, const char *wei
 enum err
 figures_of(struct figures *out, const struct scenario *s, const struct run *r)
 {
-	static const char real[] = "all packets with a message that were sent within the duration";
+	static const char real[] = "all packets with a message that left within the duration";
+	static const char messages[] = "all messages that came through within the duration";
 	static const char all[] = "all packets that were sent within the duration";
 	const struct recorder_counts *c = run_counts(r);
 	enum err e;
@@ -192,8 +202,12 @@ figures_of(struct figures *out, const struct scenario *s, const struct run *r)
 	if (e != ERR_OK)
 		return e;
 	add_tally(out, "network_delay", "message", "ms", each_packet, real, &c->network_ms);
-	add_tally(out, "message_delay", "message", "ms", each_message, real, &c->message_ms);
-	add_tally(out, "receiver_crowd", "user", "people", each_message, real, &c->crowd);
+	add_tally(out, "message_delay", "message", "ms", each_message, messages, &c->message_ms);
+	if (run_waiting(r) > (uint64_t)s->people && run_waiting(r) > c->real / 10)
+		refuse(&out->rows[out->count - 1], "messages piled up: at the end more than one "
+		    "for ten that were sent still waited to be (waiting_messages); people write "
+		    "more than their slots carry, or are offline for long, or the run is short");
+	add_tally(out, "receiver_crowd", "user", "people", each_message, messages, &c->crowd);
 	add_ratio(out, "packets_per_message", "packets", each_message, all, c->sent, c->real,
 	    "no message was sent within the duration");
 	add_ratio(out, "cover_share", "share", each_packet, all, c->cover + c->notes, c->sent,

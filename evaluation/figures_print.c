@@ -141,6 +141,8 @@ counts_json(struct json *j, const struct run *r)
 	json_count(j, "exited", c->exited);
 	json_count(j, "lost", c->lost);
 	json_count(j, "lost_messages", c->lost_real);
+	json_count(j, "dropped_messages", c->dropped);
+	json_count(j, "waiting_messages", run_waiting(r));
 	json_close(j);
 }
 
@@ -156,9 +158,12 @@ figures_json(struct json *j, const struct figures *f, const struct scenario *s,
 	json_text(j, "reason", run_reason(r));
 	json_text(j, "interval", FIGURES_INTERVAL);
 	json_text(j, "posterior",
-	    "packets are alike inside an honest mix; exact for every strategy but stop-and-go, "
-	    "whose 100 ms ticks it leaves out");
+	    "of a packet of which its way alone is known: packets are alike inside an honest mix, "
+	    "whatever they carry. Exact for packets drawn from all (target-rule = any), but for "
+	    "the 100 ms ticks of stop-and-go; of those with a message only where every packet "
+	    "is as likely to carry one");
 	json_count(j, "lookback_ms", (uint64_t)run_lookback_ms(r));
+	json_count(j, "parts", run_parts(r));
 	counts_json(j, r);
 	json_key(j, "figures");
 	json_array(j);
@@ -189,12 +194,15 @@ figures_write_json(FILE *out, const struct figures *f, const struct scenario *s,
 
 /* ---- a table ---- */
 
+/* before: the row above, or NULL. */
 static void
-table_row(FILE *out, const struct figure *g)
+table_row(FILE *out, const struct figure *g, const struct figure *before)
 {
+	bool same = before != NULL && !before->known && before->reason == g->reason;
+
 	(void)fprintf(out, "%-20s %-8s %-8s %8zu", g->name, g->level, g->unit, g->s.n);
 	if (!g->known) {
-		(void)fprintf(out, "  - %s\n", g->reason);
+		(void)fprintf(out, "  - %s\n", same ? "as above" : g->reason);
 		return;
 	}
 	(void)fprintf(out, " %11.6g", g->s.mean);
@@ -221,5 +229,5 @@ figures_table(FILE *out, const struct figures *f, const struct run *r)
 	(void)fprintf(out, "Interval: %s\n\n%-20s %-8s %-8s %8s %11s  %s\n", FIGURES_INTERVAL,
 	    "figure", "level", "unit", "n", "mean", "[95 % interval]  p1 / p5 / p50 / p95");
 	for (size_t i = 0; i < f->count; i++)
-		table_row(out, &f->rows[i]);
+		table_row(out, &f->rows[i], i > 0 ? &f->rows[i - 1] : NULL);
 }

@@ -92,7 +92,10 @@ run(const struct call *c, const struct scenario *s)
 
 	if (own->progress || isatty(STDERR_FILENO))
 		options.progress = show_progress;
-	if (own->output[0] != '\0')
+	if (own->output[0] != '\0' && !own->no_trace && s->cover == COVER_COUNTED)
+		e = diag_set(&d, ERR_USAGE, "with 'cover = counted' there is no trace of each packet; "
+		    "add --no-trace");
+	if (e == ERR_OK && own->output[0] != '\0')
 		e = output_begin(&output, own->output, own->force, !own->no_trace, &d);
 	if (e == ERR_OK && output != NULL) {
 		options.trace = output_trace(output);

@@ -266,11 +266,20 @@ on_exited(void *arg, int64_t at_ms, uint32_t handle)
 		truth_exited(r, at_ms, t, &r->ways[handle]);
 	}
 	r->exits++;
-	if (t->sent_ms < r->measured_ms)
+	if (at_ms < r->measured_ms)
 		return;
 	r->counts.exited++;
 	if (t->kind == TOKEN_REAL)
 		tally_add(&r->counts.network_ms, at_ms - t->sent_ms);
+}
+
+static void
+on_dropped(void *arg, int64_t at_ms, uint32_t person)
+{
+	struct recorder *r = arg;
+
+	(void)person;
+	r->counts.dropped += at_ms >= r->measured_ms;
 }
 
 static void
@@ -279,9 +288,8 @@ on_lost(void *arg, int64_t at_ms, uint32_t node, uint32_t handle)
 	struct recorder *r = arg;
 	const struct token *t = simulation_token(r->simulation, handle);
 
-	(void)at_ms;
 	(void)node;
-	if (t->sent_ms < r->measured_ms)
+	if (at_ms < r->measured_ms)
 		return;
 	r->counts.lost++;
 	r->counts.lost_real += t->kind == TOKEN_REAL;
@@ -317,10 +325,12 @@ on_round(void *arg, uint64_t round, const uint32_t *handles, size_t n)
 	int64_t now_ms = simulation_now(r->simulation);
 
 	(void)round;
+	if (now_ms < r->measured_ms)
+		return;
 	for (size_t i = 0; i < n; i++) {
 		const struct token *t = simulation_token(r->simulation, handles[i]);
 
-		if (t->kind != TOKEN_REAL || t->sent_ms < r->measured_ms)
+		if (t->kind != TOKEN_REAL)
 			continue;
 		tally_add(&r->counts.message_ms, now_ms - r->ways[handles[i]].written_ms);
 		tally_add(&r->counts.crowd, crowd_of(r, r->ways[handles[i]].receiver));
@@ -335,6 +345,7 @@ recorder_observer(struct recorder *r, struct simulation_observer *out)
 		.left = on_left,
 		.exited = on_exited,
 		.lost = on_lost,
+		.dropped = on_dropped,
 		.round = on_round,
 		.counts = true,
 		.counted = on_counted,

@@ -18,14 +18,17 @@
 
 struct recorder;
 
-/* What was kept: of packets that were sent after the warm-up. */
+/*
+ * What happened after the warm-up. Delays are those of what came through in this time,
+ * whenever it was sent, so that those who were still on their way do not bias them.
+ */
 struct recorder_counts {
 	struct tally network_ms; /* of packets with a message: sent to out of the last mix */
 	struct tally message_ms; /* of messages: written to the end of the gateway's round */
 	struct tally crowd;	 /* of messages: the people who share the receiver's mailbox */
 	uint64_t sent, cover, notes, real; /* packets */
-	uint64_t exited; /* where packets are counted: also those that were sent before */
-	uint64_t lost, lost_real;
+	uint64_t exited, lost, lost_real;
+	uint64_t dropped; /* messages whose sender was offline and keeps none */
 };
 
 /*

@@ -12,11 +12,12 @@
 #include "evaluation/traffic.h"
 #include "evaluation/watch.h"
 
-#define RECORDS_MAX 8e6	/* of a view, about: 128 MB */
+#define RECORDS_MAX 8e6	/* of a view of one part, about: 128 MB */
 #define STEP_RECORDS 5e5 /* between two looks at the progress */
 #define STEPS 200
 #define REASON_BYTES 256
 #define COUNTED_WINDOWS 256
+#define STOP_AND_GO_TICKS 30 /* below, its ticks cost more than 0.05 bit of 6 */
 #define COUNTED_STEP_MS INT64_C(86400000)
 
 struct run {
@@ -34,18 +35,34 @@ struct run {
 	struct stream pick; /* targets are drawn apart from all else */
 	int64_t lookback_ms, pick_ms, step_ms;
 	uint32_t windows;
-	size_t owed; /* targets that there were not enough candidates for */
+	uint64_t waiting;
+	size_t drawn; /* targets, also those that are refused */
 	struct run_target *targets;
 	size_t count, refused;
 	char reason[REASON_BYTES];
 };
 
-/* Whether every link is seen; through one layer all go from and to the gateway. */
-static bool
-sees_all(const struct scenario *s)
+/*
+ * Why no posterior follows from what the adversary sees; NULL if one does. Through one
+ * layer the gateway sees every link.
+ */
+static const char *
+no_posterior(const struct run *r)
 {
-	return s->adversary == ADVERSARY_GLOBAL ||
-	    (s->adversary == ADVERSARY_GATEWAY && s->layers == 1);
+	const struct scenario *s = &r->scenario;
+
+	if (s->adversary == ADVERSARY_NODES)
+		return "the adversary sees no link, so that its posterior is not known; that of the "
+		       "global one bounds it (adversary = global)";
+	if (s->adversary == ADVERSARY_GATEWAY && s->layers > 1)
+		return "the adversary sees no link between mixes, so that its posterior is not "
+		       "known; that of the global one bounds it (adversary = global)";
+	for (unsigned i = 0; i < r->params.layers; i++)
+		if (r->params.strategy[i].kind == STRATEGY_STOP_AND_GO &&
+		    r->params.strategy[i].mean_ms < STOP_AND_GO_TICKS * STRATEGY_TICK_MS)
+			return "the posterior of stop-and-go leaves out its ticks of 100 ms, which "
+			       "tell too much with a mean below 3 s; set a longer mean";
+	return NULL;
 }
 
 /* ---- how long to look ---- */
@@ -103,7 +120,7 @@ plan(struct run *r)
 {
 	const struct scenario *s = &r->scenario;
 	double records = rate_of(r) * (r->params.layers + 2.0); /* a millisecond */
-	double total = (double)(s->warm_up_ms + s->duration_ms), pick = total, step = total / STEPS;
+	double step = (double)(s->warm_up_ms + s->duration_ms) / STEPS, pick;
 	uint64_t most = scorer_targets(r->scorer);
 	uint64_t windows = ((uint64_t)s->targets + most - 1) / most;
 	bool counted = s->cover == COVER_COUNTED;
@@ -111,14 +128,17 @@ plan(struct run *r)
 
 	r->lookback_ms = s->lookback_ms > 0 ? s->lookback_ms : own_lookback(r);
 	fit = s->duration_ms / (2 * r->lookback_ms + 1);
+	if (!counted && (double)windows * RECORDS_MAX < records * (double)s->duration_ms)
+		windows = (uint64_t)(records * (double)s->duration_ms / RECORDS_MAX) + 1;
 	if (counted && windows < counted_windows(s, fit))
 		windows = counted_windows(s, fit);
 	if (windows > (uint64_t)fit)
 		windows = (uint64_t)fit;
 	r->windows = windows > 0 ? (uint32_t)windows : 1;
+	pick = (double)s->duration_ms / r->windows;
 	if (counted)
 		pick = 2 * (double)r->lookback_ms;
-	if (records * pick > RECORDS_MAX)
+	else if (records * pick > RECORDS_MAX) /* so few parts that each lasts too long */
 		pick = RECORDS_MAX / records - (double)r->lookback_ms;
 	if (pick < (double)r->lookback_ms / 8)
 		pick = (double)r->lookback_ms / 8;
@@ -225,9 +245,9 @@ pick_targets(struct run *r, int64_t from_ms, size_t wanted)
 
 	for (size_t i = 0; i < exits; i++)
 		left += may_be_target(r, &x[i], from_ms);
-	wanted += r->owed;
-	r->owed = wanted > left ? wanted - left : 0;
-	wanted -= r->owed;
+	if (wanted > left)
+		wanted = left;
+	r->drawn += wanted;
 	for (size_t i = 0; i < exits && wanted > 0 && e == ERR_OK; i++) {
 		if (!may_be_target(r, &x[i], from_ms))
 			continue;
@@ -252,8 +272,8 @@ run_window(struct run *r, uint32_t i)
 	int64_t end = i + 1 < r->windows ? measured + s->duration_ms / r->windows * (i + 1) :
 					   scenario_ends_ms(s);
 	int64_t open = end - r->lookback_ms - r->pick_ms;
-	size_t wanted = (size_t)((uint64_t)s->targets * (i + 1) / r->windows -
-	    (uint64_t)s->targets * i / r->windows);
+	uint32_t parts = r->windows - i; /* share what is still wanted */
+	size_t wanted = ((size_t)s->targets - r->drawn + parts / 2) / parts;
 	int64_t least = i == 0 ? measured - r->lookback_ms : start;
 	enum err e;
 
@@ -289,15 +309,14 @@ explain(struct run *r)
 		return;
 	if (s->targets == 0)
 		why = "none was asked for (targets = 0)";
-	else if (s->adversary == ADVERSARY_GATEWAY && !sees_all(s))
-		why = "the adversary sees no link between mixes, so that its posterior is not "
-		      "known; that of the global one bounds it (adversary = global)";
-	else if (s->adversary == ADVERSARY_NODES)
-		why = "the adversary sees no link, so that its posterior is not known; that of the "
-		      "global one bounds it (adversary = global)";
+	else if (no_posterior(r) != NULL)
+		why = no_posterior(r);
 	else if (r->refused > 0)
 		why = "more than 1 % of each posterior goes back before what the adversary "
 		      "remembers; set a longer lookback or warm-up";
+	else if (recorder_counts(r->recorder)->lost > 0)
+		why = "the mixes lost packets, for they hold no more than pool-max; set a larger one, "
+		      "or a strategy that holds fewer";
 	else if (s->rule != TARGETS_ANY && recorder_counts(r->recorder)->real == 0)
 		why = "nobody sent a message within the duration (messages-per-day, workload, "
 		      "churn)";
@@ -330,7 +349,7 @@ make_observers(struct run *r)
 	if (e == ERR_OK)
 		e = scorer_new(&r->scorer, (size_t)s->people, s->level != LEVEL_USER,
 		    s->level != LEVEL_MESSAGE);
-	if (e == ERR_OK && sees_all(s) && s->targets > 0)
+	if (e == ERR_OK && no_posterior(r) == NULL && s->targets > 0)
 		e = watch_new(&r->watch, scenario_nodes(s), (size_t)s->people,
 		    any ? corrupt : NULL);
 	if (e == ERR_OK)
@@ -415,6 +434,7 @@ run_scenario(struct run **out, const struct scenario *s, const struct run_option
 		run_free(r);
 		return e;
 	}
+	r->waiting = simulation_waiting(r->simulation);
 	explain(r);
 	*out = r;
 	return ERR_OK;
@@ -478,6 +498,18 @@ const struct simulation_counts *
 run_simulated(const struct run *r)
 {
 	return simulation_counts(r->simulation);
+}
+
+uint64_t
+run_waiting(const struct run *r)
+{
+	return r->waiting;
+}
+
+uint32_t
+run_parts(const struct run *r)
+{
+	return r->windows;
 }
 
 int64_t

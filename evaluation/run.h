@@ -3,10 +3,13 @@
  * watches, and what it makes of its targets. No output but the trace, if it is
  * wanted; evaluation/output.h writes the results.
  *
- * Targets come evenly out of windows of the measured time. Before each the adversary
- * has seen the network for the `lookback` of the scenario; of what went in earlier
- * it knows nothing, and a target of which more than RUN_LOST_MAX goes back that far is
- * refused.
+ * The measured time has equal parts, so short that what the adversary saw of one fits into
+ * memory. Each gives as many targets as the others, drawn uniformly from those that
+ * leave in it; what one lacks comes from those after it. Before its first candidate the
+ * adversary has seen the network for the `lookback` of the scenario; of what went in
+ * earlier it knows nothing, and a target of which more than RUN_LOST_MAX goes back that
+ * far is refused. Where packets without a message are counted (cover = counted), only the
+ * end of each part is followed, for twice the lookback.
  */
 #ifndef EVALUATION_RUN_H
 #define EVALUATION_RUN_H
@@ -57,8 +60,12 @@ const char *run_reason(const struct run *r);
 bool run_empty(const struct run *r);
 
 const struct recorder_counts *run_counts(const struct run *r);
-/* What the simulation did in all, and how many messages were written. */
+/* What the simulation did in all. */
 const struct simulation_counts *run_simulated(const struct run *r);
+/* Messages that were written and not sent at the end. */
+uint64_t run_waiting(const struct run *r);
+/* Equal parts of the measured time, each of which gives as many targets as the others. */
+uint32_t run_parts(const struct run *r);
 int64_t run_lookback_ms(const struct run *r);
 
 #endif

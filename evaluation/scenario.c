@@ -195,9 +195,10 @@ static const struct config_key keys[] = {
 	{ .name = "targets", .type = CONFIG_INTEGER, .min = 0, .max = 1000000, .fallback = "512",
 	    .help = "packets whose sender the adversary looks for, evenly over the duration",
 	    FIELD(targets) },
-	{ .name = "target-rule", .type = CONFIG_ENUM, .fallback = "real", .choices = rules,
+	{ .name = "target-rule", .type = CONFIG_ENUM, .fallback = "any", .choices = rules,
 	    .help = "which of the packets that leave the last mix: those with a message, any, or "
-	    "those of one person with a message", FIELD(rule) },
+	    "those of one person with a message; the adversary takes all packets for alike, "
+	    "which is right for any", FIELD(rule) },
 	{ .name = "target-person", .type = CONFIG_INTEGER, .min = 0,
 	    .max = SCENARIO_PEOPLE_MAX - 1, .fallback = "0",
 	    .help = "that person, counted from 0", FIELD(target_person) },

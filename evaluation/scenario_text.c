@@ -165,7 +165,7 @@ scenario_rule_text(char out[static SCENARIO_SENTENCE_BYTES], const struct scenar
 		return;
 	case TARGETS_ANY:
 		(void)snprintf(out, SCENARIO_SENTENCE_BYTES,
-		    "any packets, drawn uniformly as they leave the last mix");
+		    "packets of any kind, drawn uniformly as they leave the last mix");
 		return;
 	case TARGETS_PERSON:
 		(void)snprintf(out, SCENARIO_SENTENCE_BYTES, "packets with a message of person %"

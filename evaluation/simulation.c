@@ -358,6 +358,15 @@ next_due(struct simulation *s, struct person *p)
 }
 
 static void
+drop_message(struct simulation *s, uint32_t person)
+{
+	for (size_t i = 0; i < s->cfg.observer_count; i++)
+		if (s->cfg.observers[i].dropped != NULL)
+			s->cfg.observers[i].dropped(s->cfg.observers[i].arg, s->now_ms, person);
+	simulation_next_message(s, person, s->persons[person].message_ms);
+}
+
+static void
 on_sender(struct simulation *s, uint32_t person)
 {
 	struct person *p = &s->persons[person];
@@ -367,7 +376,7 @@ on_sender(struct simulation *s, uint32_t person)
 	} else {
 		s->counts.skipped++;
 		if (s->cfg.law == SENDING_AT_ONCE)
-			simulation_next_message(s, person, p->message_ms);
+			drop_message(s, person);
 	}
 	next_due(s, p);
 	timeheap_set(&s->senders, person, p->slots.due_ms);
@@ -592,6 +601,17 @@ const struct simulation_counts *
 simulation_counts(const struct simulation *s)
 {
 	return &s->counts;
+}
+
+uint64_t
+simulation_waiting(struct simulation *s)
+{
+	uint64_t n = 0;
+
+	for (uint32_t i = 0; i < s->cfg.persons; i++)
+		for (; s->persons[i].message_ms < s->now_ms; n++)
+			simulation_next_message(s, i, s->persons[i].message_ms);
+	return n;
 }
 
 size_t

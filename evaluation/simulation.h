@@ -82,6 +82,8 @@ struct simulation_observer {
 	    size_t held);
 	void (*exited)(void *arg, int64_t at_ms, uint32_t handle);
 	void (*lost)(void *arg, int64_t at_ms, uint32_t node, uint32_t handle); /* pool full */
+	/* A message was given up: its sender was offline, and sends at once or never. */
+	void (*dropped)(void *arg, int64_t at_ms, uint32_t person);
 	/* A round of the gateway ended. */
 	void (*round)(void *arg, uint64_t round, const uint32_t *handles, size_t n);
 	/*
@@ -149,6 +151,11 @@ struct simulation_counts {
 	size_t held, held_most; /* tokens alive */
 };
 const struct simulation_counts *simulation_counts(const struct simulation *s);
+/*
+ * Messages that were written until now and not sent, once the run is over: it asks the
+ * traffic for them.
+ */
+uint64_t simulation_waiting(struct simulation *s);
 size_t simulation_bytes(const struct simulation *s);
 
 #endif

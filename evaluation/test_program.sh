@@ -45,10 +45,11 @@ same()
 	done)"
 }
 
-tap_plan 42
+tap_plan 48
 scenario small
-scenario silent
-sed 's/^messages-per-day.*/messages-per-day = 0/' small >silent
+scenario silent 'target-rule = real'
+sed -i.bak 's/^messages-per-day.*/messages-per-day = 0/' silent
+scenario counted 'cover = counted'
 
 expect 'the default scenario is printed' 0 '^restante-scenario 1$' "$evaluate" scenario
 "$evaluate" scenario >defaults
@@ -80,6 +81,19 @@ tap_report 'no directory is left half made' "$(ls -d ./*.partial 2>/dev/null)"
 expect 'a summary as JSON' 0 '^{"format":"restante-summary","version":1,' \
     "$evaluate" run --json small
 expect 'progress is shown on demand' 0 '100 %' "$evaluate" run --progress small
+
+expect 'cover that is counted: the same figures, no trace' 64 'add --no-trace' \
+    "$evaluate" run -o whole counted
+expect 'which is said before' 0 '^entropy  *message  *bit  *[1-9]' \
+    "$evaluate" run --no-trace -o whole counted
+scenario bad 'cover = counted' 'sending = poisson'
+expect 'cover that cannot be counted: by the sending law' 65 "for 'sending = slots'" "$evaluate" run bad
+scenario bad 'cover = counted' 'strategy-1 = threshold packets=5'
+expect 'by the strategy' 65 'layer 1 has another' "$evaluate" run bad
+scenario bad 'cover = counted'
+expect 'with onions' 65 'no packets to encrypt' "$evaluate" run --crypto bad
+scenario bad 'slot = 2h'
+expect 'slots longer than a session' 65 "'slot' is out of range; .* at most 1h" "$evaluate" run bad
 
 expect 'zero traffic: an honest empty result' 2 'no target was observed: nobody sent a message' \
     "$evaluate" run -o none silent

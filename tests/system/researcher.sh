@@ -26,7 +26,7 @@ rows()
 		def table(path):
 		    found = {}
 		    for r in csv.DictReader(open(path)):
-		        key = (r.get("sending", ""), r["strategy"], r["figure"], r["level"])
+		        key = (r.get("target-rule", ""), r.get("sending", ""), r["strategy"], r["figure"], r["level"])
 		        found[key] = r
 		    return found
 
@@ -46,8 +46,8 @@ rows()
 		def pool():
 		    t = table("pool.csv")
 		    for name, paper, measured, delay in cells("| strategy | H, paper |"):
-		        check(name, measured, t["", name, "entropy", "message"], "mean")
-		        check(name, delay, t["", name, "network_delay", "message"], "mean", 0.001)
+		        check(name, measured, t["", "", name, "entropy", "message"], "mean")
+		        check(name, delay, t["", "", name, "network_delay", "message"], "mean", 0.001)
 		        if abs(float(paper) - float(measured)) > 0.004:
 		            print("%s: %s is not %s" % (name, measured, paper))
 		    return 4
@@ -56,15 +56,18 @@ rows()
 		    t = table("compare.csv")
 		    full = {"timed-dynamic-pool": "timed-dynamic-pool min=2 rate=0.6",
 		            "stop-and-go": "stop-and-go mean=10900ms"}
-		    for sending, name, h, least, p5, delay, messages in cells("| sending | strategy |"):
-		        k = (sending, full[name.split()[0]])
+		    for sending, name, h, least, p5, delay, messages, packet, message in cells("| sending | strategy |"):
+		        k = ("any", sending, full[name.split()[0]])
 		        for cell, figure, level, column, scale in (
 		                (h, "entropy", "user", "mean", 1), (least, "min_entropy", "user", "mean", 1),
 		                (p5, "min_entropy", "user", "p5", 1), (messages, "entropy", "message", "mean", 1),
-		                (delay, "network_delay", "message", "mean", 0.001)):
+		                (delay, "network_delay", "message", "mean", 0.001),
+		                (packet, "true_probability", "user", "mean", 100)):
 		            check("%s %s, %s" % (sending, name, figure), cell, t[k + (figure, level)], column, scale)
+		        check("%s %s, of messages" % (sending, name), message,
+		            t["real", *k[1:], "true_probability", "user"], "mean", 100)
 		        packets = float(t[k + ("packets_per_message", "message")]["mean"])
-		        if not 350.5 < packets < 352.5:
+		        if not 341.5 < packets < 343.5:
 		            print("%s %s: %g packets for a message" % (sending, name, packets))
 		    return 4
 
@@ -75,9 +78,9 @@ rows()
 	X
 }
 
-tap_plan 6
-tap_report 'the guide has its two examples' "$(awk -v out=steps -f "$top/tests/system/guide.awk" \
-    "$top/docs/researcher.md" && ls steps | tr '\n' ' ' | grep -vFx '01-pool 02-compare ')"
+tap_plan 7
+tap_report 'the guide has its examples' "$(awk -v out=steps -f "$top/tests/system/guide.awk" \
+    "$top/docs/researcher.md" && ls steps | tr '\n' ' ' | grep -vFx '01-pool 02-compare 03-year ')"
 tap_report 'a published figure: the commands' "$(block pool)"
 tap_report 'and its table' "$(rows pool)"
 tap_report "Restante's default and Loopix-style mixing: the commands" "$(block compare)"
@@ -85,3 +88,17 @@ tap_report 'and their table' "$(rows compare)"
 tap_report 'both have their plots' "$(for plot in restante loopix; do
 	grep -q '</svg>' "$plot/entropy.svg" || echo "$plot"
 done)"
+tap_report 'a year of 200 people, with what the guide says of it' "$(block year; "$python" - <<-'X'
+	import json
+
+	summary = json.load(open("year.json"))
+	found = {(f["figure"], f["level"]): f for f in summary["figures"]}
+	delay = found["network_delay", "message"]
+	told = (summary["counts"]["targets"], summary["parts"], round(delay["n"] / 1e6, 2),
+	        round(delay["mean"] / 1e3, 1), round(delay["p95"] / 1e3, 1))
+	if told != (512, 256, 3.65, 31.8, 66.9):
+	    print(told)
+	if summary["counts"]["sent"] != 200 * 365 * 86400 // 5:
+	    print(summary["counts"])
+X
+)"

@@ -243,7 +243,7 @@ test_threshold_among_messages(void **state)
 	run_free(r);
 }
 
-/* Two layers of 2 s each on average, three links of 50 ms, and half a tick at each. */
+/* Two layers of 4 s each on average, three links of 50 ms, and half a tick at each. */
 static void
 test_stop_and_go_delays(void **state)
 {
@@ -252,13 +252,201 @@ test_stop_and_go_delays(void **state)
 	struct run *r;
 
 	(void)state;
-	scenario_of(&s, "strategy = stop-and-go mean=2s\nduration = 1h\ntarget-rule = any\n",
-	    test_seed());
+	scenario_of(&s, "strategy = stop-and-go mean=4s\nduration = 1h\n", test_seed());
 	run_of(&r, &f, &s);
-	/* about 1500 messages whose standard deviation is 2.8 s */
-	assert_near(mean_of(&f, "network_delay", "message"), 4250, 6 * 2830 / sqrt(1300));
+	/* about 1500 messages whose standard deviation is 5.7 s */
+	assert_near(mean_of(&f, "network_delay", "message"), 8250, 6 * 5660 / sqrt(1300));
 	assert_true(mean_of(&f, "entropy", "message") > 1);
 	run_free(r);
+}
+
+/*
+ * A posterior that is right is calibrated: on average the true sender costs as many bits as
+ * its entropy. Drawn from all packets, it has to be so however unlike people are.
+ */
+static void
+check_calibrated(const char *more, bool users)
+{
+	struct scenario s;
+	struct diag d = { "" };
+	struct run *r;
+	const struct run_target *t;
+	double sum = 0, squares = 0, mean, error;
+	size_t n, used = 0;
+
+	scenario_of(&s, more, rng_u64(test_rng()));
+	assert_err_ok(run_scenario(&r, &s, NULL, &d));
+	t = run_targets(r, &n);
+	for (size_t i = 0; i < n; i++) {
+		const struct score_level *l = users ? &t[i].score.user : &t[i].score.message;
+
+		if (l->truth > 0) { /* else from before the lookback: one in a thousand */
+			double bits = -log2(l->truth) - l->entropy;
+
+			sum += bits;
+			squares += bits * bits;
+			used++;
+		}
+	}
+	assert_true(used > 900 && used + 10 >= n);
+	mean = sum / (double)used;
+	error = sqrt((squares / (double)used - mean * mean) / (double)used);
+	if (fabs(mean) > 6 * error + 1e-9)
+		fail_msg("%s: %.4f bits off, %.4f is the standard error", more, mean, error);
+	run_free(r);
+}
+
+static void
+test_posteriors_are_calibrated(void **state)
+{
+	static const char *const more[] = {
+		"sending = poisson\nworkload = on-off\n",
+		"churn = on-off\nonline = 2min\noffline = 4min\npeople = 30\n",
+		"sending = poisson\nstrategy = threshold-pool packets=7 min=5\ncorrupt = 0.1\n",
+		"sending = at-once\nmessages-per-day = 20000\nstrategy = timed-pool min=4\n",
+		"strategy = stop-and-go mean=5s\nsending = poisson\nwidth = 1\n",
+		"strategy = binomial rate=0.7 mean=15 deviation=8\ncorrupt-per-layer = 1\n",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
+		char text[512];
+
+		(void)snprintf(text, sizeof(text), "duration = 1h\ntargets = 1000\n%s", more[i]);
+		check_calibrated(text, false);
+		check_calibrated(text, true);
+	}
+}
+
+/* Delays are of what came through in the time, however long it had been on its way. */
+static void
+test_long_delays_are_not_cut_off(void **state)
+{
+	struct scenario s;
+	struct figures f;
+	struct run *r;
+
+	(void)state;
+	scenario_of(&s, "strategy = stop-and-go mean=10min\nlayers = 1\nduration = 10min\n"
+	    "warm-up = 2h\nmessages-per-day = 5000\npeople = 40\ntargets = 0\n", test_seed());
+	run_of(&r, &f, &s);
+	/* about 1390 messages whose standard deviation is 600 s */
+	assert_near(mean_of(&f, "network_delay", "message"), 600150, 6 * 600000 / sqrt(1300));
+	run_free(r);
+}
+
+/* A part of the time without a candidate leaves its targets to those after it. */
+static void
+test_quiet_times(void **state)
+{
+	struct scenario s;
+	struct figures f;
+	struct run *r;
+	size_t n;
+
+	(void)state;
+	scenario_of(&s, "workload = office\nstart = 6h\nduration = 4h\ntarget-rule = real\n"
+	    "targets = 200\n", test_seed());
+	run_of(&r, &f, &s);
+	assert_int_equal(run_parts(r), 4);
+	(void)run_targets(r, &n);
+	assert_int_equal(n, 200);
+	run_free(r);
+}
+
+/* Who writes more than the slots carry, or is offline, is not passed over in silence. */
+static void
+test_messages_that_do_not_leave(void **state)
+{
+	struct scenario s;
+	struct figures f;
+	struct run *r;
+
+	(void)state;
+	scenario_of(&s, "messages-per-day = 40000\nduration = 30min\n", test_seed());
+	run_of(&r, &f, &s);
+	/* 0.46 a second from each are written in 33 min, 0.175 sent */
+	assert_in_range(run_waiting(r), 6000, 7500);
+	assert_false(figures_find(&f, "message_delay", "message")->known);
+	assert_true(figures_find(&f, "network_delay", "message")->known);
+	assert_int_equal(run_counts(r)->dropped, 0);
+	run_free(r);
+	scenario_of(&s, "sending = at-once\nchurn = on-off\nonline = 1min\noffline = 9min\n"
+	    "duration = 2h\n", test_seed());
+	run_of(&r, &f, &s);
+	/* about 3000 messages, nine tenths of them while their sender is offline */
+	assert_in_range(run_counts(r)->dropped, 2000, 3300);
+	assert_true(run_counts(r)->real > 100 && run_counts(r)->real < 700);
+	assert_int_equal(run_waiting(r), 0);
+	run_free(r);
+}
+
+/* ---- packets that are only counted ---- */
+
+static void
+assert_overlap(const struct figures *f, const struct figures *g, const char *name,
+    const char *level)
+{
+	const struct figure *a = figures_find(f, name, level), *b = figures_find(g, name, level);
+	double wide;
+
+	assert_true(a != NULL && b != NULL && a->known && b->known);
+	assert_true(a->s.has_interval && b->s.has_interval);
+	wide = hypot(a->s.high - a->s.low, b->s.high - b->s.low);
+	if (fabs(a->s.mean - b->s.mean) > 2.5 * wide + 1e-6)
+		fail_msg("%s (%s): %f and %f", name, level, a->s.mean, b->s.mean);
+}
+
+/* The same people, the same messages, and the same figures but for which targets are drawn. */
+static void
+test_counting_changes_no_figure(void **state)
+{
+	static const char *const more[] = { "", "corrupt = 0.0 1.1\nchurn = on-off\n"
+	    "online = 10min\noffline = 10min\nstrategy = timed-pool min=5\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(more) / sizeof(more[0]); i++) {
+		struct figures f, g;
+		struct scenario s;
+		struct run *a, *b;
+		char text[256];
+		size_t n;
+
+		(void)snprintf(text, sizeof(text), "duration = 10h\ntargets = 300\npeople = 30\n%s",
+		    more[i]);
+		scenario_of(&s, text, test_seed() + i);
+		run_of(&a, &f, &s);
+		s.cover = COVER_COUNTED;
+		run_of(&b, &g, &s);
+		(void)run_targets(b, &n);
+		assert_true(n > 250 && run_parts(b) > run_parts(a));
+		assert_int_equal(run_counts(a)->sent, run_counts(b)->sent);
+		assert_int_equal(run_counts(a)->cover, run_counts(b)->cover);
+		assert_int_equal(run_counts(a)->notes, run_counts(b)->notes);
+		assert_int_equal(run_waiting(a), run_waiting(b));
+		assert_true(run_simulated(b)->events < run_simulated(a)->events / 2);
+		assert_overlap(&f, &g, "entropy", "message");
+		assert_overlap(&f, &g, "min_entropy", "user");
+		assert_overlap(&f, &g, "true_probability", "user");
+		assert_overlap(&f, &g, "network_delay", "message");
+		assert_overlap(&f, &g, "message_delay", "message");
+		run_free(a);
+		run_free(b);
+	}
+}
+
+static void
+test_counting_past_the_pool(void **state)
+{
+	struct scenario s;
+	struct diag d = { "" };
+	struct run *r;
+
+	(void)state;
+	scenario_of(&s, "pool-max = 5\n", test_seed());
+	s.cover = COVER_COUNTED;
+	assert_err(run_scenario(&r, &s, NULL, &d), ERR_FULL);
+	assert_non_null(strstr(d.text, "pool-max"));
 }
 
 static void
@@ -310,9 +498,10 @@ test_nothing_to_say(void **state)
 	struct scenario s;
 
 	(void)state;
-	scenario_of(&s, "messages-per-day = 0\n", test_seed());
+	scenario_of(&s, "messages-per-day = 0\ntarget-rule = real\n", test_seed());
 	check_nothing(&s, true, "nobody sent a message");
-	scenario_of(&s, "messages-per-day = 0\nsending = at-once\n", test_seed());
+	scenario_of(&s, "messages-per-day = 0\nsending = at-once\ntarget-rule = real\n",
+	    test_seed());
 	check_nothing(&s, true, "nobody sent a message");
 	scenario_of(&s, "targets = 0\n", test_seed());
 	check_nothing(&s, false, "none was asked for");
@@ -501,6 +690,12 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_slots_hide_among_all),
 	cmocka_unit_test(test_threshold_among_messages),
 	cmocka_unit_test(test_stop_and_go_delays),
+	cmocka_unit_test(test_posteriors_are_calibrated),
+	cmocka_unit_test(test_long_delays_are_not_cut_off),
+	cmocka_unit_test(test_quiet_times),
+	cmocka_unit_test(test_messages_that_do_not_leave),
+	cmocka_unit_test(test_counting_changes_no_figure),
+	cmocka_unit_test(test_counting_past_the_pool),
 	cmocka_unit_test(test_corrupt_mixes),
 	cmocka_unit_test(test_nothing_to_say),
 	cmocka_unit_test(test_traces),
