@@ -2,11 +2,11 @@
 
 #include "evaluation/sweep.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "evaluation/figures.h"
+#include "evaluation/jobs.h"
 #include "evaluation/run.h"
 
 #define NAME_BYTES 1024
@@ -31,10 +31,7 @@ struct sweep {
 	struct point *points;
 	size_t count;
 	/* while it runs */
-	pthread_mutex_t lock;
-	size_t next, over;
-	enum err err;
-	struct diag why;
+	size_t over;
 	void (*done)(void *arg, size_t n);
 	void *arg;
 };
@@ -266,72 +263,35 @@ run_point(struct point *p, struct diag *d)
 	return e;
 }
 
-/* The next point, or NULL when there is none or something failed. */
-static struct point *
-take_point(struct sweep *s)
+static enum err
+run_piece(void *arg, size_t i, struct diag *d)
 {
-	struct point *p = NULL;
+	struct sweep *s = arg;
 
-	(void)pthread_mutex_lock(&s->lock);
-	if (s->err == ERR_OK && s->next < s->count)
-		p = &s->points[s->next++];
-	(void)pthread_mutex_unlock(&s->lock);
-	return p;
+	return run_point(&s->points[i], d);
 }
 
 static void
-point_over(struct sweep *s, enum err e, const struct diag *d)
-{
-	(void)pthread_mutex_lock(&s->lock);
-	if (e != ERR_OK && s->err == ERR_OK) {
-		s->err = e;
-		s->why = *d;
-	}
-	s->over++;
-	if (e == ERR_OK && s->done != NULL)
-		s->done(s->arg, s->over);
-	(void)pthread_mutex_unlock(&s->lock);
-}
-
-static void *
-work(void *arg)
+point_over(void *arg, size_t i)
 {
 	struct sweep *s = arg;
-	struct point *p;
 
-	while ((p = take_point(s)) != NULL) {
-		struct diag d = { "" };
-		enum err e = run_point(p, &d);
-
-		point_over(s, e, &d);
-	}
-	return NULL;
+	(void)i;
+	s->over++;
+	if (s->done != NULL)
+		s->done(s->arg, s->over);
 }
 
-/* This thread is one of them: without memory for others it does it all. */
 enum err
 sweep_run(struct sweep *s, unsigned jobs, void (*done)(void *arg, size_t n), void *arg,
     struct diag *d)
 {
-	pthread_t threads[SWEEP_JOBS_MAX];
-	unsigned n = 0;
+	const struct jobs work = { s->count, run_piece, point_over, s };
 
 	s->done = done;
 	s->arg = arg;
-	s->next = s->over = 0;
-	s->err = ERR_OK;
-	if (pthread_mutex_init(&s->lock, NULL) != 0)
-		return ERR_MEMORY;
-	while (n + 1 < jobs && n < SWEEP_JOBS_MAX && n + 1 < s->count &&
-	    pthread_create(&threads[n], NULL, work, s) == 0)
-		n++;
-	(void)work(s);
-	while (n > 0)
-		(void)pthread_join(threads[--n], NULL);
-	(void)pthread_mutex_destroy(&s->lock);
-	if (s->err != ERR_OK && d != NULL)
-		*d = s->why;
-	return s->err;
+	s->over = 0;
+	return jobs_run(&work, jobs, d);
 }
 
 /* ---- the table ---- */
