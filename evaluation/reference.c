@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evaluation/stream.h"
+
 #define FINE 1000			  /* parts of a millisecond */
 #define WEIGHTS_MAX ((size_t)4 * 1000 * 1000)
 #define LOST_MAX 1e-5
@@ -17,7 +19,7 @@ struct reference {
 	struct simulation *simulation;
 	struct watch *watch;
 	struct simulation_observer observers[3];
-	struct rng_seeded rng;
+	struct stream stream; /* of the input */
 	int64_t *own;		  /* of persons that send by themselves: the last time, fine */
 	int64_t fine;		  /* the last message's time, in 1 / FINE ms */
 	size_t round, in_round;	  /* REFERENCE_COUNTS */
@@ -34,7 +36,7 @@ struct reference {
 static int64_t
 draw_interval(struct reference *r, double mean_ms)
 {
-	return rng_exponential_long(&r->rng.rng, (int64_t)(mean_ms * FINE + 0.5));
+	return rng_exponential_long(&r->stream.rng, (int64_t)(mean_ms * FINE + 0.5));
 }
 
 static int64_t
@@ -73,7 +75,7 @@ next_payload(struct reference *r, uint32_t person)
 	if (person >= r->cfg.labels)
 		return INT64_MAX;
 	r->own[person] += r->own[person] > 0 ? r->cfg.payload_ms :
-					       rng_between(&r->rng.rng, 1, r->cfg.payload_ms);
+					       rng_between(&r->stream.rng, 1, r->cfg.payload_ms);
 	return r->own[person];
 }
 
@@ -184,7 +186,7 @@ reference_new(struct reference **out, const struct reference_config *cfg)
 	if (r == NULL)
 		return ERR_MEMORY;
 	r->cfg = *cfg;
-	rng_seeded_init(&r->rng, ~cfg->seed);
+	stream_init(&r->stream, ~cfg->seed, 0);
 	r->pass = WEIGHTS_MAX / cfg->persons;
 	if (r->pass > VIEW_TARGETS)
 		r->pass = VIEW_TARGETS;
