@@ -45,7 +45,7 @@ same()
 	done)"
 }
 
-tap_plan 50
+tap_plan 54
 scenario small
 scenario silent
 sed 's/^messages-per-day.*/messages-per-day = 0/' small >silent
@@ -125,7 +125,16 @@ tap_report 'and at each the figures of its own run' \
 	"$evaluate" sweep small people=20 | tail -n +2 | sed 's/^20,//' | cmp - point.rows 2>&1)"
 expect 'its progress is shown on demand' 0 '6 of 6 runs' grid --progress
 expect 'no key of a scenario' 65 "no key 'peple'" "$evaluate" sweep small peple=3
-expect 'no value for it' 65 "people=1, .*'people'; it must be .* 2 to" "$evaluate" sweep small people=10,1
+expect 'no value for it' 65 "'1' in the axis 'people=10,1': .*'people'; it must be .* 2 to" \
+    "$evaluate" sweep small seed=5 people=10,1
+tap_report 'which is in no line of a file' "$(grep line out)"
+expect 'none that is none of text' 65 "'sieve' in the axis 'strategy=timed,sieve': strategy is not" \
+    "$evaluate" sweep small strategy=timed,sieve
+expect 'none that brings a line of its own' 64 'no axis' "$evaluate" sweep small 'recording=a
+people=3'
+"$evaluate" sweep small 'people= 10, 20 ' >blanks.csv
+"$evaluate" sweep small people=10,20 >bare.csv
+tap_report 'blanks around values do not matter' "$(cmp blanks.csv bare.csv 2>&1)"
 expect 'values that do not fit each other' 65 "people=4 .*'contacts' .* 1 to 3" \
     "$evaluate" sweep small people=4 seed=1,2
 expect 'no axis' 64 'no axis' "$evaluate" sweep small people
