@@ -29,13 +29,13 @@ world_here(const struct world_conn *c)
 static int64_t
 draw_delay(struct world *w, const struct world_line *line)
 {
-	double more = 0;
+	int64_t more = 0;
 
 	if (line->spread_us > 0)
-		more = rng_exponential(&w->rng.rng, (double)line->spread_us);
-	if (more > (double)(line->spread_us * SPREAD_CUT))
-		more = (double)(line->spread_us * SPREAD_CUT);
-	return line->delay_us + (int64_t)more;
+		more = rng_exponential_long(&w->rng.rng, line->spread_us);
+	if (more > line->spread_us * SPREAD_CUT)
+		more = line->spread_us * SPREAD_CUT;
+	return line->delay_us + more;
 }
 
 /* How long n bytes take from a to b, queueing in a's line included. */
@@ -424,7 +424,7 @@ answer(struct world_conn *c, struct world_listener *s)
 	world_after(w, &c->fate, c->newest_us - w->now_us);
 	if (w->cfg.conn_life_ms > 0)
 		world_after(w, &c->life,
-		    (int64_t)(rng_exponential(&w->rng.rng, (double)w->cfg.conn_life_ms) * 1000));
+		    rng_exponential_long(&w->rng.rng, w->cfg.conn_life_ms * 1000));
 	show(w, WORLD_SEEN_OPEN, c, s->loop->host, NULL, 0);
 	return ERR_OK;
 }

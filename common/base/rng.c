@@ -3,7 +3,6 @@
 #include "common/base/rng.h"
 
 #include <assert.h>
-#include <math.h>
 #include <sodium.h>
 #include <string.h>
 
@@ -101,13 +100,6 @@ double
 rng_unit(const struct rng *r)
 {
 	return (double)(rng_u64(r) >> 11) * 0x1p-53;
-}
-
-double
-rng_exponential(const struct rng *r, double mean)
-{
-	assert(mean > 0);
-	return -mean * log1p(-rng_unit(r)); /* 1 - unit is never 0 */
 }
 
 bool

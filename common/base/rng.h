@@ -32,8 +32,6 @@ uint32_t rng_below(const struct rng *r, uint32_t bound);
 int64_t rng_between(const struct rng *r, int64_t lo, int64_t hi);
 /* Uniform in [0, 1) with 53 bits. */
 double rng_unit(const struct rng *r);
-/* Exponential with the given mean (> 0). */
-double rng_exponential(const struct rng *r, double mean);
 /* True with probability part / whole exactly; whole > 0. */
 bool rng_chance(const struct rng *r, uint32_t part, uint32_t whole);
 /*

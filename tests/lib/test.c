@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <ftw.h>
 #include <inttypes.h>
+#include <math.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -66,6 +67,12 @@ uint64_t
 test_seed(void)
 {
 	return seed;
+}
+
+double
+test_exponential(const struct rng *r, double mean)
+{
+	return -mean * log1p(-rng_unit(r)); /* 1 - unit is never 0 */
 }
 
 static int64_t

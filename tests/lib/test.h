@@ -38,6 +38,8 @@ int test_end(int failed);
 /* The source that property tests draw from: one stream per run, from the seed. */
 const struct rng *test_rng(void);
 uint64_t test_seed(void);
+/* Exponential with the given mean; by log1p(), whose last bit differs between machines. */
+double test_exponential(const struct rng *r, double mean);
 
 /* A clock that stands still until a test moves it; pass &c.clock. */
 struct test_clock {

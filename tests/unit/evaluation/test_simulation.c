@@ -28,7 +28,7 @@ poisson_next(void *arg, uint32_t person, int64_t at_ms, uint64_t *message)
 
 	(void)person;
 	*message = p->count++;
-	return at_ms + (int64_t)ceil(rng_exponential(&p->rng.rng, p->mean_ms));
+	return at_ms + (int64_t)ceil(test_exponential(&p->rng.rng, p->mean_ms));
 }
 
 static void

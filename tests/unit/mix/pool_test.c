@@ -40,7 +40,7 @@ poisson(double mean)
 	double t = 0;
 	uint32_t n = 0;
 
-	while ((t += rng_exponential(test_rng(), 1)) < mean)
+	while ((t += test_exponential(test_rng(), 1)) < mean)
 		n++;
 	return n;
 }
@@ -97,7 +97,7 @@ arrive(struct run *r)
 	if (own > 0) /* continuous: whoever leaves next is any one of those that are there */
 		mix_fresh(r, pool_count(r->k));
 	r->next_ms += r->feed->arriving == ARRIVE_EVENLY ? r->gap_ms :
-	    rng_exponential(test_rng(), r->gap_ms);
+	    test_exponential(test_rng(), r->gap_ms);
 }
 
 static void
