@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "evaluation/jobs.h"
 #include "evaluation/scenario.h"
 #include "evaluation/sweep.h"
 
@@ -14,7 +15,7 @@
 static const struct config_key keys[] = {
 	{ .name = "output", .type = CONFIG_STRING, .fallback = "", .unit = "FILE", .letter = 'o',
 	    .help = "write the table into this file, not to standard output", FIELD(output) },
-	{ .name = "jobs", .type = CONFIG_INTEGER, .fallback = "0", .min = 0, .max = SWEEP_JOBS_MAX,
+	{ .name = "jobs", .type = CONFIG_INTEGER, .fallback = "0", .min = 0, .max = JOBS_MAX,
 	    .unit = "N", .letter = 'j',
 	    .help = "runs at a time, which changes nothing but the speed; 0: one for each core",
 	    FIELD(jobs) },
@@ -37,16 +38,6 @@ show_progress(void *arg, size_t n)
 
 	(void)fprintf(p->out, "\r%zu of %zu runs%s", n, p->count, n == p->count ? "\n" : "");
 	(void)fflush(p->out);
-}
-
-static unsigned
-jobs_of(const struct program_sweep_options *own)
-{
-	long cores = sysconf(_SC_NPROCESSORS_ONLN);
-
-	if (own->jobs > 0)
-		return (unsigned)own->jobs;
-	return cores < 1 ? 1 : cores > SWEEP_JOBS_MAX ? SWEEP_JOBS_MAX : (unsigned)cores;
 }
 
 static enum err
@@ -76,7 +67,7 @@ sweep(const struct call *c, struct sweep *s, struct diag *d)
 	/* before the long work, so that a wrong name is known at once */
 	if (own->output[0] != '\0' && (file = fopen(own->output, "we")) == NULL)
 		return diag_set(d, ERR_IO, "%s: cannot be written (%s)", own->output, strerror(errno));
-	e = sweep_run(s, jobs_of(own), shown ? show_progress : NULL, &progress, d);
+	e = sweep_run(s, jobs_threads(own->jobs), shown ? show_progress : NULL, &progress, d);
 	if (e == ERR_OK)
 		return write_table(c, s, file, d);
 	if (file != NULL)

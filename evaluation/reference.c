@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evaluation/stream.h"
+
 #define FINE 1000			  /* parts of a millisecond */
 #define WEIGHTS_MAX ((size_t)4 * 1000 * 1000)
 #define LOST_MAX 1e-5
@@ -17,13 +19,16 @@ struct reference {
 	struct simulation *simulation;
 	struct watch *watch;
 	struct simulation_observer observers[3];
-	struct rng_seeded rng;
+	struct stream stream; /* of the input */
 	int64_t *own;		  /* of persons that send by themselves: the last time, fine */
 	int64_t fine;		  /* the last message's time, in 1 / FINE ms */
 	size_t round, in_round;	  /* REFERENCE_COUNTS */
 	uint64_t messages;
 	double *weights; /* of one pass */
 	size_t pass;	 /* targets in it */
+	uint32_t *seen;	 /* of persons: the last pass that met a packet of theirs */
+	uint32_t passes;
+	bool repeated; /* somebody had more than one: shares must be summed up by person */
 };
 
 /* ---- input ---- */
@@ -31,7 +36,7 @@ struct reference {
 static int64_t
 draw_interval(struct reference *r, double mean_ms)
 {
-	return rng_exponential_long(&r->rng.rng, (int64_t)(mean_ms * FINE + 0.5));
+	return rng_exponential_long(&r->stream.rng, (int64_t)(mean_ms * FINE + 0.5));
 }
 
 static int64_t
@@ -70,7 +75,7 @@ next_payload(struct reference *r, uint32_t person)
 	if (person >= r->cfg.labels)
 		return INT64_MAX;
 	r->own[person] += r->own[person] > 0 ? r->cfg.payload_ms :
-					       rng_between(&r->rng.rng, 1, r->cfg.payload_ms);
+					       rng_between(&r->stream.rng, 1, r->cfg.payload_ms);
 	return r->own[person];
 }
 
@@ -181,7 +186,7 @@ reference_new(struct reference **out, const struct reference_config *cfg)
 	if (r == NULL)
 		return ERR_MEMORY;
 	r->cfg = *cfg;
-	rng_seeded_init(&r->rng, ~cfg->seed);
+	stream_init(&r->stream, ~cfg->seed, 0);
 	r->pass = WEIGHTS_MAX / cfg->persons;
 	if (r->pass > VIEW_TARGETS)
 		r->pass = VIEW_TARGETS;
@@ -189,7 +194,8 @@ reference_new(struct reference **out, const struct reference_config *cfg)
 		r->pass = 1;
 	r->weights = calloc(r->pass * cfg->persons, sizeof(*r->weights));
 	r->own = calloc(cfg->persons, sizeof(*r->own));
-	e = r->weights != NULL && r->own != NULL ? make_parts(r) : ERR_MEMORY;
+	r->seen = calloc(cfg->persons, sizeof(*r->seen));
+	e = r->weights != NULL && r->own != NULL && r->seen != NULL ? make_parts(r) : ERR_MEMORY;
 	if (e != ERR_OK) {
 		reference_free(r);
 		return e;
@@ -207,6 +213,7 @@ reference_free(struct reference *r)
 	watch_free(r->watch);
 	free(r->weights);
 	free(r->own);
+	free(r->seen);
 	free(r);
 }
 
@@ -279,18 +286,79 @@ reference_metrics(struct reference *r, struct metrics *out, const size_t *exits,
 	return e;
 }
 
+/* Entropies of targets, packet by packet, as long as no person has two of them. */
+struct each {
+	struct reference *reference;
+	double sum[VIEW_TARGETS], logs[VIEW_TARGETS];
+	size_t n;
+};
+
+static void
+add_packet(void *arg, size_t position, uint32_t person, const double *shares)
+{
+	struct each *each = arg;
+	struct reference *r = each->reference;
+
+	(void)position;
+	if (r->seen[person] == r->passes)
+		r->repeated = true;
+	r->seen[person] = r->passes;
+	for (size_t t = 0; t < each->n && !r->repeated; t++) {
+		if (shares[t] <= 0)
+			continue;
+		each->sum[t] += shares[t];
+		each->logs[t] += shares[t] * log2(shares[t]);
+	}
+}
+
+/* At most VIEW_TARGETS. What is in `entropy` counts unless r->repeated. */
+static enum err
+entropy_by_packet(struct reference *r, double *entropy, const size_t *exits, size_t n)
+{
+	struct each each = { .reference = r, .n = n };
+	uint32_t numbers[VIEW_TARGETS];
+	size_t count;
+	const struct watch_exit *all = watch_exits(r->watch, &count);
+	enum err e;
+
+	for (size_t i = 0; i < n; i++)
+		numbers[i] = all[exits[i]].exit;
+	r->passes++;
+	e = view_packets_of(watch_view(r->watch), numbers, n, add_packet, &each);
+	for (size_t i = 0; i < n && e == ERR_OK && !r->repeated; i++) {
+		if (each.sum[i] < 1 - LOST_MAX)
+			return ERR_RANGE;
+		entropy[i] = fmax(log2(each.sum[i]) - each.logs[i] / each.sum[i], 0);
+	}
+	return e;
+}
+
+static enum err
+entropy_by_person(struct reference *r, double *entropy, const size_t *exits, size_t n)
+{
+	enum err e = reference_posterior(r, r->weights, exits, n);
+
+	for (size_t i = 0; i < n && e == ERR_OK; i++)
+		e = metrics_shannon(&entropy[i], r->weights + i * r->cfg.persons, r->cfg.persons);
+	return e;
+}
+
 enum err
 reference_entropy(struct reference *r, double *entropy, const size_t *exits, size_t n)
 {
 	enum err e = ERR_OK;
 
-	for (size_t done = 0; done < n && e == ERR_OK; done += r->pass) {
-		size_t some = n - done < r->pass ? n - done : r->pass;
+	for (size_t done = 0; done < n && e == ERR_OK;) {
+		bool summed = r->repeated;
+		size_t most = summed ? r->pass : VIEW_TARGETS;
+		size_t some = n - done < most ? n - done : most;
 
-		e = reference_posterior(r, r->weights, exits + done, some);
-		for (size_t i = 0; i < some && e == ERR_OK; i++)
-			e = metrics_shannon(&entropy[done + i], r->weights + i * r->cfg.persons,
-			    r->cfg.persons);
+		if (summed)
+			e = entropy_by_person(r, entropy + done, exits + done, some);
+		else
+			e = entropy_by_packet(r, entropy + done, exits + done, some);
+		if (summed || !r->repeated) /* else again, summed up */
+			done += some;
 	}
 	return e;
 }

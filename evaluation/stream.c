@@ -3,6 +3,7 @@
 #include "evaluation/stream.h"
 
 #include "evaluation/draws.h"
+#include <string.h>
 
 static void
 fill(void *ctx, void *out, size_t n)
@@ -10,12 +11,19 @@ fill(void *ctx, void *out, size_t n)
 	struct stream *s = ctx;
 	uint8_t *p = out;
 
-	for (size_t i = 0; i < n; i++) {
-		if (s->used == sizeof(s->bytes)) {
+	while (n > 0) {
+		size_t some = sizeof(s->bytes) - s->used;
+
+		if (some > n)
+			some = n;
+		memcpy(p, s->bytes + s->used, some);
+		s->used += some;
+		p += some;
+		n -= some;
+		if (n > 0) {
 			rng_bytes(&s->seeded.rng, s->bytes, sizeof(s->bytes));
 			s->used = 0;
 		}
-		p[i] = s->bytes[s->used++];
 	}
 }
 

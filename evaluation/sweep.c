@@ -2,11 +2,11 @@
 
 #include "evaluation/sweep.h"
 
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "evaluation/figures.h"
+#include "evaluation/jobs.h"
 #include "evaluation/run.h"
 
 #define NAME_BYTES 1024
@@ -31,10 +31,7 @@ struct sweep {
 	struct point *points;
 	size_t count;
 	/* while it runs */
-	pthread_mutex_t lock;
-	size_t next, over;
-	enum err err;
-	struct diag why;
+	size_t over;
 	void (*done)(void *arg, size_t n);
 	void *arg;
 };
@@ -62,6 +59,30 @@ commas(const char *text)
 	return n;
 }
 
+static bool
+has_control(const char *text)
+{
+	for (; *text != '\0'; text++)
+		if ((unsigned char)*text < 0x20 || *text == 0x7f)
+			return true;
+	return false;
+}
+
+/* Up to the next comma, without the blanks around it, cut off; what follows the comma. */
+static char *
+cut_value(char **value, char *at)
+{
+	char *end = at + strcspn(at, ","), *next = end + (*end != '\0');
+
+	while (*at == ' ')
+		at++;
+	while (end > at && end[-1] == ' ')
+		end--;
+	*end = '\0';
+	*value = at;
+	return next;
+}
+
 /* "KEY=VALUE,VALUE" taken to pieces. */
 static enum err
 cut_axis(struct axis *a, const char *text, struct diag *d)
@@ -69,7 +90,7 @@ cut_axis(struct axis *a, const char *text, struct diag *d)
 	const char *equals = strchr(text, '=');
 	char *at;
 
-	if (equals == NULL || equals == text || equals[1] == '\0')
+	if (equals == NULL || equals == text || equals[1] == '\0' || has_control(text))
 		return diag_set(d, ERR_USAGE, "'%.100s' is no axis; give a key of the scenario and "
 		    "its values, as in people=20,200,2000", text);
 	a->text = strdup(text);
@@ -78,16 +99,31 @@ cut_axis(struct axis *a, const char *text, struct diag *d)
 	if (a->text == NULL || a->values == NULL)
 		return ERR_MEMORY;
 	at = a->text + (equals - text);
+	*at++ = '\0';
+	for (size_t i = 0; i < a->count; i++)
+		at = cut_value(&a->values[i], at);
+	return ERR_OK;
+}
+
+/* Each value by itself, as the key takes it; text is the axis as it was given. */
+static enum err
+check_values(const struct axis *a, const struct scenario *base, const char *text, struct diag *d)
+{
+	struct scenario scratch = *base;
+
 	for (size_t i = 0; i < a->count; i++) {
-		*at++ = '\0'; /* the '=', then the commas */
-		a->values[i] = at;
-		at += strcspn(at, ",");
+		struct diag why = { "" };
+		enum err e = config_set(&scratch, scenario_schema(), a->text, a->values[i], &why);
+
+		if (e != ERR_OK)
+			return diag_set(d, e, "'%.60s' in the axis '%.100s': %.300s", a->values[i], text,
+			    why.text);
 	}
 	return ERR_OK;
 }
 
 static enum err
-add_axis(struct sweep *s, const char *text, struct diag *d)
+add_axis(struct sweep *s, const struct scenario *base, const char *text, struct diag *d)
 {
 	struct axis *a = &s->axes[s->axis_count++];
 	enum err e = cut_axis(a, text, d);
@@ -101,6 +137,9 @@ add_axis(struct sweep *s, const char *text, struct diag *d)
 		if (strcmp(a->text, b->text) == 0)
 			return diag_set(d, ERR_USAGE, "'%s' is given twice; give its values in one "
 			    "list", a->text);
+	e = check_values(a, base, text, d);
+	if (e != ERR_OK)
+		return e;
 	s->count *= a->count;
 	if (s->count > SWEEP_POINTS_MAX)
 		return diag_set(d, ERR_RANGE, "these are more than %d runs; give fewer values",
@@ -117,73 +156,33 @@ value_at(const struct sweep *s, size_t axis, size_t point)
 	return s->axes[axis].values[point % s->axes[axis].count];
 }
 
-static bool
-is_swept(const struct sweep *s, const char *line)
-{
-	size_t n = strcspn(line, " =");
-
-	for (size_t i = 0; i < s->axis_count; i++)
-		if (strlen(s->axes[i].text) == n && strncmp(s->axes[i].text, line, n) == 0)
-			return true;
-	return false;
-}
-
-/* The base's text, its swept keys with the values of the point. */
-static void
-put_scenario(FILE *out, const struct sweep *s, const char *base, size_t point)
-{
-	while (*base != '\0') {
-		size_t n = strcspn(base, "\n");
-
-		n += base[n] == '\n';
-		if (!is_swept(s, base))
-			(void)fwrite(base, 1, n, out);
-		base += n;
-	}
-	for (size_t i = 0; i < s->axis_count; i++)
-		(void)fprintf(out, "%s = %s\n", s->axes[i].text, value_at(s, i, point));
-}
-
+/* The base, its swept keys with the values of the point. */
 static enum err
-make_point(struct sweep *s, const char *base, size_t i, struct diag *d)
+make_point(struct sweep *s, const struct scenario *base, size_t i, struct diag *d)
 {
 	struct point *p = &s->points[i];
-	char *text = NULL;
-	size_t len = 0, used = 0;
-	FILE *f = open_memstream(&text, &len);
-	enum err e;
+	size_t used = 0;
+	enum err e = ERR_OK;
 
-	if (f == NULL)
-		return ERR_MEMORY;
-	put_scenario(f, s, base, i);
-	e = fclose(f) == 0 ? ERR_OK : ERR_MEMORY;
+	p->scenario = *base;
+	for (size_t k = 0; k < s->axis_count && e == ERR_OK; k++)
+		e = config_set(&p->scenario, scenario_schema(), s->axes[k].text, value_at(s, k, i), d);
 	for (size_t k = 0; k < s->axis_count && used < sizeof(p->name); k++)
 		used += (size_t)snprintf(p->name + used, sizeof(p->name) - used, "%s%s=%s",
 		    k > 0 ? " " : "", s->axes[k].text, value_at(s, k, i));
-	if (e == ERR_OK)
-		e = scenario_parse(&p->scenario, p->name, text, len, d);
-	free(text);
-	return e;
+	return e == ERR_OK ? scenario_check(&p->scenario, p->name, d) : e;
 }
 
 static enum err
 make_points(struct sweep *s, const struct scenario *base, struct diag *d)
 {
-	char *text = NULL;
-	size_t len = 0;
-	FILE *f = open_memstream(&text, &len);
-	enum err e;
+	enum err e = ERR_OK;
 
-	if (f == NULL)
-		return ERR_MEMORY;
-	scenario_print(f, base);
-	e = fclose(f) == 0 ? ERR_OK : ERR_MEMORY;
 	s->points = calloc(s->count, sizeof(s->points[0]));
 	if (s->points == NULL)
-		e = ERR_MEMORY;
+		return ERR_MEMORY;
 	for (size_t i = 0; i < s->count && e == ERR_OK; i++)
-		e = make_point(s, text, i, d);
-	free(text);
+		e = make_point(s, base, i, d);
 	return e;
 }
 
@@ -201,7 +200,7 @@ sweep_new(struct sweep **out, const struct scenario *base, char *const *axes, si
 		return ERR_MEMORY;
 	s->count = 1;
 	for (size_t i = 0; i < n && e == ERR_OK; i++)
-		e = add_axis(s, axes[i], d);
+		e = add_axis(s, base, axes[i], d);
 	if (e == ERR_OK)
 		e = make_points(s, base, d);
 	if (e == ERR_OK)
@@ -266,72 +265,35 @@ run_point(struct point *p, struct diag *d)
 	return e;
 }
 
-/* The next point, or NULL when there is none or something failed. */
-static struct point *
-take_point(struct sweep *s)
+static enum err
+run_piece(void *arg, size_t i, struct diag *d)
 {
-	struct point *p = NULL;
+	struct sweep *s = arg;
 
-	(void)pthread_mutex_lock(&s->lock);
-	if (s->err == ERR_OK && s->next < s->count)
-		p = &s->points[s->next++];
-	(void)pthread_mutex_unlock(&s->lock);
-	return p;
+	return run_point(&s->points[i], d);
 }
 
 static void
-point_over(struct sweep *s, enum err e, const struct diag *d)
-{
-	(void)pthread_mutex_lock(&s->lock);
-	if (e != ERR_OK && s->err == ERR_OK) {
-		s->err = e;
-		s->why = *d;
-	}
-	s->over++;
-	if (e == ERR_OK && s->done != NULL)
-		s->done(s->arg, s->over);
-	(void)pthread_mutex_unlock(&s->lock);
-}
-
-static void *
-work(void *arg)
+point_over(void *arg, size_t i)
 {
 	struct sweep *s = arg;
-	struct point *p;
 
-	while ((p = take_point(s)) != NULL) {
-		struct diag d = { "" };
-		enum err e = run_point(p, &d);
-
-		point_over(s, e, &d);
-	}
-	return NULL;
+	(void)i;
+	s->over++;
+	if (s->done != NULL)
+		s->done(s->arg, s->over);
 }
 
-/* This thread is one of them: without memory for others it does it all. */
 enum err
 sweep_run(struct sweep *s, unsigned jobs, void (*done)(void *arg, size_t n), void *arg,
     struct diag *d)
 {
-	pthread_t threads[SWEEP_JOBS_MAX];
-	unsigned n = 0;
+	const struct jobs work = { s->count, run_piece, point_over, s };
 
 	s->done = done;
 	s->arg = arg;
-	s->next = s->over = 0;
-	s->err = ERR_OK;
-	if (pthread_mutex_init(&s->lock, NULL) != 0)
-		return ERR_MEMORY;
-	while (n + 1 < jobs && n < SWEEP_JOBS_MAX && n + 1 < s->count &&
-	    pthread_create(&threads[n], NULL, work, s) == 0)
-		n++;
-	(void)work(s);
-	while (n > 0)
-		(void)pthread_join(threads[--n], NULL);
-	(void)pthread_mutex_destroy(&s->lock);
-	if (s->err != ERR_OK && d != NULL)
-		*d = s->why;
-	return s->err;
+	s->over = 0;
+	return jobs_run(&work, jobs, d);
 }
 
 /* ---- the table ---- */

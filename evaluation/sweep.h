@@ -15,7 +15,6 @@
 
 #define SWEEP_AXES_MAX 8
 #define SWEEP_POINTS_MAX 10000
-#define SWEEP_JOBS_MAX 256
 
 struct sweep;
 

@@ -45,7 +45,7 @@ same()
 	done)"
 }
 
-tap_plan 42
+tap_plan 54
 scenario small
 scenario silent
 sed 's/^messages-per-day.*/messages-per-day = 0/' small >silent
@@ -125,7 +125,16 @@ tap_report 'and at each the figures of its own run' \
 	"$evaluate" sweep small people=20 | tail -n +2 | sed 's/^20,//' | cmp - point.rows 2>&1)"
 expect 'its progress is shown on demand' 0 '6 of 6 runs' grid --progress
 expect 'no key of a scenario' 65 "no key 'peple'" "$evaluate" sweep small peple=3
-expect 'no value for it' 65 "people=1, .*'people'; it must be .* 2 to" "$evaluate" sweep small people=10,1
+expect 'no value for it' 65 "'1' in the axis 'people=10,1': .*'people'; it must be .* 2 to" \
+    "$evaluate" sweep small seed=5 people=10,1
+tap_report 'which is in no line of a file' "$(grep line out)"
+expect 'none that is none of text' 65 "'sieve' in the axis 'strategy=timed,sieve': strategy is not" \
+    "$evaluate" sweep small strategy=timed,sieve
+expect 'none that brings a line of its own' 64 'no axis' "$evaluate" sweep small 'recording=a
+people=3'
+"$evaluate" sweep small 'people= 10, 20 ' >blanks.csv
+"$evaluate" sweep small people=10,20 >bare.csv
+tap_report 'blanks around values do not matter' "$(cmp blanks.csv bare.csv 2>&1)"
 expect 'values that do not fit each other' 65 "people=4 .*'contacts' .* 1 to 3" \
     "$evaluate" sweep small people=4 seed=1,2
 expect 'no axis' 64 'no axis' "$evaluate" sweep small people
@@ -133,3 +142,21 @@ expect 'an axis twice' 64 'given twice' "$evaluate" sweep small people=10 people
 expect 'too large a grid' 65 'more than 10000 runs' "$evaluate" sweep small \
     "seed=$(seq -s, 1 101)" "people=$(seq -s, 10 109)"
 expect 'a file that cannot be written' 74 'nowhere/x' "$evaluate" sweep small people=10 -o nowhere/x
+
+# ---- verify ----
+
+check() { "$evaluate" verify --seed 3 "$@" 1.3 2.1 2.5 2.10 T12; }
+expect 'references are met' 0 '^[0-9]* ok, 0 failed, seed 3$' check --jobs 2
+check --jobs 1 >one.txt
+check --jobs 2 >two.txt
+tap_report 'which does not depend on --jobs' "$(cmp one.txt two.txt 2>&1)"
+check --jobs 1 --json >one.json
+check -j 3 --json >three.json
+tap_report 'nor does JSON' "$(cmp one.json three.json 2>&1)"
+tap_report 'the order is the list'"'"'s' "$(check --list | cut -c1-40 | sed 's/ *$//' >listed
+	sed -n 's/^[okFAILED]*  *\(.\{42\}\).*/\1/p' one.txt | sed '1d;s/ *$//' | uniq >printed
+	[ -s listed ] && cmp listed printed 2>&1)"
+expect 'a case that nothing has, on threads' 64 'verify --list' "$evaluate" verify --jobs 2 nothing
+expect 'no number of jobs' 64 "bad value of 'jobs'; .* 0 to 256" "$evaluate" verify --jobs many 1.3
+expect 'too many jobs' 64 "out of range of 'jobs'; .* 0 to 256" "$evaluate" verify --jobs 257 1.3
+expect 'less than none' 64 "out of range of 'jobs'; .* 0 to 256" "$evaluate" verify --jobs=-1 1.3

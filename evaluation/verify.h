@@ -20,7 +20,7 @@ struct verify_case;
 struct verify_value;
 
 struct verify_options {
-	int64_t seed;
+	int64_t seed, jobs; /* jobs 0: one for each core */
 	bool json, list, quick;
 };
 extern const struct config_schema verify_schema; /* of the options above */

@@ -7,6 +7,7 @@
 
 #include "common/charter/strategy.h"
 #include "evaluation/closed.h"
+#include "evaluation/stream.h"
 #include "evaluation/verify_parts.h"
 #include "mix/pool.h"
 
@@ -449,26 +450,10 @@ poisson_draw(const struct poisson *p, const struct rng *r)
 struct fast {
 	struct pool *pool;
 	struct poisson arrivals;
-	struct rng_seeded seeded;
-	struct rng rng;
-	uint8_t bytes[4096];
-	size_t used;
+	struct stream stream;
 	uint32_t *out;
 	size_t room;
 };
-
-static void
-fast_fill(void *ctx, void *out, size_t n)
-{
-	struct fast *f = ctx;
-
-	if (n > sizeof(f->bytes) - f->used) {
-		rng_bytes(&f->seeded.rng, f->bytes, sizeof(f->bytes));
-		f->used = 0;
-	}
-	memcpy(out, f->bytes + f->used, n);
-	f->used += n;
-}
 
 static enum err
 fast_open(struct fast *f, const struct verify_setup *s, uint64_t seed)
@@ -478,9 +463,7 @@ fast_open(struct fast *f, const struct verify_setup *s, uint64_t seed)
 	enum err e;
 
 	memset(f, 0, sizeof(*f));
-	rng_seeded_init(&f->seeded, seed);
-	f->used = sizeof(f->bytes);
-	f->rng = (struct rng){ fast_fill, f };
+	stream_init(&f->stream, seed, 0);
 	params_default(&p);
 	p.layers = 1;
 	p.round_ms = ROUND_MS;
@@ -506,7 +489,7 @@ fast_close(struct fast *f)
 static enum err
 fast_round(struct fast *f, size_t *sent, double *h, int64_t at_ms)
 {
-	size_t kept = pool_count(f->pool), arrivals = poisson_draw(&f->arrivals, &f->rng);
+	size_t kept = pool_count(f->pool), arrivals = poisson_draw(&f->arrivals, &f->stream.rng);
 	enum err e = ERR_OK;
 
 	for (size_t i = 0; i < arrivals && e == ERR_OK; i++)
@@ -514,7 +497,7 @@ fast_round(struct fast *f, size_t *sent, double *h, int64_t at_ms)
 	if (e != ERR_OK || pool_count(f->pool) > f->room)
 		return ERR_FULL;
 	*h = closed_pool_round(*h, (double)kept, (double)arrivals);
-	*sent = pool_flush(f->pool, f->out, at_ms, &f->rng);
+	*sent = pool_flush(f->pool, f->out, at_ms, &f->stream.rng);
 	return ERR_OK;
 }
 

@@ -1013,7 +1013,7 @@ const struct verify_case verify_table[] = {
 	    .note = "honest mixes of the last layer; corrupt ones are drawn at random",
 	    .run = verify_labels, .slow = true,
 	    .setup = { .strategy = REFERENCE_STOP_AND_GO, .layers = 3, .width = 3, .corrupt = 3,
-	    .samples = 4096, .x = 1, .y = 8 },
+	    .samples = 2048, .x = 1, .y = 8 },
 	    .values = { { VERIFY_EPSILON, 0.365, 0.0657, 0.31 } } },
 	{ .name = "2.9 6 of 9 corrupt",
 	    .source = "Loopix 2017, s. 4.3; independent Monte Carlo, s.e. 6 %",

@@ -214,6 +214,40 @@ test_entropy_alone_is_that_of_the_metrics(void **state)
 	assert_int_equal(metrics_shannon(&h, w, 500), ERR_RANGE);
 }
 
+/* Packet by packet, and summed up where a person has several, without being told which. */
+static void
+assert_entropies_are_those_of_the_metrics(uint32_t persons, enum reference_input input)
+{
+	const struct reference_config cfg = { .strategy = "timed-pool min=20", .layers = 2,
+		.width = 2, .input = input, .interval_ms = REFERENCE_ROUND_MS / 20.0,
+		.persons = persons, .seed = SEED };
+	struct metrics m[100];
+	struct reference *r;
+	size_t exits[100], n;
+	double h[100];
+
+	assert_err_ok(reference_new(&r, &cfg));
+	assert_err_ok(reference_run(r, 60 * (int64_t)REFERENCE_ROUND_MS));
+	(void)reference_exits(r, &n);
+	assert_true(n > 500);
+	for (size_t i = 0; i < 100; i++)
+		exits[i] = n - 300 + 3 * i;
+	assert_err_ok(reference_entropy(r, h, exits, 100));
+	assert_err_ok(reference_metrics(r, m, exits, 100));
+	for (size_t i = 0; i < 100; i++)
+		assert_true(m[i].shannon > 2 && fabs(h[i] - m[i].shannon) < 1e-9);
+	reference_free(r);
+}
+
+static void
+test_entropies_are_those_of_the_metrics(void **state)
+{
+	(void)state;
+	assert_entropies_are_those_of_the_metrics(3000, REFERENCE_POISSON); /* one packet each */
+	assert_entropies_are_those_of_the_metrics(25, REFERENCE_POISSON);
+	assert_entropies_are_those_of_the_metrics(200, REFERENCE_OWN);
+}
+
 /* The recursion over sums is the entropy of the weights themselves. */
 static void
 test_isolated_is_that_of_its_weights(void **state)
@@ -269,6 +303,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_wrong_strategies_fail),
 	cmocka_unit_test(test_too_few_samples_fail),
 	cmocka_unit_test(test_entropy_alone_is_that_of_the_metrics),
+	cmocka_unit_test(test_entropies_are_those_of_the_metrics),
 	cmocka_unit_test(test_isolated_is_that_of_its_weights),
 	cmocka_unit_test(test_a_short_memory_is_told),
 };
