@@ -132,11 +132,13 @@ program_run(const struct call *c)
 
 	if (e == ERR_OK && own->force && own->output[0] == '\0')
 		e = diag_set(&d, ERR_USAGE, "--force is for --output, which is missing");
+	if (e == ERR_OK) {
+		s.crypto = s.crypto || own->crypto;
+		s.seed = own->seed >= 0 ? own->seed : s.seed;
+		e = scenario_check(&s, c->operands[0], &d);
+	}
 	if (e != ERR_OK)
 		return options_fail(c, e, &d);
-	s.crypto = s.crypto || own->crypto;
-	if (own->seed >= 0)
-		s.seed = own->seed;
 	if (!own->print_scenario)
 		return run(c, &s);
 	scenario_print(c->out, &s);

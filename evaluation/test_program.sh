@@ -45,7 +45,7 @@ same()
 	done)"
 }
 
-tap_plan 54
+tap_plan 61
 scenario small
 scenario silent
 sed 's/^messages-per-day.*/messages-per-day = 0/' small >silent
@@ -106,6 +106,20 @@ printf '5,1,2\n1,2,3\n' >talk.csv
 expect 'a recording out of order' 65 'talk.csv, line 2: earlier' "$evaluate" run bad
 printf 't,sender,receiver\n130,1,2\n150,2,3\n' >talk.csv
 expect 'a recording' 0 '^packets_per_message  *message  *packets  *2 ' "$evaluate" run bad
+mkdir sub
+sed 's/talk/sub/' bad >sub/recorded
+mv talk.csv sub/sub.csv
+expect 'a recording beside its scenario' 0 '^entropy' "$evaluate" run -o away sub/recorded
+(cd sub && "$evaluate" run -o ../there recorded >/dev/null)
+same 'wherever it is run from' away there manifest.json targets.csv
+"$evaluate" run --print-scenario sub/recorded >sub/again
+expect 'also if it was printed' 0 '^entropy' "$evaluate" run sub/again
+expect 'and in a sweep' 0 '^sub.csv,entropy' "$evaluate" sweep sub/recorded recording=sub.csv
+sed '/^recording/d' sub/recorded >sub/open
+expect 'which may be what adds it' 0 '^sub.csv,entropy' "$evaluate" sweep sub/open recording=sub.csv
+scenario bad 'cover = counted'
+expect 'an option is checked like a key' 65 'no packets to encrypt' \
+    "$evaluate" run --print-scenario --crypto bad
 expect 'no file' 1 'cannot open nowhere' "$evaluate" run nowhere
 expect 'no sense' 64 'force' "$evaluate" run --force small
 
@@ -137,6 +151,9 @@ people=3'
 tap_report 'blanks around values do not matter' "$(cmp blanks.csv bare.csv 2>&1)"
 expect 'values that do not fit each other' 65 "people=4 .*'contacts' .* 1 to 3" \
     "$evaluate" sweep small people=4 seed=1,2
+scenario wide
+sed -i.bak 's/^people=.*/people=3/' wide
+expect 'a scenario that fits only with the axis' 0 '^2,entropy' "$evaluate" sweep wide contacts=2
 expect 'no axis' 64 'no axis' "$evaluate" sweep small people
 expect 'an axis twice' 64 'given twice' "$evaluate" sweep small people=10 people=20
 expect 'too large a grid' 65 'more than 10000 runs' "$evaluate" sweep small \

@@ -413,15 +413,26 @@ read_file(char **out, size_t *len, const char *path, struct diag *d)
 	return e;
 }
 
+void
+traffic_path(char out[static TRAFFIC_PATH_BYTES], const struct traffic_config *cfg,
+    const char *path)
+{
+	bool relative = path[0] != '/' && cfg->directory != NULL;
+
+	(void)snprintf(out, TRAFFIC_PATH_BYTES, "%s%s", relative ? cfg->directory : "", path);
+}
+
 enum err
 traffic_read(struct traffic *t, const char *path, struct diag *d)
 {
-	char *text = NULL;
+	char whole[TRAFFIC_PATH_BYTES], *text = NULL;
 	size_t len = 0;
-	enum err e = read_file(&text, &len, path, d);
+	enum err e;
 
+	traffic_path(whole, &t->cfg, path);
+	e = read_file(&text, &len, whole, d);
 	if (e == ERR_OK)
-		e = traffic_parse(t, path, text, len, d);
+		e = traffic_parse(t, whole, text, len, d);
 	free(text);
 	return e;
 }

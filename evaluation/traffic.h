@@ -37,6 +37,8 @@ struct traffic_config {
 	uint32_t zipf_milli; /* exponent of the contacts' shares, in thousandths; 0: all alike */
 	enum traffic_churn churn;
 	int64_t online_ms, offline_ms; /* means, CHURN_ON_OFF */
+	/* Borrowed; where relative recordings begin, with its last '/'. NULL: here. */
+	const char *directory;
 };
 
 struct traffic;
@@ -51,6 +53,10 @@ void traffic_free(struct traffic *t);
  * ERR_RANGE, ERR_NOT_FOUND, ERR_IO with file, line and reason.
  */
 RST_MUST_USE enum err traffic_read(struct traffic *t, const char *path, struct diag *d);
+/* Where it is looked for. */
+#define TRAFFIC_PATH_BYTES 2048
+void traffic_path(char out[static TRAFFIC_PATH_BYTES], const struct traffic_config *cfg,
+    const char *path);
 /* The same of bytes; `name` names them in sentences. */
 RST_MUST_USE enum err traffic_parse(struct traffic *t, const char *name, const void *text,
     size_t len, struct diag *d);

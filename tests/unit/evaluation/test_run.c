@@ -144,7 +144,7 @@ static void
 test_onions_are_tokens(void **state)
 {
 	static const char *const more[] = {
-		"people = 6\nduration = 3min\nepoch = 4min\nnote-one-in = 4\n",
+		"people = 6\nduration = 5min\nepoch = 5min\nnote-one-in = 4\n",
 		"people = 6\nduration = 2min\nstrategy = stop-and-go mean=2s\ncorrupt = 1.0\n"
 		"sending = poisson\n",
 		"people = 6\nduration = 2min\nsending = at-once\nmessages-per-day = 20000\n"
