@@ -45,7 +45,7 @@ same()
 	done)"
 }
 
-tap_plan 61
+tap_plan 66
 scenario small
 scenario silent
 sed 's/^messages-per-day.*/messages-per-day = 0/' small >silent
@@ -106,6 +106,18 @@ printf '5,1,2\n1,2,3\n' >talk.csv
 expect 'a recording out of order' 65 'talk.csv, line 2: earlier' "$evaluate" run bad
 printf 't,sender,receiver\n130,1,2\n150,2,3\n' >talk.csv
 expect 'a recording' 0 '^packets_per_message  *message  *packets  *2 ' "$evaluate" run bad
+tap_report 'all of it' "$(grep 'left out' out)"
+printf '130,1,2\n150,2,3\n421,3,4\n500,1,2\n' >talk.csv
+expect 'a recording longer than the run' 0 '2 of the 4 messages in talk.csv .* left out' \
+    "$evaluate" run bad
+printf '130;1;2\n150,2,3\n' >talk.csv
+expect 'one whose first line is none of names' 65 'talk.csv, line 1' "$evaluate" run -o early bad
+tap_report 'before anything is made' "$(ls -d early* 2>/dev/null)"
+rm talk.csv
+mkfifo talk.csv
+expect 'a recording that never comes' 74 'talk.csv: not a regular file' "$evaluate" run bad
+rm talk.csv
+printf 't,sender,receiver\n130,1,2\n150,2,3\n' >talk.csv
 mkdir sub
 sed 's/talk/sub/' bad >sub/recorded
 mv talk.csv sub/sub.csv
