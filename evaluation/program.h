@@ -26,6 +26,7 @@ struct program_run_options {
 
 struct program_sweep_options {
 	char output[PROGRAM_PATH_BYTES];
+	bool force;
 	int64_t jobs; /* 0: one for each core */
 	bool progress;
 };

@@ -45,7 +45,7 @@ same()
 	done)"
 }
 
-tap_plan 66
+tap_plan 82
 scenario small
 scenario silent
 sed 's/^messages-per-day.*/messages-per-day = 0/' small >silent
@@ -76,7 +76,23 @@ tap_report 'the manifest has the right hashes' "$(command -v b2sum >/dev/null 2>
 		grep -q "\"name\":\"${file#one/}\",\"bytes\":[0-9]*,\"blake2b_256\":\"$hash\"" \
 		    one/manifest.json || echo "$file"
 	done)"
-tap_report 'no directory is left half made' "$(ls -d ./*.partial 2>/dev/null)"
+tap_report 'no directory is left half made' "$(ls -d ./*.partial* one/*.partial* 2>/dev/null)"
+mkdir here target one.partial other.partial
+ln -s target link
+ln -s nowhere dangling
+echo mine >other.partial/trace.csv
+expect 'into the current directory' 0 '^entropy' \
+    sh -c 'cd here && exec "$1" run --no-trace -o . ../small' - "$evaluate"
+expect 'through a link' 0 '^entropy' "$evaluate" run --no-trace -o link small
+same 'to where that leads' here target manifest.json
+tap_report 'which stays one' "$([ -L link ] || ls -d link; ls -d ./*/*.partial 2>/dev/null)"
+expect 'not through a link to nothing' 74 'cannot use dangling' "$evaluate" run -o dangling small
+expect 'a directory of its own name' 0 '^entropy' "$evaluate" run -o other small
+tap_report 'is let alone' "$(cat other.partial/trace.csv | grep -vx mine; ls -d other.partial-* 2>/dev/null)"
+mkdir taken taken/summary.csv
+expect 'a directory where a file must come' 1 'taken/summary.csv is a directory' \
+    "$evaluate" run --force -o taken small
+tap_report 'is left alone' "$(ls taken | grep -vx summary.csv)"
 expect 'a summary as JSON' 0 '^{"format":"restante-summary","version":1,' \
     "$evaluate" run --json small
 expect 'progress is shown on demand' 0 '100 %' "$evaluate" run --progress small
@@ -140,8 +156,21 @@ expect 'no sense' 64 'force' "$evaluate" run --force small
 grid() { "$evaluate" sweep small people=10,20,30 'strategy=timed,timed-dynamic-pool min=2 rate=0.6' "$@"; }
 expect 'a sweep prints a table' 0 '^10,timed,entropy,user,bit,' grid
 grid --jobs 1 >one.csv
-grid --jobs 3 -o three.csv
-tap_report 'which does not depend on --jobs' "$(cmp one.csv three.csv 2>&1)"
+grid --jobs 3 -o three.csv >/dev/null
+expect 'a table is not overwritten' 1 'three.csv is there already' grid -o three.csv
+expect 'but with --force, if it comes that far' 65 "'1' in the axis" \
+    "$evaluate" sweep small people=1 --force -o three.csv
+scenario stopped 'workload = recorded' 'recording = absent.csv'
+expect 'nor by a sweep that fails' 1 absent "$evaluate" sweep stopped seed=1,2 --force -o three.csv
+tap_report 'which does not depend on --jobs' "$(cmp one.csv three.csv 2>&1; ls ./*.csv.partial* 2>/dev/null)"
+ln -s four.csv five.csv
+echo old >four.csv
+"$evaluate" sweep small people=10 --force -o five.csv
+tap_report 'a table through a link is where that leads' "$([ -L five.csv ] || echo no link; grep -q ^10,entropy four.csv || cat four.csv)"
+expect 'no file at all' 74 'no regular file' "$evaluate" sweep small people=10 --force -o /dev/null
+expect 'nothing to force' 64 'force is for --output' "$evaluate" sweep small people=10 --force
+cp sub/sub.csv 'sub/a"b c.csv'
+expect 'values with quotes' 0 '^"a""b c.csv",entropy,' "$evaluate" sweep sub/open 'recording=a"b c.csv'
 tap_report 'has every point of the grid, the last key turning fastest' \
     "$(tail -n +2 one.csv | cut -d, -f1,2 | uniq | tr '\n' ';' |
 	grep -vFx '10,timed;10,"timed-dynamic-pool min=2 rate=0.6";20,timed;20,"timed-dynamic-pool min=2 rate=0.6";30,timed;30,"timed-dynamic-pool min=2 rate=0.6";')"
