@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "evaluation/output_files.h"
+#include "evaluation/partial.h"
 
 #define PATH_MAX_BYTES 1024
 #define BUFFER_BYTES ((size_t)1 << 18)
@@ -24,6 +25,7 @@ struct output {
 	char directory[PATH_MAX_BYTES], partial[PATH_MAX_BYTES];
 	FILE *trace, *truth;
 	bool force, begun;
+	bool there; /* the directory is: files come into it one by one, from one within it */
 };
 
 /* ---- paths ---- */
@@ -76,14 +78,39 @@ remove_known(const char *directory)
 
 /* ---- beginning ---- */
 
+static bool
+is_there(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0;
+}
+
+/* What has the name of a file of ours can be replaced, unless it is a directory. */
 static enum err
-check_place(const struct output *o, struct diag *d)
+check_names(const struct output *o, struct diag *d)
+{
+	char path[2 * PATH_MAX_BYTES];
+	struct stat st;
+
+	for (size_t i = 0; i < NAMES; i++)
+		if (path_of(path, o->directory, names[i]) == ERR_OK && lstat(path, &st) == 0 &&
+		    S_ISDIR(st.st_mode))
+			return diag_set(d, ERR_EXISTS, "%s is a directory, where a file must come; "
+			    "name another directory for the output", path);
+	return ERR_OK;
+}
+
+/* Also whether it is there. */
+static enum err
+check_place(struct output *o, struct diag *d)
 {
 	DIR *dir = opendir(o->directory);
 	const struct dirent *entry;
 	bool empty = true;
 
-	if (dir == NULL && errno == ENOENT)
+	o->there = dir != NULL;
+	if (dir == NULL && errno == ENOENT && !is_there(o->directory))
 		return ERR_OK;
 	if (dir == NULL)
 		return diag_set(d, ERR_IO, "cannot use %s: %s", o->directory, strerror(errno));
@@ -94,7 +121,7 @@ check_place(const struct output *o, struct diag *d)
 	if (!empty && !o->force)
 		return diag_set(d, ERR_EXISTS, "%s is not empty; name another directory, or give "
 		    "--force to replace the results in it", o->directory);
-	return ERR_OK;
+	return check_names(o, d);
 }
 
 static enum err
@@ -104,20 +131,31 @@ set_paths(struct output *o, const char *directory, struct diag *d)
 
 	while (n > 1 && directory[n - 1] == '/')
 		n--;
-	if (n == 0 || n + sizeof(".partial") > PATH_MAX_BYTES)
+	if (n == 0 || n >= sizeof(o->directory))
 		return diag_set(d, ERR_RANGE, "the path of the output is empty or too long");
 	(void)snprintf(o->directory, sizeof(o->directory), "%.*s", (int)n, directory);
-	(void)snprintf(o->partial, sizeof(o->partial), "%.*s.partial", (int)n, directory);
 	return ERR_OK;
 }
 
+/*
+ * Beside its place, to be renamed as a whole; or within the directory that is there,
+ * which cannot be replaced if it is a link, a mount point or somebody's own.
+ */
 static enum err
 make_partial(struct output *o, bool with_trace, struct diag *d)
 {
-	if (mkdir(o->partial, 0777) != 0 && errno != EEXIST)
-		return diag_set(d, ERR_IO, "cannot create %s: %s", o->partial, strerror(errno));
+	char place[2 * PATH_MAX_BYTES];
+	enum err e = ERR_OK;
+
+	if (o->there)
+		e = path_of(place, o->directory, "restante");
+	else
+		(void)snprintf(place, sizeof(place), "%s", o->directory);
+	if (e == ERR_OK)
+		e = partial_directory(o->partial, sizeof(o->partial), place, d);
+	if (e != ERR_OK)
+		return e;
 	o->begun = true;
-	remove_known(o->partial); /* of a run that was cut off */
 	if (!with_trace)
 		return ERR_OK;
 	o->trace = open_in(o, "trace.csv", d);
@@ -212,21 +250,29 @@ write_all(struct output *o, const struct output_run *run, struct diag *d)
 }
 
 /* Into a directory that is there: the manifest goes first and comes last. */
-static enum err
-replace(const struct output *o, struct diag *d)
+static bool
+move_files(const struct output *o)
 {
 	char from[2 * PATH_MAX_BYTES], to[2 * PATH_MAX_BYTES];
-	bool failed = false;
 
 	remove_known(o->directory);
-	for (size_t i = 0; i < NAMES && !failed; i++)
-		if (path_of(from, o->partial, names[i]) == ERR_OK &&
-		    path_of(to, o->directory, names[i]) == ERR_OK)
-			failed = rename(from, to) != 0 && errno != ENOENT;
-	if (!failed)
-		(void)rmdir(o->partial);
-	return failed ? diag_set(d, ERR_IO, "cannot replace the files of %s: %s", o->directory,
-	    strerror(errno)) : ERR_OK;
+	for (size_t i = 0; i < NAMES; i++)
+		if (path_of(from, o->partial, names[i]) == ERR_OK && is_there(from) &&
+		    (path_of(to, o->directory, names[i]) != ERR_OK || rename(from, to) != 0))
+			return false;
+	(void)rmdir(o->partial);
+	return true;
+}
+
+/* The results are whole now: where they cannot come to their place, they stay. */
+static enum err
+put_in_place(struct output *o, struct diag *d)
+{
+	bool put = o->there ? move_files(o) : rename(o->partial, o->directory) == 0;
+
+	o->begun = false;
+	return put ? ERR_OK : diag_set(d, ERR_IO, "cannot put the results into %.150s (%s); what "
+	    "is not there is in %.200s", o->directory, strerror(errno), o->partial);
 }
 
 enum err
@@ -239,15 +285,7 @@ output_finish(struct output *o, const struct scenario *s, const struct run *r,
 
 	if (e == ERR_OK)
 		e = write_all(o, &run, d);
-	if (e != ERR_OK)
-		return e;
-	/* a directory takes the place of an empty one, or of none */
-	if (rename(o->partial, o->directory) != 0)
-		e = errno == ENOTEMPTY || errno == EEXIST ? replace(o, d) :
-		    diag_set(d, ERR_IO, "cannot create %s: %s", o->directory, strerror(errno));
-	if (e == ERR_OK)
-		o->begun = false;
-	return e;
+	return e == ERR_OK ? put_in_place(o, d) : e;
 }
 
 void

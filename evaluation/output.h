@@ -1,7 +1,8 @@
 /*
  * The directory that a run leaves: manifest, figures, targets, plots and, if wanted,
- * trace and truth. It is made beside its place, as DIR.partial, and comes there whole.
- * docs/evaluation-formats.md.
+ * trace and truth. It is made beside its place, as DIR.partial, and comes there whole; in
+ * a directory that is there already, as DIR/restante.partial, of which the files come one
+ * by one, the manifest last. docs/evaluation-formats.md.
  */
 #ifndef EVALUATION_OUTPUT_H
 #define EVALUATION_OUTPUT_H
@@ -28,7 +29,10 @@ RST_MUST_USE enum err output_begin(struct output **out, const char *directory, b
 /* To be written while the run goes on; NULL without a trace. */
 FILE *output_trace(struct output *o);
 FILE *output_truth(struct output *o);
-/* Write the rest, and put the directory in its place. ERR_IO, ERR_MEMORY. */
+/*
+ * Write the rest, and put the directory in its place. ERR_IO, ERR_MEMORY. Results that
+ * are whole but cannot come to their place stay where the sentence says.
+ */
 RST_MUST_USE enum err output_finish(struct output *o, const struct scenario *s,
     const struct run *r, const struct figures *f, struct diag *d);
 /* Removes what was not finished. */

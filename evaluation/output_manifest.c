@@ -92,9 +92,14 @@ files_json(struct json *j, const struct output_run *r)
 static enum err
 recording_json(struct json *j, const struct scenario *s)
 {
+	struct traffic_config traffic;
+	char path[TRAFFIC_PATH_BYTES];
+
 	json_key(j, "recording");
+	scenario_traffic(&traffic, s);
+	traffic_path(path, &traffic, s->recording);
 	if (s->workload == TRAFFIC_RECORDED)
-		return file_json(j, s->recording, s->recording);
+		return file_json(j, path, s->recording);
 	json_null(j);
 	return ERR_OK;
 }

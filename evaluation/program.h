@@ -26,13 +26,14 @@ struct program_run_options {
 
 struct program_sweep_options {
 	char output[PROGRAM_PATH_BYTES];
+	bool force;
 	int64_t jobs; /* 0: one for each core */
 	bool progress;
 };
 
 extern const struct config_schema program_run_schema, program_sweep_schema;
 
-/* Load the first operand; ERR_MALFORMED for what is wrong in it, else as scenario_load. */
+/* scenario_load of the first operand; ERR_MALFORMED for what is wrong in it. */
 RST_MUST_USE enum err program_load(struct scenario *out, const struct call *c, struct diag *d);
 
 int program_run(const struct call *c);

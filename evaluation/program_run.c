@@ -10,6 +10,7 @@
 #include "evaluation/output.h"
 #include "evaluation/run.h"
 #include "evaluation/scenario.h"
+#include "evaluation/traffic.h"
 
 #define FIELD(member) CONFIG_FIELD(struct program_run_options, member)
 
@@ -78,6 +79,31 @@ report(const struct call *c, struct output *o, const struct scenario *s, const s
 	return e;
 }
 
+/* A recording is read before anything is made; what the run will leave out is said. */
+static enum err
+look_at_recording(const struct call *c, const struct scenario *s, struct diag *d)
+{
+	struct traffic_config cfg;
+	struct traffic *t;
+	size_t after;
+	enum err e;
+
+	if (s->workload != TRAFFIC_RECORDED)
+		return ERR_OK;
+	scenario_traffic(&cfg, s);
+	e = traffic_new(&t, &cfg, d);
+	if (e != ERR_OK)
+		return e;
+	e = traffic_read(t, s->recording, d);
+	after = traffic_lines_after(t, scenario_ends_ms(s));
+	if (e == ERR_OK && after > 0)
+		(void)fprintf(c->err, "%s: %zu of the %zu messages in %s are later than the end of "
+		    "the run, and left out\n", c->program->name, after, traffic_lines(t),
+		    s->recording);
+	traffic_free(t);
+	return e;
+}
+
 static int
 run(const struct call *c, const struct scenario *s)
 {
@@ -87,12 +113,12 @@ run(const struct call *c, const struct scenario *s)
 	struct output *output = NULL;
 	struct run *r = NULL;
 	struct diag d = { "" };
-	enum err e = ERR_OK;
+	enum err e = look_at_recording(c, s, &d);
 	int code;
 
 	if (own->progress || isatty(STDERR_FILENO))
 		options.progress = show_progress;
-	if (own->output[0] != '\0' && !own->no_trace && s->cover == COVER_COUNTED)
+	if (e == ERR_OK && own->output[0] != '\0' && !own->no_trace && s->cover == COVER_COUNTED)
 		e = diag_set(&d, ERR_USAGE, "with 'cover = counted' there is no trace of each packet; "
 		    "add --no-trace");
 	if (e == ERR_OK && own->output[0] != '\0')
@@ -135,11 +161,13 @@ program_run(const struct call *c)
 
 	if (e == ERR_OK && own->force && own->output[0] == '\0')
 		e = diag_set(&d, ERR_USAGE, "--force is for --output, which is missing");
+	if (e == ERR_OK) {
+		s.crypto = s.crypto || own->crypto;
+		s.seed = own->seed >= 0 ? own->seed : s.seed;
+		e = scenario_check(&s, c->operands[0], &d);
+	}
 	if (e != ERR_OK)
 		return options_fail(c, e, &d);
-	s.crypto = s.crypto || own->crypto;
-	if (own->seed >= 0)
-		s.seed = own->seed;
 	if (!own->print_scenario)
 		return run(c, &s);
 	scenario_print(c->out, &s);

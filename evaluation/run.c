@@ -318,7 +318,8 @@ explain(struct run *r)
 		why = "the mixes lost packets, for they hold no more than pool-max; set a larger one, "
 		      "or a strategy that holds fewer";
 	else if (s->rule != TARGETS_ANY && recorder_counts(r->recorder)->real == 0)
-		why = "nobody sent a message within the duration (messages-per-day, workload, "
+		why = s->workload == TRAFFIC_RECORDED ?
+		    "the recording has no message that was sent within the duration" : "nobody sent a message within the duration (messages-per-day, workload, "
 		      "churn)";
 	(void)snprintf(r->reason, sizeof(r->reason), "no target was observed: %s", why);
 }

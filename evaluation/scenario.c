@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/base/bytes.h"
+#include "common/charter/path.h"
 #include "common/charter/strategy.h"
 #include "common/charter/timing.h"
 #include "evaluation/scenario_text.h"
@@ -266,7 +267,8 @@ scenario_traffic(struct traffic_config *out, const struct scenario *s)
 		.zipf_milli = (uint32_t)s->zipf_milli,
 		.churn = s->churn,
 		.online_ms = s->online_ms,
-		.offline_ms = s->offline_ms };
+		.offline_ms = s->offline_ms,
+		.directory = s->directory };
 }
 
 static size_t
@@ -416,6 +418,65 @@ check_lists(const struct scenario *s, const char *name, struct diag *d)
 	return ERR_OK;
 }
 
+/* In slots a message is sent only out of reach of a change; the middle is the farthest. */
+static enum err
+check_epoch(const struct scenario *s, const char *name, struct diag *d)
+{
+	struct params p;
+
+	if (s->epoch_ms == 0)
+		return ERR_OK;
+	if (s->epoch_ms < 1000)
+		return diag_set(d, ERR_RANGE, "%s: 'epoch' is out of range; it must be 0ms, or "
+		    "from 1s to 256h", name);
+	scenario_params(&p, s);
+	if (s->sending == SENDING_SLOTS && path_time_in(&p, 1,
+	    timing_epoch_start(&p, 1) + p.epoch_ms / 2) != PATH_OPEN)
+		return diag_set(d, ERR_RANGE, "%s: 'epoch' is too short: in slots only cover is "
+		    "sent within 2 min of a change of keys, so that no message ever would be; make "
+		    "it longer than 4min, or 0ms for one epoch without an end", name);
+	return ERR_OK;
+}
+
+/* The packets that a strategy must hold before it sends any; none waits for fewer. */
+static int64_t
+least_held(const struct strategy *s)
+{
+	switch (s->kind) {
+	case STRATEGY_THRESHOLD:
+	case STRATEGY_THRESHOLD_AND_TIMED:
+		return s->threshold;
+	case STRATEGY_THRESHOLD_POOL:
+		return (int64_t)s->threshold + s->pool_min;
+	case STRATEGY_TIMED_POOL:
+	case STRATEGY_TIMED_DYNAMIC_POOL:
+		return (int64_t)s->pool_min + 1;
+	case STRATEGY_THRESHOLD_OR_TIMED: /* at the end of the round any number */
+	case STRATEGY_TIMED:
+	case STRATEGY_BINOMIAL:
+	case STRATEGY_STOP_AND_GO:
+		break;
+	}
+	return 1;
+}
+
+static enum err
+check_pools(const struct scenario *s, const char *name, struct diag *d)
+{
+	struct params p;
+
+	scenario_params(&p, s);
+	for (unsigned i = 0; i < p.layers; i++) {
+		int64_t least = least_held(&p.strategy[i]);
+
+		if (s->pool_max < least)
+			return diag_set(d, ERR_RANGE, "%s: 'pool-max' is %" PRId64 ", but the mixes "
+			    "of layer %u send nothing before they hold %" PRId64 " packets; make it "
+			    "at least that, or change the strategy", name, s->pool_max, i, least);
+	}
+	return ERR_OK;
+}
+
 enum err
 scenario_check(const struct scenario *s, const char *name, struct diag *d)
 {
@@ -436,9 +497,6 @@ scenario_check(const struct scenario *s, const char *name, struct diag *d)
 	if (s->workload != TRAFFIC_RECORDED && s->recording[0] != '\0')
 		return diag_set(d, ERR_RANGE, "%s: 'recording' is given, but nothing reads it; add "
 		    "'workload = recorded', or remove the line", name);
-	if (s->epoch_ms > 0 && s->epoch_ms < 1000)
-		return diag_set(d, ERR_RANGE, "%s: 'epoch' is out of range; it must be 0ms, or "
-		    "from 1s to 256h", name);
 	for (size_t i = (size_t)s->layers; i < PARAMS_LAYERS_MAX; i++)
 		if (s->of_layer[i][0] != '\0')
 			return diag_set(d, ERR_RANGE, "%s: 'strategy-%zu' is given, but there are "
@@ -447,5 +505,9 @@ scenario_check(const struct scenario *s, const char *name, struct diag *d)
 		return diag_set(d, ERR_RANGE, "%s: 'slot' is out of range; with 'sending = slots' it "
 		    "must be at most 1h, for each hour is a session of its own", name);
 	e = check_lists(s, name, d);
+	if (e == ERR_OK)
+		e = check_epoch(s, name, d);
+	if (e == ERR_OK)
+		e = check_pools(s, name, d);
 	return e == ERR_OK ? check_cover(s, name, d) : e;
 }

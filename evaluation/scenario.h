@@ -28,6 +28,7 @@
 #define SCENARIO_PEOPLE_MAX 1000000
 #define SCENARIO_LIST_BYTES 512
 #define SCENARIO_PATH_BYTES 512
+#define SCENARIO_DIRECTORY_BYTES 1024
 /* Monday 5 January 2026, 0:00 UTC: the week in which every run begins. */
 #define SCENARIO_MONDAY_MS INT64_C(1767571200000)
 
@@ -71,6 +72,8 @@ struct scenario {
 	int64_t target_person;
 	enum scenario_level level;
 	int64_t lookback_ms;
+	/* Not of the table: where a relative recording begins; "" or what ends with a '/'. */
+	char directory[SCENARIO_DIRECTORY_BYTES];
 };
 
 /* The table of keys. */
@@ -85,14 +88,15 @@ const struct config_schema *scenario_schema(void);
 RST_MUST_USE enum err scenario_parse(struct scenario *out, const char *name, const void *text,
     size_t len, struct diag *d);
 /*
- * The same of a file. A recording that is no absolute path is taken from the directory
- * of the file. ERR_IO and ERR_NOT_FOUND besides.
+ * Parse a file, whose directory becomes that of the scenario. The rules between keys are
+ * not checked: values may yet be changed, and scenario_check comes when they are final.
+ * ERR_IO and ERR_NOT_FOUND besides.
  */
 RST_MUST_USE enum err scenario_load(struct scenario *out, const char *path, struct diag *d);
 /* The rules between keys; `name` begins the sentence. ERR_RANGE. */
 RST_MUST_USE enum err scenario_check(const struct scenario *s, const char *name, struct diag *d);
 
-/* A whole scenario with the values of s. */
+/* A whole scenario with the values of s; a recording's path as it was written. */
 void scenario_print(FILE *out, const struct scenario *s);
 /* The default scenario, every key with its meaning and range. */
 void scenario_print_defaults(FILE *out);
@@ -100,6 +104,7 @@ void scenario_print_defaults(FILE *out);
 /* ---- what follows from a scenario that was checked ---- */
 
 void scenario_params(struct params *out, const struct scenario *s);
+/* *out borrows the scenario's directory. */
 void scenario_traffic(struct traffic_config *out, const struct scenario *s);
 /* All mixes, and which of them are corrupt: corrupt[scenario_nodes(s)], by number. */
 size_t scenario_nodes(const struct scenario *s);

@@ -35,12 +35,11 @@ check_title(size_t *rest, const char *name, const char *text, size_t len, struct
 	    name, SCENARIO_TITLE, SCENARIO_VERSION);
 }
 
-enum err
-scenario_parse(struct scenario *out, const char *name, const void *text, size_t len,
-    struct diag *d)
+/* All but the rules between keys. */
+static enum err
+parse_keys(struct scenario *out, const char *name, const void *text, size_t len, struct diag *d)
 {
 	size_t title = 0;
-	struct scenario s;
 	char *copy;
 	enum err e = check_title(&title, name, text, len, d);
 
@@ -52,8 +51,18 @@ scenario_parse(struct scenario *out, const char *name, const void *text, size_t 
 	/* the title as a comment, so that lines keep their numbers */
 	memcpy(copy, text, len);
 	copy[0] = '#';
-	e = config_parse(&s, scenario_schema(), name, copy, len, d);
+	e = config_parse(out, scenario_schema(), name, copy, len, d);
 	free(copy);
+	return e;
+}
+
+enum err
+scenario_parse(struct scenario *out, const char *name, const void *text, size_t len,
+    struct diag *d)
+{
+	struct scenario s;
+	enum err e = parse_keys(&s, name, text, len, d);
+
 	if (e == ERR_OK)
 		e = scenario_check(&s, name, d);
 	if (e == ERR_OK)
@@ -61,20 +70,18 @@ scenario_parse(struct scenario *out, const char *name, const void *text, size_t 
 	return e;
 }
 
-/* A relative recording is taken from the directory of the scenario. */
+/* The path up to its last '/', or nothing. */
 static enum err
-place_recording(struct scenario *s, const char *path, struct diag *d)
+set_directory(struct scenario *s, const char *path, struct diag *d)
 {
 	const char *slash = strrchr(path, '/');
-	char whole[2 * SCENARIO_PATH_BYTES];
-	int n;
+	size_t n = slash != NULL ? (size_t)(slash - path) + 1 : 0;
 
-	if (s->recording[0] == '\0' || s->recording[0] == '/' || slash == NULL)
-		return ERR_OK;
-	n = snprintf(whole, sizeof(whole), "%.*s/%s", (int)(slash - path), path, s->recording);
-	if (n < 0 || (size_t)n >= sizeof(s->recording))
-		return diag_set(d, ERR_RANGE, "%s: the path of 'recording' is too long", path);
-	memcpy(s->recording, whole, (size_t)n + 1);
+	if (n >= sizeof(s->directory))
+		return diag_set(d, ERR_RANGE, "the path of the scenario's directory is longer than "
+		    "%d bytes; change into it", SCENARIO_DIRECTORY_BYTES - 1);
+	memcpy(s->directory, path, n);
+	s->directory[n] = '\0';
 	return ERR_OK;
 }
 
@@ -114,9 +121,9 @@ scenario_load(struct scenario *out, const char *path, struct diag *d)
 	enum err e = read_file(&text, &len, path, d);
 
 	if (e == ERR_OK)
-		e = scenario_parse(&s, path, text, len, d);
+		e = parse_keys(&s, path, text, len, d);
 	if (e == ERR_OK)
-		e = place_recording(&s, path, d);
+		e = set_directory(&s, path, d);
 	if (e == ERR_OK)
 		*out = s;
 	free(text);

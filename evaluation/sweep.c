@@ -298,13 +298,30 @@ sweep_run(struct sweep *s, unsigned jobs, void (*done)(void *arg, size_t n), voi
 
 /* ---- the table ---- */
 
-/* As RFC 4180: in quotes, which values never have. */
+/* As RFC 4180: in quotes, the quotes within doubled, where it is not plain. */
+static void
+put_value(FILE *out, const char *value)
+{
+	if (strpbrk(value, " \"") == NULL) {
+		(void)fputs(value, out);
+		return;
+	}
+	(void)fputc('"', out);
+	for (; *value != '\0'; value++) {
+		if (*value == '"')
+			(void)fputc('"', out);
+		(void)fputc(*value, out);
+	}
+	(void)fputc('"', out);
+}
+
 static void
 put_values(FILE *out, const struct sweep *s, size_t point)
 {
-	for (size_t i = 0; i < s->axis_count; i++)
-		(void)fprintf(out, strchr(value_at(s, i, point), ' ') != NULL ? "\"%s\"," : "%s,",
-		    value_at(s, i, point));
+	for (size_t i = 0; i < s->axis_count; i++) {
+		put_value(out, value_at(s, i, point));
+		(void)fputc(',', out);
+	}
 }
 
 void

@@ -45,7 +45,7 @@ same()
 	done)"
 }
 
-tap_plan 60
+tap_plan 88
 scenario small
 scenario silent 'target-rule = real'
 sed -i.bak 's/^messages-per-day.*/messages-per-day = 0/' silent
@@ -77,7 +77,23 @@ tap_report 'the manifest has the right hashes' "$(command -v b2sum >/dev/null 2>
 		grep -q "\"name\":\"${file#one/}\",\"bytes\":[0-9]*,\"blake2b_256\":\"$hash\"" \
 		    one/manifest.json || echo "$file"
 	done)"
-tap_report 'no directory is left half made' "$(ls -d ./*.partial 2>/dev/null)"
+tap_report 'no directory is left half made' "$(ls -d ./*.partial* one/*.partial* 2>/dev/null)"
+mkdir here target one.partial other.partial
+ln -s target link
+ln -s nowhere dangling
+echo mine >other.partial/trace.csv
+expect 'into the current directory' 0 '^entropy' \
+    sh -c 'cd here && exec "$1" run --no-trace -o . ../small' - "$evaluate"
+expect 'through a link' 0 '^entropy' "$evaluate" run --no-trace -o link small
+same 'to where that leads' here target manifest.json
+tap_report 'which stays one' "$([ -L link ] || ls -d link; ls -d ./*/*.partial 2>/dev/null)"
+expect 'not through a link to nothing' 74 'cannot use dangling' "$evaluate" run -o dangling small
+expect 'a directory of its own name' 0 '^entropy' "$evaluate" run -o other small
+tap_report 'is let alone' "$(cat other.partial/trace.csv | grep -vx mine; ls -d other.partial-* 2>/dev/null)"
+mkdir taken taken/summary.csv
+expect 'a directory where a file must come' 1 'taken/summary.csv is a directory' \
+    "$evaluate" run --force -o taken small
+tap_report 'is left alone' "$(ls taken | grep -vx summary.csv)"
 expect 'a summary as JSON' 0 '^{"format":"restante-summary","version":1,' \
     "$evaluate" run --json small
 expect 'progress is shown on demand' 0 '100 %' "$evaluate" run --progress small
@@ -120,6 +136,32 @@ printf '5,1,2\n1,2,3\n' >talk.csv
 expect 'a recording out of order' 65 'talk.csv, line 2: earlier' "$evaluate" run bad
 printf 't,sender,receiver\n130,1,2\n150,2,3\n' >talk.csv
 expect 'a recording' 0 '^packets_per_message  *message  *packets  *2 ' "$evaluate" run bad
+tap_report 'all of it' "$(grep 'left out' out)"
+printf '130,1,2\n150,2,3\n421,3,4\n500,1,2\n' >talk.csv
+expect 'a recording longer than the run' 0 '2 of the 4 messages in talk.csv .* left out' \
+    "$evaluate" run bad
+printf '130;1;2\n150,2,3\n' >talk.csv
+expect 'one whose first line is none of names' 65 'talk.csv, line 1' "$evaluate" run -o early bad
+tap_report 'before anything is made' "$(ls -d early* 2>/dev/null)"
+rm talk.csv
+mkfifo talk.csv
+expect 'a recording that never comes' 74 'talk.csv: not a regular file' "$evaluate" run bad
+rm talk.csv
+printf 't,sender,receiver\n130,1,2\n150,2,3\n' >talk.csv
+mkdir sub
+sed 's/talk/sub/' bad >sub/recorded
+mv talk.csv sub/sub.csv
+expect 'a recording beside its scenario' 0 '^entropy' "$evaluate" run -o away sub/recorded
+(cd sub && "$evaluate" run -o ../there recorded >/dev/null)
+same 'wherever it is run from' away there manifest.json targets.csv
+"$evaluate" run --print-scenario sub/recorded >sub/again
+expect 'also if it was printed' 0 '^entropy' "$evaluate" run sub/again
+expect 'and in a sweep' 0 '^sub.csv,entropy' "$evaluate" sweep sub/recorded recording=sub.csv
+sed '/^recording/d' sub/recorded >sub/open
+expect 'which may be what adds it' 0 '^sub.csv,entropy' "$evaluate" sweep sub/open recording=sub.csv
+scenario bad 'cover = counted'
+expect 'an option is checked like a key' 65 'no packets to encrypt' \
+    "$evaluate" run --print-scenario --crypto bad
 expect 'no file' 1 'cannot open nowhere' "$evaluate" run nowhere
 expect 'no sense' 64 'force' "$evaluate" run --force small
 
@@ -128,8 +170,21 @@ expect 'no sense' 64 'force' "$evaluate" run --force small
 grid() { "$evaluate" sweep small people=10,20,30 'strategy=timed,timed-dynamic-pool min=2 rate=0.6' "$@"; }
 expect 'a sweep prints a table' 0 '^10,timed,entropy,user,bit,' grid
 grid --jobs 1 >one.csv
-grid --jobs 3 -o three.csv
-tap_report 'which does not depend on --jobs' "$(cmp one.csv three.csv 2>&1)"
+grid --jobs 3 -o three.csv >/dev/null
+expect 'a table is not overwritten' 1 'three.csv is there already' grid -o three.csv
+expect 'but with --force, if it comes that far' 65 "'1' in the axis" \
+    "$evaluate" sweep small people=1 --force -o three.csv
+scenario stopped 'workload = recorded' 'recording = absent.csv'
+expect 'nor by a sweep that fails' 1 absent "$evaluate" sweep stopped seed=1,2 --force -o three.csv
+tap_report 'which does not depend on --jobs' "$(cmp one.csv three.csv 2>&1; ls ./*.csv.partial* 2>/dev/null)"
+ln -s four.csv five.csv
+echo old >four.csv
+"$evaluate" sweep small people=10 --force -o five.csv
+tap_report 'a table through a link is where that leads' "$([ -L five.csv ] || echo no link; grep -q ^10,entropy four.csv || cat four.csv)"
+expect 'no file at all' 74 'no regular file' "$evaluate" sweep small people=10 --force -o /dev/null
+expect 'nothing to force' 64 'force is for --output' "$evaluate" sweep small people=10 --force
+cp sub/sub.csv 'sub/a"b c.csv'
+expect 'values with quotes' 0 '^"a""b c.csv",entropy,' "$evaluate" sweep sub/open 'recording=a"b c.csv'
 tap_report 'has every point of the grid, the last key turning fastest' \
     "$(tail -n +2 one.csv | cut -d, -f1,2 | uniq | tr '\n' ';' |
 	grep -vFx '10,timed;10,"timed-dynamic-pool min=2 rate=0.6";20,timed;20,"timed-dynamic-pool min=2 rate=0.6";30,timed;30,"timed-dynamic-pool min=2 rate=0.6";')"
@@ -151,6 +206,9 @@ people=3'
 tap_report 'blanks around values do not matter' "$(cmp blanks.csv bare.csv 2>&1)"
 expect 'values that do not fit each other' 65 "people=4 .*'contacts' .* 1 to 3" \
     "$evaluate" sweep small people=4 seed=1,2
+scenario wide
+sed -i.bak 's/^people=.*/people=3/' wide
+expect 'a scenario that fits only with the axis' 0 '^2,entropy' "$evaluate" sweep wide contacts=2
 expect 'no axis' 64 'no axis' "$evaluate" sweep small people
 expect 'an axis twice' 64 'given twice' "$evaluate" sweep small people=10 people=20
 expect 'too large a grid' 65 'more than 10000 runs' "$evaluate" sweep small \

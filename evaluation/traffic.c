@@ -3,11 +3,14 @@
 #include "evaluation/traffic.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/base/rng.h"
 #include "common/charter/timing.h"
@@ -319,6 +322,28 @@ parse_line(struct line *out, const struct traffic *t, char *text)
 	return e;
 }
 
+/* Names of columns: none is empty, or begins as a number does. */
+static bool
+are_names(const char *text)
+{
+	for (const char *at = text;; at++) {
+		at += strspn(at, " \t");
+		if (*at == '\0' || strchr(",;+-.0123456789", *at) != NULL)
+			return false;
+		at += strcspn(at, ",");
+		if (*at == '\0')
+			return strchr(text, ',') != NULL || *text == '#';
+	}
+}
+
+static enum err
+bad_line(const struct traffic *t, enum err e, const char *name, unsigned number, struct diag *d)
+{
+	return diag_set(d, e, "%s, line %u: not \"seconds,sender,receiver\" with people numbered 0 "
+	    "to %" PRIu32 "%s", name, number, t->cfg.persons - 1,
+	    number == 1 ? ", and no names of columns" : "");
+}
+
 /* One line of n bytes, without its end. */
 static enum err
 take_line(struct traffic *t, const char *name, unsigned number, const char *bytes, size_t n,
@@ -334,13 +359,15 @@ take_line(struct traffic *t, const char *name, unsigned number, const char *byte
 	if (n < sizeof(text) && memchr(bytes, 0, n) == NULL) {
 		memcpy(text, bytes, n);
 		text[n] = '\0';
+		if (number == 1 && are_names(text))
+			return ERR_OK;
 		e = parse_line(&l, t, text);
 	}
-	if (e == ERR_MALFORMED && number == 1)
-		return ERR_OK; /* names of columns */
 	if (e != ERR_OK)
-		return diag_set(d, e, "%s, line %u: not \"seconds,sender,receiver\" with people "
-		    "numbered 0 to %" PRIu32, name, number, t->cfg.persons - 1);
+		return bad_line(t, e, name, number, d);
+	if (l.sender == l.receiver)
+		return diag_set(d, ERR_RANGE, "%s, line %u: person %" PRIu32 " writes to itself, "
+		    "which no network sees; remove the line", name, number, l.sender);
 	if (l.at_ms < last)
 		return diag_set(d, ERR_RANGE, "%s, line %u: earlier than the line before; sort the "
 		    "file by time", name, number);
@@ -364,9 +391,14 @@ chain(struct traffic *t)
 enum err
 traffic_parse(struct traffic *t, const char *name, const void *text, size_t len, struct diag *d)
 {
+	static const char mark[] = "\xef\xbb\xbf"; /* that some programs put before UTF-8 */
 	const char *at = text;
 	enum err e = ERR_OK;
 
+	if (len >= sizeof(mark) - 1 && memcmp(at, mark, sizeof(mark) - 1) == 0) {
+		at += sizeof(mark) - 1;
+		len -= sizeof(mark) - 1;
+	}
 	for (unsigned number = 1; len > 0 && e == ERR_OK; number++) {
 		const char *end = memchr(at, '\n', len);
 		size_t n = end != NULL ? (size_t)(end - at) : len;
@@ -383,45 +415,76 @@ traffic_parse(struct traffic *t, const char *name, const void *text, size_t len,
 	return e;
 }
 
+/* A regular file, its size known; a FIFO is not waited for. */
+static enum err
+open_file(FILE **out, size_t *size, const char *path, struct diag *d)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	struct stat st;
+
+	if (fd < 0)
+		return diag_set(d, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "cannot open %s: %s",
+		    path, strerror(errno));
+	if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_size > FILE_MAX_BYTES) {
+		(void)close(fd);
+		return diag_set(d, ERR_IO, "%s: not a regular file of at most 2 GiB", path);
+	}
+	*out = fdopen(fd, "r");
+	if (*out == NULL) {
+		(void)close(fd);
+		return ERR_MEMORY;
+	}
+	*size = (size_t)st.st_size;
+	return ERR_OK;
+}
+
 /* The whole file in memory; free. */
 static enum err
 read_file(char **out, size_t *len, const char *path, struct diag *d)
 {
-	FILE *f = fopen(path, "re");
-	long size = -1;
-	enum err e = ERR_OK;
+	FILE *f;
+	size_t size;
+	char *text;
+	enum err e = open_file(&f, &size, path, d);
 
-	if (f == NULL)
-		return diag_set(d, ERR_NOT_FOUND, "cannot open %s: %s", path, strerror(errno));
-	if (fseek(f, 0, SEEK_END) == 0)
-		size = ftell(f);
-	if (size < 0 || size > FILE_MAX_BYTES || fseek(f, 0, SEEK_SET) != 0)
-		e = diag_set(d, ERR_IO, "%s: not a regular file of at most 2 GiB", path);
-	*out = e == ERR_OK ? malloc((size_t)size + 1) : NULL;
-	if (e == ERR_OK && *out == NULL)
+	if (e != ERR_OK)
+		return e;
+	text = malloc(size + 1);
+	if (text == NULL)
 		e = ERR_MEMORY;
 	if (e == ERR_OK) {
-		*len = fread(*out, 1, (size_t)size, f);
+		*len = fread(text, 1, size, f);
 		if (ferror(f))
 			e = diag_set(d, ERR_IO, "cannot read %s: %s", path, strerror(errno));
 	}
 	(void)fclose(f);
-	if (e != ERR_OK) {
-		free(*out);
-		*out = NULL;
-	}
+	if (e == ERR_OK)
+		*out = text;
+	else
+		free(text);
 	return e;
+}
+
+void
+traffic_path(char out[static TRAFFIC_PATH_BYTES], const struct traffic_config *cfg,
+    const char *path)
+{
+	bool relative = path[0] != '/' && cfg->directory != NULL;
+
+	(void)snprintf(out, TRAFFIC_PATH_BYTES, "%s%s", relative ? cfg->directory : "", path);
 }
 
 enum err
 traffic_read(struct traffic *t, const char *path, struct diag *d)
 {
-	char *text = NULL;
+	char whole[TRAFFIC_PATH_BYTES], *text = NULL;
 	size_t len = 0;
-	enum err e = read_file(&text, &len, path, d);
+	enum err e;
 
+	traffic_path(whole, &t->cfg, path);
+	e = read_file(&text, &len, whole, d);
 	if (e == ERR_OK)
-		e = traffic_parse(t, path, text, len, d);
+		e = traffic_parse(t, whole, text, len, d);
 	free(text);
 	return e;
 }
@@ -591,4 +654,14 @@ size_t
 traffic_lines(const struct traffic *t)
 {
 	return t->line_count;
+}
+
+size_t
+traffic_lines_after(const struct traffic *t, int64_t wall_ms)
+{
+	size_t n = 0;
+
+	while (n < t->line_count && t->lines[t->line_count - 1 - n].at_ms > wall_ms)
+		n++;
+	return n;
 }

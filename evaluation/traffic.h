@@ -37,6 +37,8 @@ struct traffic_config {
 	uint32_t zipf_milli; /* exponent of the contacts' shares, in thousandths; 0: all alike */
 	enum traffic_churn churn;
 	int64_t online_ms, offline_ms; /* means, CHURN_ON_OFF */
+	/* Borrowed; where relative recordings begin, with its last '/'. NULL: here. */
+	const char *directory;
 };
 
 struct traffic;
@@ -47,10 +49,15 @@ RST_MUST_USE enum err traffic_new(struct traffic **out, const struct traffic_con
 void traffic_free(struct traffic *t);
 /*
  * For TRAFFIC_RECORDED: a CSV of the lines "seconds,sender,receiver", with or
- * without a first line of names, times since the start that never fall. ERR_MALFORMED,
- * ERR_RANGE, ERR_NOT_FOUND, ERR_IO with file, line and reason.
+ * without a first line of names (no field of which begins as a number does), times since
+ * the start that never fall, and nobody who writes to itself. ERR_MALFORMED, ERR_RANGE,
+ * ERR_NOT_FOUND, ERR_IO (no regular file, too) with file, line and reason.
  */
 RST_MUST_USE enum err traffic_read(struct traffic *t, const char *path, struct diag *d);
+/* Where it is looked for. */
+#define TRAFFIC_PATH_BYTES 2048
+void traffic_path(char out[static TRAFFIC_PATH_BYTES], const struct traffic_config *cfg,
+    const char *path);
 /* The same of bytes; `name` names them in sentences. */
 RST_MUST_USE enum err traffic_parse(struct traffic *t, const char *name, const void *text,
     size_t len, struct diag *d);
@@ -73,6 +80,8 @@ const struct traffic_message *traffic_message(const struct traffic *t, uint32_t 
 uint64_t traffic_count(const struct traffic *t);
 /* Lines of the recording. */
 size_t traffic_lines(const struct traffic *t);
+/* Those of them that are later than wall_ms, so that a run until then leaves them out. */
+size_t traffic_lines_after(const struct traffic *t, int64_t wall_ms);
 /* Person's i-th contact, i < contacts. */
 uint32_t traffic_contact(const struct traffic *t, uint32_t person, uint32_t i);
 

@@ -32,6 +32,7 @@ check_taken(struct traffic *t)
 
 		while ((next = source.next(source.arg, p, at, &message)) != INT64_MAX) {
 			demand(next >= at && traffic_message(t, p)->receiver < PERSONS);
+			demand(traffic_message(t, p)->receiver != p);
 			at = next;
 			lines++;
 		}

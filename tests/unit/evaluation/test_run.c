@@ -144,7 +144,7 @@ static void
 test_onions_are_tokens(void **state)
 {
 	static const char *const more[] = {
-		"people = 6\nduration = 3min\nepoch = 4min\nnote-one-in = 4\n",
+		"people = 6\nduration = 5min\nepoch = 5min\nnote-one-in = 4\n",
 		"people = 6\nduration = 2min\nstrategy = stop-and-go mean=2s\ncorrupt = 1.0\n"
 		"sending = poisson\n",
 		"people = 6\nduration = 2min\nsending = at-once\nmessages-per-day = 20000\n"
@@ -646,6 +646,20 @@ test_directories(void **state)
 	assert_int_equal(stat(file, &st), 0);
 	assert_int_not_equal(stat(partial, &st), 0);
 	assert_err(output_begin(&o, "/dev/null", false, false, &d), ERR_IO);
+	/* whole results that find their place taken stay, and it is said where */
+	(void)snprintf(path, sizeof(path), "%s/late", test_tmpdir());
+	(void)snprintf(partial, sizeof(partial), "%s.partial", path);
+	assert_err_ok(output_begin(&o, path, false, false, &d));
+	assert_int_equal(mkdir(path, 0700), 0);
+	(void)snprintf(file, sizeof(file), "%s/mine", path);
+	assert_int_equal(mkdir(file, 0700), 0);
+	assert_err(output_finish(o, &s, r, &f, &d), ERR_IO);
+	output_free(o);
+	assert_non_null(strstr(d.text, "is in "));
+	assert_non_null(strstr(d.text, "late.partial"));
+	text = slurp(partial, "manifest.json");
+	assert_non_null(text);
+	free(text);
 	run_free(r);
 }
 

@@ -116,6 +116,17 @@ test_refusals(void **state)
 		{ "workload = recorded\n", { "the.scenario", "recording", "add" }, ERR_RANGE },
 		{ "recording = x.csv\n", { "the.scenario", "'recording'", "remove" }, ERR_RANGE },
 		{ "epoch = 5ms\n", { "the.scenario", "'epoch'", "1s to 256h" }, ERR_RANGE },
+		{ "epoch = 4min\n", { "the.scenario", "'epoch'", "longer than 4min" }, ERR_RANGE },
+		{ "pool-max = 99\nstrategy = threshold packets=100\n",
+		    { "'pool-max' is 99", "layer 0", "hold 100" }, ERR_RANGE },
+		{ "pool-max = 99\nstrategy-1 = threshold-and-timed packets=100\n",
+		    { "'pool-max' is 99", "layer 1", "hold 100" }, ERR_RANGE },
+		{ "pool-max = 99\nstrategy-2 = threshold-pool packets=60 min=40\n",
+		    { "'pool-max' is 99", "layer 2", "hold 100" }, ERR_RANGE },
+		{ "pool-max = 99\nstrategy = timed-pool min=99\n",
+		    { "'pool-max' is 99", "layer 0", "hold 100" }, ERR_RANGE },
+		{ "pool-max = 99\nstrategy = timed-dynamic-pool min=99 rate=0.5\n",
+		    { "'pool-max' is 99", "layer 0", "hold 100" }, ERR_RANGE },
 		{ "strategy-3 = timed\n", { "the.scenario", "'strategy-3'", "0 to 2" }, ERR_RANGE },
 		{ "adversary = nsa\n", { "line 2", "'adversary'", "global, gateway, none" },
 		    ERR_MALFORMED },
@@ -135,6 +146,26 @@ test_refusals(void **state)
 		for (size_t k = 0; k < 3; k++)
 			if (strstr(d.text, bad[i].says[k]) == NULL)
 				fail_msg("'%s' does not say '%s'", d.text, bad[i].says[k]);
+	}
+}
+
+/* What just works is taken. */
+static void
+test_at_the_limits(void **state)
+{
+	static const char *const good[] = { "epoch = 240001ms\n", "sending = poisson\nepoch = 1s\n",
+		"epoch = 0ms\n", "pool-max = 100\nstrategy = threshold packets=100\n",
+		"pool-max = 100\nstrategy = threshold-pool packets=60 min=40\n",
+		"pool-max = 100\nstrategy = timed-pool min=99\n",
+		"pool-max = 10\nstrategy = threshold-or-timed packets=100\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		struct scenario s;
+		struct diag d = { "" };
+
+		if (parse(&s, good[i], &d) != ERR_OK)
+			fail_msg("%s", d.text);
 	}
 }
 
@@ -163,8 +194,9 @@ test_first_line(void **state)
 static void
 test_load_places_the_recording(void **state)
 {
-	char path[512], wanted[512];
+	char path[512], wanted[512], got[TRAFFIC_PATH_BYTES], *text;
 	const char *directory = test_tmpdir();
+	struct traffic_config traffic;
 	struct scenario s;
 	struct diag d = { "" };
 	FILE *f;
@@ -175,16 +207,27 @@ test_load_places_the_recording(void **state)
 	assert_err(scenario_load(&s, path, &d), ERR_NOT_FOUND);
 	f = fopen(path, "w");
 	assert_non_null(f);
-	(void)fprintf(f, "restante-scenario 1\nworkload = recorded\nrecording = r.csv\n");
+	(void)fprintf(f, "restante-scenario 1\nworkload = recorded\nrecording = r.csv\npeople = 3\n");
 	assert_int_equal(fclose(f), 0);
 	assert_err_ok(scenario_load(&s, path, &d));
-	assert_string_equal(s.recording, wanted);
+	scenario_traffic(&traffic, &s);
+	traffic_path(got, &traffic, s.recording);
+	assert_string_equal(got, wanted);
+	traffic_path(got, &traffic, "/r.csv");
+	assert_string_equal(got, "/r.csv");
+	/* printed as it was written, so that it may be printed beside the scenario */
+	text = printed(&s);
+	assert_non_null(strstr(text, "\nrecording = r.csv\n"));
+	free(text);
+	/* the rules between keys come later: here there are more contacts than people */
+	assert_err(scenario_check(&s, path, &d), ERR_RANGE);
 }
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_defaults_parse_to_themselves),
 	cmocka_unit_test(test_what_follows),
 	cmocka_unit_test(test_refusals),
+	cmocka_unit_test(test_at_the_limits),
 	cmocka_unit_test(test_first_line),
 	cmocka_unit_test(test_load_places_the_recording),
 };

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "evaluation/scenario.h"
 #include "evaluation/traffic.h"
@@ -256,6 +257,78 @@ test_recording(void **state)
 	traffic_free(t);
 }
 
+/* A mark of the byte order is none of the first field; a line of names has no number. */
+static void
+test_first_line(void **state)
+{
+	static const struct {
+		const char *text;
+		size_t lines;
+	} good[] = {
+		{ "\xef\xbb\xbf" "1,0,1\n2,1,0\n", 2 },
+		{ "\xef\xbb\xbf" "t,sender,receiver\n2,1,0\n", 1 },
+		{ "\"time, s\", sender, receiver\n2,1,0\n", 1 },
+		{ "# of one day\n2,1,0\n", 1 },
+	};
+	static const char *const bad[] = { "1,0,1 \n2,1,0\n", "1;0;1\n2,1,0\n", " 1,0,1\n2,1,0\n",
+		"-1,0,1\n2,1,0\n", "nan,0,1\n2,1,0\n", "1,0,40,\n2,1,0\n", "\n2,1,0\n",
+		"t,,receiver\n2,1,0\n", "\xef\xbb\n2,1,0\n",
+		"t,sender,receiver\n2,1,0\n\xef\xbb\xbf" "3,1,0\n" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+		struct traffic *t;
+
+		assert_err_ok(parse(&t, good[i].text, NULL));
+		assert_int_equal(traffic_lines(t), good[i].lines);
+		traffic_free(t);
+	}
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct traffic *t;
+		struct diag d = { "" };
+
+		assert_true(parse(&t, bad[i], &d) != ERR_OK);
+		assert_non_null(strstr(d.text, i + 1 < sizeof(bad) / sizeof(bad[0]) ? "line 1" : "line 3"));
+	}
+}
+
+/* How many lines a run never comes to. */
+static void
+test_lines_after(void **state)
+{
+	struct traffic *t;
+
+	(void)state;
+	assert_err_ok(parse(&t, "1,0,1\n2,1,0\n2,0,1\n7,0,1\n", NULL));
+	assert_int_equal(traffic_lines_after(t, START_MS), 4);
+	assert_int_equal(traffic_lines_after(t, START_MS + 1999), 3);
+	assert_int_equal(traffic_lines_after(t, START_MS + 2000), 1);
+	assert_int_equal(traffic_lines_after(t, START_MS + 7000), 0);
+	traffic_free(t);
+}
+
+/* What cannot be read is not waited for. */
+static void
+test_places(void **state)
+{
+	struct traffic_config cfg = config_of(TRAFFIC_RECORDED, 0);
+	char fifo[512];
+	struct traffic *t;
+	struct diag d = { "" };
+
+	(void)state;
+	(void)snprintf(fifo, sizeof(fifo), "%s/fifo", test_tmpdir());
+	assert_int_equal(mkfifo(fifo, 0600), 0);
+	assert_err_ok(traffic_new(&t, &cfg, NULL));
+	assert_err(traffic_read(t, fifo, &d), ERR_IO);
+	assert_non_null(strstr(d.text, "regular file"));
+	assert_err(traffic_read(t, test_tmpdir(), &d), ERR_IO);
+	assert_err(traffic_read(t, "/nowhere/x.csv", &d), ERR_NOT_FOUND);
+	(void)snprintf(fifo, sizeof(fifo), "/dev/null/x.csv");
+	assert_err(traffic_read(t, fifo, &d), ERR_IO);
+	traffic_free(t);
+}
+
 static void
 test_bad_recordings(void **state)
 {
@@ -273,6 +346,8 @@ test_bad_recordings(void **state)
 		{ "1,2,3\n2,1\n", "line 2: not", ERR_MALFORMED },
 		{ "1,2,3\n2,1,3,4\n", "line 2: not", ERR_MALFORMED },
 		{ "1,2,3\n\n", "line 2: not", ERR_MALFORMED },
+		{ "1,2,3\nt,sender,receiver\n", "line 2: not", ERR_MALFORMED },
+		{ "1,2,3\n2,7,7\n", "line 2: person 7 writes to itself", ERR_RANGE },
 		{ "t,sender,receiver\n", "no line", ERR_MALFORMED },
 		{ "", "no line", ERR_MALFORMED },
 	};
@@ -314,6 +389,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_churn_by_turns),
 	cmocka_unit_test(test_churn_in_the_office),
 	cmocka_unit_test(test_recording),
+	cmocka_unit_test(test_first_line),
+	cmocka_unit_test(test_lines_after),
+	cmocka_unit_test(test_places),
 	cmocka_unit_test(test_bad_recordings),
 	cmocka_unit_test(test_refused),
 };
