@@ -4,6 +4,8 @@
 
 #include <math.h>
 
+#include "evaluation/metrics.h"
+
 double
 closed_binary(double p)
 {
@@ -141,7 +143,7 @@ closed_erlang_entropy(unsigned layers, double mean)
 {
 	double n = layers;
 
-	return (n + log(mean) + lgamma(n) + (1 - n) * closed_digamma(n)) / log(2);
+	return (n + log(mean) + metrics_log_gamma(n) + (1 - n) * closed_digamma(n)) / log(2);
 }
 
 double
@@ -154,8 +156,10 @@ closed_stratified(double rate, unsigned layers, double mean)
 static double
 binomial(unsigned k, unsigned n, double p)
 {
-	return exp(lgamma(n + 1.0) - lgamma(k + 1.0) - lgamma(n - k + 1.0)) * pow(p, k) *
-	    pow(1 - p, n - k);
+	double ways = metrics_log_gamma(n + 1.0) - metrics_log_gamma(k + 1.0) -
+	    metrics_log_gamma(n - k + 1.0);
+
+	return exp(ways) * pow(p, k) * pow(1 - p, n - k);
 }
 
 double

@@ -101,6 +101,14 @@ metrics_shannon(double *out, const double *weights, size_t n)
 	return ERR_OK;
 }
 
+double
+metrics_log_gamma(double x)
+{
+	int sign;
+
+	return lgamma_r(x, &sign);
+}
+
 /* ---- summaries ---- */
 
 double
@@ -209,8 +217,9 @@ summary_of(struct summary *out, const double *values, size_t n)
 static double
 log_binomial(size_t i, size_t n, double p)
 {
-	return lgamma((double)n + 1) - lgamma((double)i + 1) - lgamma((double)(n - i) + 1) +
-	    (double)i * log(p) + (double)(n - i) * log1p(-p);
+	return metrics_log_gamma((double)n + 1) - metrics_log_gamma((double)i + 1) -
+	    metrics_log_gamma((double)(n - i) + 1) + (double)i * log(p) +
+	    (double)(n - i) * log1p(-p);
 }
 
 /* P(at most k of n), 0 < p < 1. */

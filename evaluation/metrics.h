@@ -57,4 +57,7 @@ double summary_t95(size_t freedom);
  */
 void summary_share(double *low, double *high, size_t k, size_t n, double alpha);
 
+/* ln of the gamma function; lgamma() itself keeps a sign for all threads together. */
+double metrics_log_gamma(double x);
+
 #endif
