@@ -298,6 +298,14 @@ run_window(struct run *r, uint32_t i)
 
 /* ---- why there is none ---- */
 
+static const char *
+no_message(const struct scenario *s)
+{
+	if (s->workload == TRAFFIC_RECORDED)
+		return "the recording has no message that was sent within the duration";
+	return "nobody sent a message within the duration (messages-per-day, workload, churn)";
+}
+
 static void
 explain(struct run *r)
 {
@@ -318,9 +326,7 @@ explain(struct run *r)
 		why = "the mixes lost packets, for they hold no more than pool-max; set a larger one, "
 		      "or a strategy that holds fewer";
 	else if (s->rule != TARGETS_ANY && recorder_counts(r->recorder)->real == 0)
-		why = s->workload == TRAFFIC_RECORDED ?
-		    "the recording has no message that was sent within the duration" : "nobody sent a message within the duration (messages-per-day, workload, "
-		      "churn)";
+		why = no_message(s);
 	(void)snprintf(r->reason, sizeof(r->reason), "no target was observed: %s", why);
 }
 
