@@ -258,7 +258,7 @@ scenario_traffic(struct traffic_config *out, const struct scenario *s)
 		.seed = (uint64_t)s->seed,
 		.start_ms = scenario_begins_ms(s),
 		.workload = s->workload,
-		.interval_ms = rate > 0 ? DAY_MS * 1000 / rate : 0,
+		.interval_us = rate > 0 ? DAY_MS * 1000 * 1000 / rate : 0,
 		.on_ms = s->on_ms,
 		.off_ms = s->off_ms,
 		.contacts = (uint32_t)s->contacts,

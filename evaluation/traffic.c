@@ -20,12 +20,14 @@
 #define FIRST_OFFICE_DAY 4 /* 1970 began on a Thursday: Monday is day 4 of a week from it */
 #define OFFICE_FROM_MS (8 * HOUR_MS)
 #define OFFICE_LONG_MS (10 * HOUR_MS)
+#define MEAN_MIN_US 1000 /* a message a millisecond: times have no finer unit */
 #define LINE_MAX_BYTES 256
 #define FILE_MAX_BYTES (INT64_C(1) << 31)
 #define SECONDS_MAX INT64_C(10000000000)
 
 struct person {
 	struct draws writing, being;
+	int64_t part_us;   /* its latest message was due so much later than it is written */
 	int64_t until_ms;  /* the present time of activity ends (on-off) */
 	int64_t begins_ms; /* and it began */
 	int64_t turn_ms;   /* online or offline until then (on-off churn) */
@@ -43,7 +45,7 @@ struct line {
 
 struct traffic {
 	struct traffic_config cfg;
-	int64_t mean_ms; /* between two messages of an active person */
+	int64_t mean_us; /* between two messages of an active person */
 	double *shares; /* cumulated, of the contacts */
 	struct person *persons;
 	struct traffic_message *messages; /* of each person, the latest */
@@ -141,17 +143,31 @@ draw_receiver(struct traffic *t, uint32_t person)
 	return traffic_contact(t, person, low);
 }
 
+/*
+ * How long an active person writes nothing: at least 1 ms. What is less than a
+ * millisecond is kept for the next message, so that no rate is cut.
+ */
+static int64_t
+draw_pause(const struct traffic *t, struct person *p)
+{
+	int64_t us = p->part_us + draw_exponential(&p->writing, t->mean_us);
+	int64_t ms = us >= 1000 ? us / 1000 : 1;
+
+	p->part_us = us - ms * 1000;
+	return ms;
+}
+
 /* The time of the next message of somebody who is active by turns. */
 static int64_t
 next_in_turns(const struct traffic *t, struct person *p, int64_t at_ms)
 {
-	int64_t left = draw_exponential(&p->writing, t->mean_ms);
+	int64_t left = draw_pause(t, p);
 
 	for (;;) {
 		if (at_ms < p->begins_ms)
 			at_ms = p->begins_ms;
-		if (left < p->until_ms - at_ms)
-			return at_ms + left + 1;
+		if (left <= p->until_ms - at_ms)
+			return at_ms + left;
 		left -= p->until_ms - at_ms;
 		at_ms = p->until_ms;
 		p->begins_ms = at_ms + draw_exponential(&p->writing, t->cfg.off_ms);
@@ -181,15 +197,15 @@ next_message(void *arg, uint32_t person, int64_t at_ms, uint64_t *message)
 
 	if (t->cfg.workload == TRAFFIC_RECORDED)
 		return next_recorded(t, person, message);
-	if (t->mean_ms <= 0)
+	if (t->mean_us <= 0)
 		return INT64_MAX;
 	switch (t->cfg.workload) {
 	case TRAFFIC_POISSON:
 	case TRAFFIC_RECORDED:
-		next = at_ms + 1 + draw_exponential(&p->writing, t->mean_ms);
+		next = at_ms + draw_pause(t, p);
 		break;
 	case TRAFFIC_OFFICE:
-		next = at_work(work_before(at_ms) + 1 + draw_exponential(&p->writing, t->mean_ms));
+		next = at_work(work_before(at_ms) + draw_pause(t, p));
 		break;
 	case TRAFFIC_ON_OFF:
 		next = next_in_turns(t, p, at_ms);
@@ -428,6 +444,23 @@ traffic_read(struct traffic *t, const char *path, struct diag *d)
 
 /* ---- life ---- */
 
+/* The mean while a person is active, so that it is interval_us over all time. */
+static int64_t
+active_mean(const struct traffic_config *c)
+{
+	switch (c->workload) {
+	case TRAFFIC_OFFICE:
+		return c->interval_us * 5 * 10 / (WEEK_DAYS * 24);
+	case TRAFFIC_ON_OFF:
+		return (int64_t)((double)c->interval_us * (double)c->on_ms /
+		    (double)(c->on_ms + c->off_ms));
+	case TRAFFIC_POISSON:
+	case TRAFFIC_RECORDED:
+		break;
+	}
+	return c->interval_us;
+}
+
 static enum err
 check(const struct traffic_config *c, struct diag *d)
 {
@@ -442,6 +475,10 @@ check(const struct traffic_config *c, struct diag *d)
 		    "times of activity and of rest must be longer than 0");
 	if (c->churn == CHURN_ON_OFF && (c->online_ms < 1 || c->offline_ms < 1))
 		return diag_set(d, ERR_RANGE, "times online and offline must be longer than 0");
+	if (c->interval_us > 0 && active_mean(c) < MEAN_MIN_US)
+		return diag_set(d, ERR_RANGE, "people would write oftener than every millisecond "
+		    "while they are active; set messages-per-day lower, or 'on' longer beside "
+		    "'off'");
 	return ERR_OK;
 }
 
@@ -479,23 +516,6 @@ fill_shares(struct traffic *t)
 	}
 	for (uint32_t i = 0; i < t->cfg.contacts; i++)
 		t->shares[i] /= sum;
-}
-
-/* The mean while a person is active, so that it is interval_ms over all time. */
-static int64_t
-active_mean(const struct traffic_config *c)
-{
-	switch (c->workload) {
-	case TRAFFIC_OFFICE:
-		return c->interval_ms / (WEEK_DAYS * 24) * 5 * 10;
-	case TRAFFIC_ON_OFF:
-		return (int64_t)((double)c->interval_ms * (double)c->on_ms /
-		    (double)(c->on_ms + c->off_ms));
-	case TRAFFIC_POISSON:
-	case TRAFFIC_RECORDED:
-		break;
-	}
-	return c->interval_ms;
 }
 
 /* By turns, as often in each state at the start as later. */
@@ -546,9 +566,7 @@ traffic_new(struct traffic **out, const struct traffic_config *cfg, struct diag 
 		traffic_free(t);
 		return ERR_MEMORY;
 	}
-	t->mean_ms = active_mean(cfg);
-	if (cfg->interval_ms > 0 && t->mean_ms < 1)
-		t->mean_ms = 1;
+	t->mean_us = active_mean(cfg);
 	fill_shares(t);
 	fill_persons(t);
 	*out = t;

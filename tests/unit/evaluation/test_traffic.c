@@ -18,7 +18,7 @@ static struct traffic_config
 config_of(enum traffic_workload workload, int64_t interval_ms)
 {
 	return (struct traffic_config){ .persons = 40, .seed = test_seed(), .start_ms = START_MS,
-		.workload = workload, .interval_ms = interval_ms, .on_ms = HOUR_MS,
+		.workload = workload, .interval_us = interval_ms * 1000, .on_ms = HOUR_MS,
 		.off_ms = 3 * HOUR_MS, .contacts = 10, .zipf_milli = 1000,
 		.online_ms = HOUR_MS, .offline_ms = 2 * HOUR_MS };
 }
@@ -71,6 +71,61 @@ test_rates(void **state)
 	assert_true(fabs(count_messages(&cfg, 28, NULL) - expected) < 6 * 4 * sqrt(expected));
 	cfg = config_of(TRAFFIC_POISSON, 0);
 	assert_int_equal(count_messages(&cfg, 28, NULL), 0);
+}
+
+/* How long somebody takes for n messages, of the time in which they can be written. */
+static double
+time_of_messages(const struct traffic_config *cfg, unsigned n)
+{
+	struct simulation_traffic source;
+	struct traffic *t;
+	int64_t at = START_MS, in_day, day;
+	uint64_t message;
+
+	assert_err_ok(traffic_new(&t, cfg, NULL));
+	traffic_source(t, &source);
+	for (unsigned i = 0; i < n; i++) {
+		int64_t next = source.next(source.arg, 0, at, &message);
+
+		assert_true(next > at && next < INT64_MAX);
+		at = next;
+	}
+	traffic_free(t);
+	day = (at - START_MS) / DAY_MS;
+	in_day = (at - START_MS) % DAY_MS;
+	if (cfg->workload != TRAFFIC_OFFICE)
+		return (double)(at - START_MS);
+	return (double)(day / 7 * 5 + day % 7) * 10 * (double)HOUR_MS + (double)in_day -
+	    8 * (double)HOUR_MS;
+}
+
+/* As many a day as the scenario says, up to the most that it may say. */
+static void
+test_high_rates(void **state)
+{
+	static const struct {
+		enum traffic_workload workload;
+		int64_t per_day;
+	} cases[] = {
+		{ TRAFFIC_POISSON, 300000 }, { TRAFFIC_POISSON, 1000000 },
+		{ TRAFFIC_OFFICE, 100000 }, { TRAFFIC_OFFICE, 400000 },
+		{ TRAFFIC_OFFICE, 1000000 },
+	};
+	unsigned n = 1500000;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		bool office = cases[i].workload == TRAFFIC_OFFICE;
+		double active_ms = (double)DAY_MS * (office ? 50.0 / 168 : 1), expected;
+		struct scenario s = { .people = 2, .seed = (int64_t)(test_seed() >> 1),
+			.workload = cases[i].workload, .contacts = 1, .duration_ms = 4000 * DAY_MS,
+			.messages_per_day_milli = cases[i].per_day * 1000 };
+		struct traffic_config cfg;
+
+		scenario_traffic(&cfg, &s);
+		expected = active_ms / (double)cases[i].per_day * n;
+		assert_true(fabs(time_of_messages(&cfg, n) - expected) < 6 * expected / sqrt(n));
+	}
 }
 
 static bool
@@ -303,10 +358,17 @@ test_refused(void **state)
 	cfg = config_of(TRAFFIC_ON_OFF, HOUR_MS);
 	cfg.off_ms = 0;
 	assert_err(traffic_new(&t, &cfg, &d), ERR_RANGE);
+	/* 24 messages a day in a second a year */
+	cfg.on_ms = 1000;
+	cfg.off_ms = 365 * DAY_MS;
+	d = (struct diag){ "" };
+	assert_err(traffic_new(&t, &cfg, &d), ERR_RANGE);
+	assert_non_null(strstr(d.text, "every millisecond"));
 }
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_rates),
+	cmocka_unit_test(test_high_rates),
 	cmocka_unit_test(test_office_hours),
 	cmocka_unit_test(test_contacts),
 	cmocka_unit_test(test_zipf),
