@@ -257,6 +257,7 @@ scenario_traffic(struct traffic_config *out, const struct scenario *s)
 	*out = (struct traffic_config){ .persons = (uint32_t)s->people,
 		.seed = (uint64_t)s->seed,
 		.start_ms = scenario_begins_ms(s),
+		.ends_ms = scenario_ends_ms(s),
 		.workload = s->workload,
 		.interval_us = rate > 0 ? DAY_MS * 1000 * 1000 / rate : 0,
 		.on_ms = s->on_ms,

@@ -157,13 +157,16 @@ draw_pause(const struct traffic *t, struct person *p)
 	return ms;
 }
 
-/* The time of the next message of somebody who is active by turns. */
+/*
+ * The time of the next message of somebody who is active by turns. Where messages are
+ * rare, turns go by without one, so that they are not followed beyond the end.
+ */
 static int64_t
 next_in_turns(const struct traffic *t, struct person *p, int64_t at_ms)
 {
 	int64_t left = draw_pause(t, p);
 
-	for (;;) {
+	while (at_ms < t->cfg.ends_ms) {
 		if (at_ms < p->begins_ms)
 			at_ms = p->begins_ms;
 		if (left <= p->until_ms - at_ms)
@@ -173,6 +176,7 @@ next_in_turns(const struct traffic *t, struct person *p, int64_t at_ms)
 		p->begins_ms = at_ms + draw_exponential(&p->writing, t->cfg.off_ms);
 		p->until_ms = p->begins_ms + 1 + draw_exponential(&p->writing, t->cfg.on_ms);
 	}
+	return INT64_MAX;
 }
 
 static int64_t
@@ -197,7 +201,7 @@ next_message(void *arg, uint32_t person, int64_t at_ms, uint64_t *message)
 
 	if (t->cfg.workload == TRAFFIC_RECORDED)
 		return next_recorded(t, person, message);
-	if (t->mean_us <= 0)
+	if (t->mean_us <= 0 || at_ms >= t->cfg.ends_ms)
 		return INT64_MAX;
 	switch (t->cfg.workload) {
 	case TRAFFIC_POISSON:
@@ -211,6 +215,8 @@ next_message(void *arg, uint32_t person, int64_t at_ms, uint64_t *message)
 		next = next_in_turns(t, p, at_ms);
 		break;
 	}
+	if (next >= t->cfg.ends_ms)
+		return INT64_MAX;
 	remember(t, message, person, draw_receiver(t, person), next);
 	return next;
 }
@@ -559,6 +565,8 @@ traffic_new(struct traffic **out, const struct traffic_config *cfg, struct diag 
 	if (t == NULL)
 		return ERR_MEMORY;
 	t->cfg = *cfg;
+	if (cfg->ends_ms == 0)
+		t->cfg.ends_ms = INT64_MAX;
 	t->shares = calloc(cfg->contacts, sizeof(t->shares[0]));
 	t->persons = calloc(cfg->persons, sizeof(t->persons[0]));
 	t->messages = calloc(cfg->persons, sizeof(t->messages[0]));

@@ -128,6 +128,67 @@ test_high_rates(void **state)
 	}
 }
 
+/* At the end of a run nothing more is written; what comes before is the same. */
+static void
+test_nothing_after_the_end(void **state)
+{
+	static const enum traffic_workload workloads[] = { TRAFFIC_POISSON, TRAFFIC_ON_OFF,
+		TRAFFIC_OFFICE };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(workloads) / sizeof(workloads[0]); i++) {
+		struct traffic_config cfg = config_of(workloads[i], HOUR_MS);
+		struct simulation_traffic endless, source;
+		struct traffic *t, *ending;
+		unsigned before = 0;
+
+		assert_err_ok(traffic_new(&t, &cfg, NULL));
+		cfg.ends_ms = START_MS + 4 * DAY_MS;
+		assert_err_ok(traffic_new(&ending, &cfg, NULL));
+		traffic_source(t, &endless);
+		traffic_source(ending, &source);
+		for (uint32_t p = 0; p < cfg.persons; p++) {
+			int64_t at = START_MS, next;
+			uint64_t message;
+
+			for (; at < cfg.ends_ms; at = next, before++) {
+				next = endless.next(endless.arg, p, at, &message);
+				assert_int_equal(source.next(source.arg, p, at, &message),
+				    next < cfg.ends_ms ? next : INT64_MAX);
+			}
+			assert_int_equal(source.next(source.arg, p, at, &message), INT64_MAX);
+		}
+		assert_int_equal(traffic_count(ending), before - cfg.persons);
+		traffic_free(t);
+		traffic_free(ending);
+	}
+}
+
+/* A message in a thousand days by turns of a second: no end, if all turns are gone through. */
+static void
+test_short_turns_and_rare_messages(void **state)
+{
+	struct scenario s = { .people = 50, .seed = (int64_t)(test_seed() >> 1), .contacts = 5,
+		.workload = TRAFFIC_ON_OFF, .on_ms = 1000, .off_ms = 1000,
+		.messages_per_day_milli = 1, .duration_ms = 60000 };
+	struct simulation_traffic source;
+	struct traffic_config cfg;
+	struct traffic *t;
+	uint64_t message;
+
+	(void)state;
+	scenario_traffic(&cfg, &s);
+	assert_int_equal(cfg.ends_ms, scenario_ends_ms(&s));
+	assert_err_ok(traffic_new(&t, &cfg, NULL));
+	traffic_source(t, &source);
+	for (uint32_t p = 0; p < cfg.persons; p++) {
+		int64_t next = source.next(source.arg, p, cfg.start_ms, &message);
+
+		assert_true(next == INT64_MAX || next < cfg.ends_ms);
+	}
+	traffic_free(t);
+}
+
 static bool
 is_office(int64_t at_ms)
 {
@@ -369,6 +430,8 @@ test_refused(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_rates),
 	cmocka_unit_test(test_high_rates),
+	cmocka_unit_test(test_nothing_after_the_end),
+	cmocka_unit_test(test_short_turns_and_rare_messages),
 	cmocka_unit_test(test_office_hours),
 	cmocka_unit_test(test_contacts),
 	cmocka_unit_test(test_zipf),
