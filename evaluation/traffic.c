@@ -31,6 +31,7 @@ struct person {
 	int64_t until_ms;  /* the present time of activity ends (on-off) */
 	int64_t begins_ms; /* and it began */
 	int64_t turn_ms;   /* online or offline until then (on-off churn) */
+	int64_t shift_ms;  /* so much later to the office than others, or earlier if < 0 */
 	bool online;
 	size_t line;	   /* next one of the recording */
 };
@@ -223,14 +224,21 @@ next_message(void *arg, uint32_t person, int64_t at_ms, uint64_t *message)
 
 /* ---- being online ---- */
 
-static bool
-in_office(const struct traffic *t, uint32_t person, int64_t at_ms)
+static int64_t
+draw_shift(uint64_t seed, uint32_t person)
 {
-	struct draws d = draws_of(t->cfg.seed, person, DRAWS_OFFICE);
-	int64_t shift = (int64_t)(draws_unit(&d) * 2 * (double)HOUR_MS) - HOUR_MS;
-	int64_t in_day = (at_ms - shift) % DAY_MS - OFFICE_FROM_MS;
+	struct draws d = draws_of(seed, person, DRAWS_OFFICE);
 
-	return is_workday((at_ms - shift) / DAY_MS) && in_day >= 0 && in_day < OFFICE_LONG_MS;
+	return (int64_t)(draws_unit(&d) * 2 * (double)HOUR_MS) - HOUR_MS;
+}
+
+/* Asked in every slot. */
+static bool
+in_office(const struct person *p, int64_t at_ms)
+{
+	int64_t own_ms = at_ms - p->shift_ms, in_day = own_ms % DAY_MS - OFFICE_FROM_MS;
+
+	return in_day >= 0 && in_day < OFFICE_LONG_MS && is_workday(own_ms / DAY_MS);
 }
 
 static bool
@@ -254,7 +262,7 @@ is_online(void *arg, uint32_t person, int64_t at_ms)
 	case CHURN_NONE:
 		break;
 	case CHURN_OFFICE:
-		return in_office(t, person, at_ms);
+		return in_office(&t->persons[person], at_ms);
 	case CHURN_ON_OFF:
 		return by_turns(t, &t->persons[person], at_ms);
 	}
@@ -548,6 +556,7 @@ fill_persons(struct traffic *t)
 
 		p->writing = draws_of(t->cfg.seed, i, DRAWS_WRITING);
 		p->being = draws_of(t->cfg.seed, i, DRAWS_BEING);
+		p->shift_ms = draw_shift(t->cfg.seed, i);
 		p->line = NO_LINE;
 		first_turns(t, p);
 	}
