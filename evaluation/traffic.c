@@ -30,7 +30,8 @@ struct person {
 	int64_t part_us;   /* its latest message was due so much later than it is written */
 	int64_t until_ms;  /* the present time of activity ends (on-off) */
 	int64_t begins_ms; /* and it began */
-	int64_t turn_ms;   /* online or offline until then (on-off churn) */
+	int64_t since_ms;  /* online or offline from then (office churn) */
+	int64_t turn_ms;   /* and until then (all churn) */
 	int64_t shift_ms;  /* so much later to the office than others, or earlier if < 0 */
 	bool online;
 	size_t line;	   /* next one of the recording */
@@ -232,13 +233,27 @@ draw_shift(uint64_t seed, uint32_t person)
 	return (int64_t)(draws_unit(&d) * 2 * (double)HOUR_MS) - HOUR_MS;
 }
 
-/* Asked in every slot. */
-static bool
-in_office(const struct person *p, int64_t at_ms)
+/* The part of a person's own day at at_ms: before, in or after the hours at the office. */
+static void
+look_at_day(struct person *p, int64_t at_ms)
 {
-	int64_t own_ms = at_ms - p->shift_ms, in_day = own_ms % DAY_MS - OFFICE_FROM_MS;
+	int64_t day = (at_ms - p->shift_ms) / DAY_MS;
+	int64_t begins_ms = day * DAY_MS + p->shift_ms;
+	int64_t from_ms = begins_ms + OFFICE_FROM_MS, to_ms = from_ms + OFFICE_LONG_MS;
+	bool before = at_ms < from_ms, within = !before && at_ms < to_ms;
 
-	return in_day >= 0 && in_day < OFFICE_LONG_MS && is_workday(own_ms / DAY_MS);
+	p->online = within && is_workday(day);
+	p->since_ms = before ? begins_ms : within ? from_ms : to_ms;
+	p->turn_ms = before ? from_ms : within ? to_ms : begins_ms + DAY_MS;
+}
+
+/* Asked in every slot: a day is looked at three times. */
+static bool
+in_office(struct person *p, int64_t at_ms)
+{
+	if (at_ms < p->since_ms || at_ms >= p->turn_ms)
+		look_at_day(p, at_ms);
+	return p->online;
 }
 
 static bool
@@ -538,7 +553,7 @@ first_turns(struct traffic *t, struct person *p)
 {
 	const struct traffic_config *c = &t->cfg;
 
-	p->begins_ms = p->until_ms = p->turn_ms = c->start_ms;
+	p->begins_ms = p->until_ms = p->since_ms = p->turn_ms = c->start_ms;
 	if (c->workload == TRAFFIC_ON_OFF &&
 	    draws_unit(&p->writing) * (double)(c->on_ms + c->off_ms) < (double)c->on_ms)
 		p->until_ms += 1 + draw_exponential(&p->writing, c->on_ms);

@@ -312,6 +312,40 @@ test_churn_by_turns(void **state)
 	traffic_free(t);
 }
 
+/* In any order of questions, and by the minute: five days of ten hours. */
+static void
+test_office_by_the_minute(void **state)
+{
+	enum { MINUTES = 7 * 24 * 60 };
+	struct traffic_config cfg = config_of(TRAFFIC_POISSON, HOUR_MS);
+	static bool online[MINUTES];
+	struct simulation_traffic source;
+	struct traffic *t;
+
+	(void)state;
+	cfg.churn = CHURN_OFFICE;
+	assert_err_ok(traffic_new(&t, &cfg, NULL));
+	traffic_source(t, &source);
+	for (uint32_t p = 0; p < cfg.persons; p++) {
+		unsigned sum = 0, turns = 0;
+
+		for (unsigned i = 0; i < MINUTES; i++) {
+			online[i] = source.online(source.arg, p, START_MS + i * INT64_C(60000));
+			sum += online[i];
+			turns += i > 0 && online[i] != online[i - 1];
+		}
+		assert_int_equal(turns, 10);
+		assert_true(sum == 5 * 600);
+		for (unsigned k = 0; k < 200; k++) {
+			unsigned i = rng_below(test_rng(), MINUTES);
+
+			assert_int_equal(source.online(source.arg, p, START_MS + i * INT64_C(60000)),
+			    online[i]);
+		}
+	}
+	traffic_free(t);
+}
+
 static void
 test_churn_in_the_office(void **state)
 {
@@ -438,6 +472,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_persons_are_independent),
 	cmocka_unit_test(test_churn_by_turns),
 	cmocka_unit_test(test_churn_in_the_office),
+	cmocka_unit_test(test_office_by_the_minute),
 	cmocka_unit_test(test_recording),
 	cmocka_unit_test(test_bad_recordings),
 	cmocka_unit_test(test_refused),
