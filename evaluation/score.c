@@ -11,8 +11,13 @@
 /*
  * Packets are too many to be sorted for each target, so guesses and ranks among
  * them are counted in cells: by the exponent and the first 8 bits of a
- * probability, which are alike to 0.4 %. Below 2^-64 all is one cell.
+ * probability times EDGES, which are alike to 0.4 %. Below about 2^-63 all is one cell.
+ *
+ * EDGES keeps the edges of cells away from the fractions that probabilities are: those
+ * that would be equal but for the rounding of their sums, as 1/128 of a batch, share a
+ * cell then. The golden section, since no number is farther from all fractions.
  */
+#define EDGES 0.6180339887498949
 #define CELL_BITS 8
 #define CELLS ((64 << CELL_BITS) + 1)
 #define ALIKE 1e-9 /* people's probabilities that differ by less were rounded */
@@ -43,12 +48,13 @@ struct scorer {
 static size_t
 cell_of(double probability)
 {
+	double moved = probability * EDGES;
 	uint64_t bits;
 	size_t below; /* steps below one */
 
-	memcpy(&bits, &probability, sizeof(bits));
+	memcpy(&bits, &moved, sizeof(bits));
 	below = (size_t)(((uint64_t)1023 << CELL_BITS) - (bits >> (52 - CELL_BITS)));
-	return probability >= 1 ? 0 : below < CELLS ? below : CELLS - 1;
+	return moved >= 1 ? 0 : below < CELLS ? below : CELLS - 1;
 }
 
 static void

@@ -23,15 +23,19 @@
 #define FIRST_OFFICE_DAY 4 /* 1970 began on a Thursday: Monday is day 4 of a week from it */
 #define OFFICE_FROM_MS (8 * HOUR_MS)
 #define OFFICE_LONG_MS (10 * HOUR_MS)
+#define MEAN_MIN_US 1000 /* a message a millisecond: times have no finer unit */
 #define LINE_MAX_BYTES 256
 #define FILE_MAX_BYTES (INT64_C(1) << 31)
 #define SECONDS_MAX INT64_C(10000000000)
 
 struct person {
 	struct draws writing, being;
+	int64_t part_us;   /* its latest message was due so much later than it is written */
 	int64_t until_ms;  /* the present time of activity ends (on-off) */
 	int64_t begins_ms; /* and it began */
-	int64_t turn_ms;   /* online or offline until then (on-off churn) */
+	int64_t since_ms;  /* online or offline from then (office churn) */
+	int64_t turn_ms;   /* and until then (all churn) */
+	int64_t shift_ms;  /* so much later to the office than others, or earlier if < 0 */
 	bool online;
 	size_t line;	   /* next one of the recording */
 };
@@ -46,7 +50,7 @@ struct line {
 
 struct traffic {
 	struct traffic_config cfg;
-	int64_t mean_ms; /* between two messages of an active person */
+	int64_t mean_us; /* between two messages of an active person */
 	double *shares; /* cumulated, of the contacts */
 	struct person *persons;
 	struct traffic_message *messages; /* of each person, the latest */
@@ -144,22 +148,40 @@ draw_receiver(struct traffic *t, uint32_t person)
 	return traffic_contact(t, person, low);
 }
 
-/* The time of the next message of somebody who is active by turns. */
+/*
+ * How long an active person writes nothing: at least 1 ms. What is less than a
+ * millisecond is kept for the next message, so that no rate is cut.
+ */
+static int64_t
+draw_pause(const struct traffic *t, struct person *p)
+{
+	int64_t us = p->part_us + draw_exponential(&p->writing, t->mean_us);
+	int64_t ms = us >= 1000 ? us / 1000 : 1;
+
+	p->part_us = us - ms * 1000;
+	return ms;
+}
+
+/*
+ * The time of the next message of somebody who is active by turns. Where messages are
+ * rare, turns go by without one, so that they are not followed beyond the end.
+ */
 static int64_t
 next_in_turns(const struct traffic *t, struct person *p, int64_t at_ms)
 {
-	int64_t left = draw_exponential(&p->writing, t->mean_ms);
+	int64_t left = draw_pause(t, p);
 
-	for (;;) {
+	while (at_ms < t->cfg.ends_ms) {
 		if (at_ms < p->begins_ms)
 			at_ms = p->begins_ms;
-		if (left < p->until_ms - at_ms)
-			return at_ms + left + 1;
+		if (left <= p->until_ms - at_ms)
+			return at_ms + left;
 		left -= p->until_ms - at_ms;
 		at_ms = p->until_ms;
 		p->begins_ms = at_ms + draw_exponential(&p->writing, t->cfg.off_ms);
 		p->until_ms = p->begins_ms + 1 + draw_exponential(&p->writing, t->cfg.on_ms);
 	}
+	return INT64_MAX;
 }
 
 static int64_t
@@ -184,34 +206,57 @@ next_message(void *arg, uint32_t person, int64_t at_ms, uint64_t *message)
 
 	if (t->cfg.workload == TRAFFIC_RECORDED)
 		return next_recorded(t, person, message);
-	if (t->mean_ms <= 0)
+	if (t->mean_us <= 0 || at_ms >= t->cfg.ends_ms)
 		return INT64_MAX;
 	switch (t->cfg.workload) {
 	case TRAFFIC_POISSON:
 	case TRAFFIC_RECORDED:
-		next = at_ms + 1 + draw_exponential(&p->writing, t->mean_ms);
+		next = at_ms + draw_pause(t, p);
 		break;
 	case TRAFFIC_OFFICE:
-		next = at_work(work_before(at_ms) + 1 + draw_exponential(&p->writing, t->mean_ms));
+		next = at_work(work_before(at_ms) + draw_pause(t, p));
 		break;
 	case TRAFFIC_ON_OFF:
 		next = next_in_turns(t, p, at_ms);
 		break;
 	}
+	if (next >= t->cfg.ends_ms)
+		return INT64_MAX;
 	remember(t, message, person, draw_receiver(t, person), next);
 	return next;
 }
 
 /* ---- being online ---- */
 
-static bool
-in_office(const struct traffic *t, uint32_t person, int64_t at_ms)
+static int64_t
+draw_shift(uint64_t seed, uint32_t person)
 {
-	struct draws d = draws_of(t->cfg.seed, person, DRAWS_OFFICE);
-	int64_t shift = (int64_t)(draws_unit(&d) * 2 * (double)HOUR_MS) - HOUR_MS;
-	int64_t in_day = (at_ms - shift) % DAY_MS - OFFICE_FROM_MS;
+	struct draws d = draws_of(seed, person, DRAWS_OFFICE);
 
-	return is_workday((at_ms - shift) / DAY_MS) && in_day >= 0 && in_day < OFFICE_LONG_MS;
+	return (int64_t)(draws_unit(&d) * 2 * (double)HOUR_MS) - HOUR_MS;
+}
+
+/* The part of a person's own day at at_ms: before, in or after the hours at the office. */
+static void
+look_at_day(struct person *p, int64_t at_ms)
+{
+	int64_t day = (at_ms - p->shift_ms) / DAY_MS;
+	int64_t begins_ms = day * DAY_MS + p->shift_ms;
+	int64_t from_ms = begins_ms + OFFICE_FROM_MS, to_ms = from_ms + OFFICE_LONG_MS;
+	bool before = at_ms < from_ms, within = !before && at_ms < to_ms;
+
+	p->online = within && is_workday(day);
+	p->since_ms = before ? begins_ms : within ? from_ms : to_ms;
+	p->turn_ms = before ? from_ms : within ? to_ms : begins_ms + DAY_MS;
+}
+
+/* Asked in every slot: a day is looked at three times. */
+static bool
+in_office(struct person *p, int64_t at_ms)
+{
+	if (at_ms < p->since_ms || at_ms >= p->turn_ms)
+		look_at_day(p, at_ms);
+	return p->online;
 }
 
 static bool
@@ -235,7 +280,7 @@ is_online(void *arg, uint32_t person, int64_t at_ms)
 	case CHURN_NONE:
 		break;
 	case CHURN_OFFICE:
-		return in_office(t, person, at_ms);
+		return in_office(&t->persons[person], at_ms);
 	case CHURN_ON_OFF:
 		return by_turns(t, &t->persons[person], at_ms);
 	}
@@ -491,6 +536,23 @@ traffic_read(struct traffic *t, const char *path, struct diag *d)
 
 /* ---- life ---- */
 
+/* The mean while a person is active, so that it is interval_us over all time. */
+static int64_t
+active_mean(const struct traffic_config *c)
+{
+	switch (c->workload) {
+	case TRAFFIC_OFFICE:
+		return c->interval_us * 5 * 10 / (WEEK_DAYS * 24);
+	case TRAFFIC_ON_OFF:
+		return (int64_t)((double)c->interval_us * (double)c->on_ms /
+		    (double)(c->on_ms + c->off_ms));
+	case TRAFFIC_POISSON:
+	case TRAFFIC_RECORDED:
+		break;
+	}
+	return c->interval_us;
+}
+
 static enum err
 check(const struct traffic_config *c, struct diag *d)
 {
@@ -505,6 +567,10 @@ check(const struct traffic_config *c, struct diag *d)
 		    "times of activity and of rest must be longer than 0");
 	if (c->churn == CHURN_ON_OFF && (c->online_ms < 1 || c->offline_ms < 1))
 		return diag_set(d, ERR_RANGE, "times online and offline must be longer than 0");
+	if (c->interval_us > 0 && active_mean(c) < MEAN_MIN_US)
+		return diag_set(d, ERR_RANGE, "people would write oftener than every millisecond "
+		    "while they are active; set messages-per-day lower, or 'on' longer beside "
+		    "'off'");
 	return ERR_OK;
 }
 
@@ -544,30 +610,13 @@ fill_shares(struct traffic *t)
 		t->shares[i] /= sum;
 }
 
-/* The mean while a person is active, so that it is interval_ms over all time. */
-static int64_t
-active_mean(const struct traffic_config *c)
-{
-	switch (c->workload) {
-	case TRAFFIC_OFFICE:
-		return c->interval_ms / (WEEK_DAYS * 24) * 5 * 10;
-	case TRAFFIC_ON_OFF:
-		return (int64_t)((double)c->interval_ms * (double)c->on_ms /
-		    (double)(c->on_ms + c->off_ms));
-	case TRAFFIC_POISSON:
-	case TRAFFIC_RECORDED:
-		break;
-	}
-	return c->interval_ms;
-}
-
 /* By turns, as often in each state at the start as later. */
 static void
 first_turns(struct traffic *t, struct person *p)
 {
 	const struct traffic_config *c = &t->cfg;
 
-	p->begins_ms = p->until_ms = p->turn_ms = c->start_ms;
+	p->begins_ms = p->until_ms = p->since_ms = p->turn_ms = c->start_ms;
 	if (c->workload == TRAFFIC_ON_OFF &&
 	    draws_unit(&p->writing) * (double)(c->on_ms + c->off_ms) < (double)c->on_ms)
 		p->until_ms += 1 + draw_exponential(&p->writing, c->on_ms);
@@ -585,6 +634,7 @@ fill_persons(struct traffic *t)
 
 		p->writing = draws_of(t->cfg.seed, i, DRAWS_WRITING);
 		p->being = draws_of(t->cfg.seed, i, DRAWS_BEING);
+		p->shift_ms = draw_shift(t->cfg.seed, i);
 		p->line = NO_LINE;
 		first_turns(t, p);
 	}
@@ -602,6 +652,8 @@ traffic_new(struct traffic **out, const struct traffic_config *cfg, struct diag 
 	if (t == NULL)
 		return ERR_MEMORY;
 	t->cfg = *cfg;
+	if (cfg->ends_ms == 0)
+		t->cfg.ends_ms = INT64_MAX;
 	t->shares = calloc(cfg->contacts, sizeof(t->shares[0]));
 	t->persons = calloc(cfg->persons, sizeof(t->persons[0]));
 	t->messages = calloc(cfg->persons, sizeof(t->messages[0]));
@@ -609,9 +661,7 @@ traffic_new(struct traffic **out, const struct traffic_config *cfg, struct diag 
 		traffic_free(t);
 		return ERR_MEMORY;
 	}
-	t->mean_ms = active_mean(cfg);
-	if (cfg->interval_ms > 0 && t->mean_ms < 1)
-		t->mean_ms = 1;
+	t->mean_us = active_mean(cfg);
 	fill_shares(t);
 	fill_persons(t);
 	*out = t;

@@ -30,8 +30,9 @@ struct traffic_config {
 	uint32_t persons;
 	uint64_t seed;
 	int64_t start_ms;
+	int64_t ends_ms; /* none of the laws makes messages from then on; 0: no end */
 	enum traffic_workload workload;
-	int64_t interval_ms; /* mean between a person's messages, over all its time; 0: none */
+	int64_t interval_us; /* mean between a person's messages, over all its time; 0: none */
 	int64_t on_ms, off_ms;	 /* means, TRAFFIC_ON_OFF */
 	uint32_t contacts;	 /* of each person, at most persons - 1 */
 	uint32_t zipf_milli; /* exponent of the contacts' shares, in thousandths; 0: all alike */

@@ -47,7 +47,7 @@ check_taken(const struct scenario *s)
 	for (unsigned i = 0; i < p.layers; i++)
 		demand(p.mixes[i] >= 1 && p.mixes[i] <= SIMULATION_WIDTH_MAX);
 	scenario_traffic(&t, s);
-	demand(t.persons >= 2 && t.contacts >= 1 && t.contacts < t.persons && t.interval_ms >= 0);
+	demand(t.persons >= 2 && t.contacts >= 1 && t.contacts < t.persons && t.interval_us >= 0);
 	demand(scenario_rate(s) >= 0);
 }
 

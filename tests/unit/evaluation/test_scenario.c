@@ -75,7 +75,7 @@ test_what_follows(void **state)
 	assert_int_equal(scenario_corrupt(corrupt, &s), 4);
 	assert_true(corrupt[0] && !corrupt[1] && corrupt[2] && corrupt[3] && corrupt[4]);
 	scenario_traffic(&t, &s);
-	assert_int_equal(t.interval_ms, INT64_C(86400000) * 2 / 5);
+	assert_int_equal(t.interval_us, INT64_C(86400000000) * 2 / 5);
 	assert_int_equal(scenario_begins_ms(&s), SCENARIO_MONDAY_MS + 8 * 3600000);
 	assert_int_equal(scenario_measured_ms(&s), scenario_begins_ms(&s) + 600000);
 	assert_true(scenario_rate(&s) > 0.00499 && scenario_rate(&s) < 0.00501);

@@ -10,11 +10,16 @@
 
 #define assert_near(value, wanted, by) assert_true(fabs((value) - (wanted)) <= (by))
 
-/* A batch of n packets of `persons` people in turn; the first exit is the target. */
+/*
+ * A batch of n packets of `persons` people in turn; the first exit is the target, and
+ * in truth the packet that came at `position`.
+ */
 static void
-score_batch(struct score *out, uint32_t n, uint32_t persons, bool messages, bool users)
+score_one(struct score *out, uint32_t n, uint32_t persons, uint32_t position, bool messages,
+    bool users)
 {
-	struct score_target target = { .exit = 0, .person = 0, .position = 0 };
+	struct score_target target = { .exit = 0, .person = position % persons,
+		.position = position };
 	struct scorer *s;
 	struct view *v;
 	view_origin batch;
@@ -34,6 +39,12 @@ score_batch(struct score *out, uint32_t n, uint32_t persons, bool messages, bool
 	view_free(v);
 }
 
+static void
+score_batch(struct score *out, uint32_t n, uint32_t persons, bool messages, bool users)
+{
+	score_one(out, n, persons, 0, messages, users);
+}
+
 /* 100 packets of 50 people: log2 100 and log2 50 bits, a half of all to be guessed. */
 static void
 test_uniform_batch(void **state)
@@ -45,15 +56,36 @@ test_uniform_batch(void **state)
 	assert_near(s.lost, 0, 1e-12);
 	assert_near(s.message.entropy, log2(100), 1e-9);
 	assert_near(s.message.min_entropy, log2(100), 1e-9);
-	assert_near(s.message.guessing, 50.5, 0.2);
+	assert_near(s.message.guessing, 50.5, 1e-9);
 	assert_near(s.message.effective, 100, 1e-6);
 	assert_near(s.message.truth, 0.01, 1e-12);
 	assert_near(s.message.greatest, 0.01, 1e-12);
-	assert_near(s.message.rank, 50.5, 0.6);
+	assert_near(s.message.rank, 50.5, 0);
 	assert_near(s.user.entropy, log2(50), 1e-9);
 	assert_near(s.user.guessing, 25.5, 1e-9);
 	assert_near(s.user.truth, 0.02, 1e-12);
 	assert_near(s.user.rank, 25.5, 1e-9);
+}
+
+/* All packets of a batch are alike, whichever was the true one: also where 1 / n is a power of 2. */
+static void
+test_ranks_of_alike(void **state)
+{
+	static const uint32_t sizes[] = { 2, 3, 64, 100, 128, 1024 };
+
+	(void)state;
+	for (size_t k = 0; k < sizeof(sizes) / sizeof(sizes[0]); k++) {
+		uint32_t n = sizes[k];
+
+		for (uint32_t position = 0; position < n; position++) {
+			struct score s;
+
+			score_one(&s, n, 2, position, true, false);
+			assert_near(s.message.rank, (n + 1) / 2.0, 0);
+			assert_near(s.message.guessing, (n + 1) / 2.0, 1e-9 * n);
+			position += n > 128 ? rng_below(test_rng(), 16) : 0;
+		}
+	}
 }
 
 static void
@@ -224,6 +256,7 @@ test_tally_extremes(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_uniform_batch),
+	cmocka_unit_test(test_ranks_of_alike),
 	cmocka_unit_test(test_levels),
 	cmocka_unit_test(test_against_sorting),
 	cmocka_unit_test(test_room),

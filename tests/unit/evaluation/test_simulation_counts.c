@@ -139,7 +139,7 @@ static void
 run_town(struct seen *out, struct simulation_counts *counts, const struct town *w, char way)
 {
 	struct traffic_config tc = { .persons = w->persons, .seed = w->seed,
-		.start_ms = START_MS, .interval_ms = 10 * 60000, .contacts = 3,
+		.start_ms = START_MS, .interval_us = 10 * 60000000, .contacts = 3,
 		.churn = w->churn, .online_ms = HOUR_MS, .offline_ms = HOUR_MS };
 	struct simulation_observer o = { .sent = on_sent, .left = on_left, .exited = on_exited,
 		.counts = true, .counted = on_counted, .flushed = on_flushed,
@@ -378,7 +378,7 @@ begin(struct simulation **s, struct seen *x, struct traffic **t, const char *str
     enum sending_law law, uint32_t pool_max)
 {
 	struct traffic_config tc = { .persons = 50, .start_ms = START_MS, .contacts = 3,
-		.interval_ms = HOUR_MS };
+		.interval_us = HOUR_MS * 1000 };
 	struct simulation_config cfg = { .persons = 50, .law = law, .start_ms = START_MS };
 
 	memset(x, 0, sizeof(*x));

@@ -19,7 +19,7 @@ static struct traffic_config
 config_of(enum traffic_workload workload, int64_t interval_ms)
 {
 	return (struct traffic_config){ .persons = 40, .seed = test_seed(), .start_ms = START_MS,
-		.workload = workload, .interval_ms = interval_ms, .on_ms = HOUR_MS,
+		.workload = workload, .interval_us = interval_ms * 1000, .on_ms = HOUR_MS,
 		.off_ms = 3 * HOUR_MS, .contacts = 10, .zipf_milli = 1000,
 		.online_ms = HOUR_MS, .offline_ms = 2 * HOUR_MS };
 }
@@ -72,6 +72,122 @@ test_rates(void **state)
 	assert_true(fabs(count_messages(&cfg, 28, NULL) - expected) < 6 * 4 * sqrt(expected));
 	cfg = config_of(TRAFFIC_POISSON, 0);
 	assert_int_equal(count_messages(&cfg, 28, NULL), 0);
+}
+
+/* How long somebody takes for n messages, of the time in which they can be written. */
+static double
+time_of_messages(const struct traffic_config *cfg, unsigned n)
+{
+	struct simulation_traffic source;
+	struct traffic *t;
+	int64_t at = START_MS, in_day, day;
+	uint64_t message;
+
+	assert_err_ok(traffic_new(&t, cfg, NULL));
+	traffic_source(t, &source);
+	for (unsigned i = 0; i < n; i++) {
+		int64_t next = source.next(source.arg, 0, at, &message);
+
+		assert_true(next > at && next < INT64_MAX);
+		at = next;
+	}
+	traffic_free(t);
+	day = (at - START_MS) / DAY_MS;
+	in_day = (at - START_MS) % DAY_MS;
+	if (cfg->workload != TRAFFIC_OFFICE)
+		return (double)(at - START_MS);
+	return (double)(day / 7 * 5 + day % 7) * 10 * (double)HOUR_MS + (double)in_day -
+	    8 * (double)HOUR_MS;
+}
+
+/* As many a day as the scenario says, up to the most that it may say. */
+static void
+test_high_rates(void **state)
+{
+	static const struct {
+		enum traffic_workload workload;
+		int64_t per_day;
+	} cases[] = {
+		{ TRAFFIC_POISSON, 300000 }, { TRAFFIC_POISSON, 1000000 },
+		{ TRAFFIC_OFFICE, 100000 }, { TRAFFIC_OFFICE, 400000 },
+		{ TRAFFIC_OFFICE, 1000000 },
+	};
+	unsigned n = 1500000;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		bool office = cases[i].workload == TRAFFIC_OFFICE;
+		double active_ms = (double)DAY_MS * (office ? 50.0 / 168 : 1), expected;
+		struct scenario s = { .people = 2, .seed = (int64_t)(test_seed() >> 1),
+			.workload = cases[i].workload, .contacts = 1, .duration_ms = 4000 * DAY_MS,
+			.messages_per_day_milli = cases[i].per_day * 1000 };
+		struct traffic_config cfg;
+
+		scenario_traffic(&cfg, &s);
+		expected = active_ms / (double)cases[i].per_day * n;
+		assert_true(fabs(time_of_messages(&cfg, n) - expected) < 6 * expected / sqrt(n));
+	}
+}
+
+/* At the end of a run nothing more is written; what comes before is the same. */
+static void
+test_nothing_after_the_end(void **state)
+{
+	static const enum traffic_workload workloads[] = { TRAFFIC_POISSON, TRAFFIC_ON_OFF,
+		TRAFFIC_OFFICE };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(workloads) / sizeof(workloads[0]); i++) {
+		struct traffic_config cfg = config_of(workloads[i], HOUR_MS);
+		struct simulation_traffic endless, source;
+		struct traffic *t, *ending;
+		unsigned before = 0;
+
+		assert_err_ok(traffic_new(&t, &cfg, NULL));
+		cfg.ends_ms = START_MS + 4 * DAY_MS;
+		assert_err_ok(traffic_new(&ending, &cfg, NULL));
+		traffic_source(t, &endless);
+		traffic_source(ending, &source);
+		for (uint32_t p = 0; p < cfg.persons; p++) {
+			int64_t at = START_MS, next;
+			uint64_t message;
+
+			for (; at < cfg.ends_ms; at = next, before++) {
+				next = endless.next(endless.arg, p, at, &message);
+				assert_int_equal(source.next(source.arg, p, at, &message),
+				    next < cfg.ends_ms ? next : INT64_MAX);
+			}
+			assert_int_equal(source.next(source.arg, p, at, &message), INT64_MAX);
+		}
+		assert_int_equal(traffic_count(ending), before - cfg.persons);
+		traffic_free(t);
+		traffic_free(ending);
+	}
+}
+
+/* A message in a thousand days by turns of a second: no end, if all turns are gone through. */
+static void
+test_short_turns_and_rare_messages(void **state)
+{
+	struct scenario s = { .people = 50, .seed = (int64_t)(test_seed() >> 1), .contacts = 5,
+		.workload = TRAFFIC_ON_OFF, .on_ms = 1000, .off_ms = 1000,
+		.messages_per_day_milli = 1, .duration_ms = 60000 };
+	struct simulation_traffic source;
+	struct traffic_config cfg;
+	struct traffic *t;
+	uint64_t message;
+
+	(void)state;
+	scenario_traffic(&cfg, &s);
+	assert_int_equal(cfg.ends_ms, scenario_ends_ms(&s));
+	assert_err_ok(traffic_new(&t, &cfg, NULL));
+	traffic_source(t, &source);
+	for (uint32_t p = 0; p < cfg.persons; p++) {
+		int64_t next = source.next(source.arg, p, cfg.start_ms, &message);
+
+		assert_true(next == INT64_MAX || next < cfg.ends_ms);
+	}
+	traffic_free(t);
 }
 
 static bool
@@ -194,6 +310,40 @@ test_churn_by_turns(void **state)
 	}
 	assert_true(fabs(first - 2000 / 3.0) < 6 * sqrt(2000 * 2 / 9.0));
 	assert_true(fabs((double)online / n - 1 / 3.0) < 0.02);
+	traffic_free(t);
+}
+
+/* In any order of questions, and by the minute: five days of ten hours. */
+static void
+test_office_by_the_minute(void **state)
+{
+	enum { MINUTES = 7 * 24 * 60 };
+	struct traffic_config cfg = config_of(TRAFFIC_POISSON, HOUR_MS);
+	static bool online[MINUTES];
+	struct simulation_traffic source;
+	struct traffic *t;
+
+	(void)state;
+	cfg.churn = CHURN_OFFICE;
+	assert_err_ok(traffic_new(&t, &cfg, NULL));
+	traffic_source(t, &source);
+	for (uint32_t p = 0; p < cfg.persons; p++) {
+		unsigned sum = 0, turns = 0;
+
+		for (unsigned i = 0; i < MINUTES; i++) {
+			online[i] = source.online(source.arg, p, START_MS + i * INT64_C(60000));
+			sum += online[i];
+			turns += i > 0 && online[i] != online[i - 1];
+		}
+		assert_int_equal(turns, 10);
+		assert_true(sum == 5 * 600);
+		for (unsigned k = 0; k < 200; k++) {
+			unsigned i = rng_below(test_rng(), MINUTES);
+
+			assert_int_equal(source.online(source.arg, p, START_MS + i * INT64_C(60000)),
+			    online[i]);
+		}
+	}
 	traffic_free(t);
 }
 
@@ -378,16 +528,26 @@ test_refused(void **state)
 	cfg = config_of(TRAFFIC_ON_OFF, HOUR_MS);
 	cfg.off_ms = 0;
 	assert_err(traffic_new(&t, &cfg, &d), ERR_RANGE);
+	/* 24 messages a day in a second a year */
+	cfg.on_ms = 1000;
+	cfg.off_ms = 365 * DAY_MS;
+	d = (struct diag){ "" };
+	assert_err(traffic_new(&t, &cfg, &d), ERR_RANGE);
+	assert_non_null(strstr(d.text, "every millisecond"));
 }
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_rates),
+	cmocka_unit_test(test_high_rates),
+	cmocka_unit_test(test_nothing_after_the_end),
+	cmocka_unit_test(test_short_turns_and_rare_messages),
 	cmocka_unit_test(test_office_hours),
 	cmocka_unit_test(test_contacts),
 	cmocka_unit_test(test_zipf),
 	cmocka_unit_test(test_persons_are_independent),
 	cmocka_unit_test(test_churn_by_turns),
 	cmocka_unit_test(test_churn_in_the_office),
+	cmocka_unit_test(test_office_by_the_minute),
 	cmocka_unit_test(test_recording),
 	cmocka_unit_test(test_first_line),
 	cmocka_unit_test(test_lines_after),

@@ -2,6 +2,7 @@
 
 #include "tests/lib/test.h"
 
+#include <math.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -499,6 +500,99 @@ test_change_keeps_ready_times(void **state)
 	pool_free(k);
 }
 
+/* ---- packets that are only counted ---- */
+
+static void
+test_which_count(void **state)
+{
+	struct params p = params_with("timed");
+
+	(void)state;
+	for (unsigned i = 0; i < STRATEGY_KINDS; i++) {
+		enum strategy_kind kind = (enum strategy_kind)i;
+		struct pool *k;
+
+		p.strategy[0] = random_strategy(test_rng());
+		p.strategy[0].kind = kind;
+		k = pool_with(&p, 0);
+		assert_int_equal(pool_counts(k),
+		    kind == STRATEGY_TIMED || kind == STRATEGY_TIMED_POOL ||
+		    kind == STRATEGY_TIMED_DYNAMIC_POOL ||
+		    kind == STRATEGY_THRESHOLD_AND_TIMED || kind == STRATEGY_BINOMIAL);
+		pool_free(k);
+	}
+}
+
+/* What is said to leave of so many is what a flush takes of a pool that holds them. */
+static void
+test_counted_as_flushed(void **state)
+{
+	const struct rng *r = test_rng();
+	struct params p = params_with("timed");
+	uint32_t out[HANDLES];
+	unsigned checked = 0;
+
+	(void)state;
+	for (unsigned run = 0; run < 5000; run++) {
+		struct pool *k;
+		uint32_t held = rng_below(r, rng_below(r, 2) ? 50 : HANDLES);
+		size_t leaving;
+
+		p.strategy[0] = random_strategy(r);
+		k = pool_with(&p, 0);
+		if (pool_counts(k) && p.strategy[0].kind != STRATEGY_BINOMIAL) {
+			leaving = pool_leaving(k, held, r); /* of a pool that is empty itself */
+			add_many(k, 0, held, START_MS);
+			assert_int_equal(pool_leaving(k, held, r), leaving);
+			assert_int_equal(pool_count(k), held);
+			assert_int_equal(pool_flush(k, out, pool_due(k), r), leaving);
+			assert_true(leaving == 0 || allowed(&p.strategy[0], held, leaving, 0));
+			checked++;
+		}
+		pool_free(k);
+	}
+	assert_true(checked > 1000);
+}
+
+/* Each of `held` by itself: mean and variance of the number are the binomial law's. */
+static void
+test_binomial_counts(void **state)
+{
+	enum { DRAWS = 4000 };
+	struct params p = params_with("binomial rate=1 mean=0 deviation=1");
+
+	(void)state;
+	for (unsigned run = 0; run < 20; run++) {
+		uint32_t held = 20 + rng_below(test_rng(), 180);
+		struct pool *k;
+		double chance, variance, fourth, sum = 0, squares = 0;
+
+		p.strategy[0].mean = rng_below(test_rng(), 2 * held);
+		p.strategy[0].deviation = 1 + rng_below(test_rng(), held);
+		p.strategy[0].rate_ppm = 1 + rng_below(test_rng(), 1000000);
+		k = pool_with(&p, 0);
+		chance = p.strategy[0].rate_ppm / 1e6 / 2 * erfc((p.strategy[0].mean -
+		    (double)held) / p.strategy[0].deviation / sqrt(2));
+		variance = held * chance * (1 - chance);
+		for (unsigned i = 0; i < DRAWS; i++) {
+			size_t n = pool_leaving(k, held, test_rng());
+			double off = (double)n - held * chance;
+
+			assert_true(n <= held);
+			sum += off;
+			squares += off * off;
+		}
+		pool_free(k);
+		/* the chance itself is right to 2^-27 */
+		assert_true(fabs(sum / DRAWS) < 6 * sqrt(variance / DRAWS) + held * 0x1p-26);
+		if (variance < 1)
+			continue;
+		fourth = variance * (1 + 3 * (held - 2) * chance * (1 - chance));
+		assert_true(fabs(squares / DRAWS - variance) <
+		    6 * sqrt((fourth - variance * variance) / DRAWS));
+	}
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_published_traces),
 	cmocka_unit_test(test_dynamic_sends_one_at_least),
@@ -516,6 +610,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_names),
 	cmocka_unit_test(test_change_keeps_packets),
 	cmocka_unit_test(test_change_keeps_ready_times),
+	cmocka_unit_test(test_which_count),
+	cmocka_unit_test(test_counted_as_flushed),
+	cmocka_unit_test(test_binomial_counts),
 };
 
 TEST_MAIN(tests)
