@@ -272,8 +272,10 @@ verify_threshold_pool(struct verify_outcome *out, const struct verify_setup *s, 
 
 	if (e == ERR_OK)
 		e = reference_run(l.reference, 2 * memory_ms + 4 * ROUND_MS);
-	if (e == ERR_OK && find_batches(&b, l.reference, 2 * memory_ms, 1) == 1)
-		e = measure_batches(l.reference, &m, &b, 1);
+	if (e == ERR_OK)
+		e = find_batches(&b, l.reference, 2 * memory_ms, 1) == 1 ?
+		    measure_batches(l.reference, &m, &b, 1) :
+		    ERR_RANGE;
 	l.ledger.counting = true;
 	for (size_t i = 0; i < s->samples && e == ERR_OK; i += BATCHES) {
 		reference_forget(l.reference);
@@ -314,7 +316,8 @@ set_batches(struct verify_outcome *out, const struct batch *b, const struct metr
 		sum += m[i].shannon * (double)b[i].size;
 		messages += (double)b[i].size;
 	}
-	verify_set(out, VERIFY_ENTROPY, VERIFY_INDEXES - 1, sum / messages, 0);
+	if (messages > 0)
+		verify_set(out, VERIFY_ENTROPY, VERIFY_INDEXES - 1, sum / messages, 0);
 }
 
 /*
@@ -523,6 +526,8 @@ verify_least(struct verify_outcome *out, const struct verify_setup *s, uint64_t 
 		sum += h * (double)sent;
 		messages += (double)sent;
 	}
+	if (e == ERR_OK && messages <= 0)
+		e = ERR_RANGE;
 	if (e == ERR_OK)
 		verify_set(out, VERIFY_LEAST, 0, least, 0);
 	if (e == ERR_OK)

@@ -191,6 +191,34 @@ test_too_few_samples_fail(void **state)
 	assert_int_equal(run(&c, false).ok, 0); /* it cannot be run at all */
 }
 
+static enum err
+run_with(struct verify_outcome *out, const char *name, const char *strategy, double load)
+{
+	struct verify_case c = *find(name);
+
+	memset(out, 0, sizeof(*out));
+	c.setup.strategy = strategy;
+	c.setup.load = load;
+	return c.run(out, &c.setup, SEED);
+}
+
+/* Where no batch leaves while one is waited for, there is no entropy of one. */
+static void
+test_no_batch_is_told(void **state)
+{
+	struct verify_outcome out;
+
+	(void)state;
+	assert_err(run_with(&out, "2.2 threshold pool 100/50", "threshold-pool packets=100 min=50",
+	    5), ERR_RANGE);
+	assert_err(run_with(&out, "2.3 timed pool 10/10, 200 000 rounds", "timed-pool min=10000",
+	    0.001), ERR_RANGE);
+	assert_err_ok(run_with(&out, "2.3 timed pool, given arrivals", "timed-pool min=1000", 4));
+	assert_true(out.of[VERIFY_SENT][0].known);
+	for (unsigned i = 0; i < VERIFY_INDEXES; i++)
+		assert_false(out.of[VERIFY_ENTROPY][i].known);
+}
+
 /* ---- what it is computed with ---- */
 
 static void
@@ -302,6 +330,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_wrong_references_fail),
 	cmocka_unit_test(test_wrong_strategies_fail),
 	cmocka_unit_test(test_too_few_samples_fail),
+	cmocka_unit_test(test_no_batch_is_told),
 	cmocka_unit_test(test_entropy_alone_is_that_of_the_metrics),
 	cmocka_unit_test(test_entropies_are_those_of_the_metrics),
 	cmocka_unit_test(test_isolated_is_that_of_its_weights),
