@@ -70,6 +70,8 @@ AC_DEFUN([RST_FLAGS], [
 RST_CFLAGS="-std=c17 -pthread -Wformat -Werror=format-security"
 RST_LDFLAGS=-pthread
 RST_PIE_LDFLAGS=
+dnl A seed gives the same run on machines that can multiply and add at once.
+RST_TRY_CFLAGS([RST_CFLAGS], [-ffp-contract=off])
 RST_WARNINGS
 RST_HARDENING
 AC_ARG_ENABLE([werror],
