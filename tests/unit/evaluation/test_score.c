@@ -67,7 +67,7 @@ test_uniform_batch(void **state)
 	assert_near(s.user.rank, 25.5, 1e-9);
 }
 
-/* All packets of a batch are alike, whichever was the true one: also where 1 / n is a power of 2. */
+/* All packets of a batch are alike, whichever was the true one, and be 1 / n a power of 2. */
 static void
 test_ranks_of_alike(void **state)
 {
