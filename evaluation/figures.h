@@ -47,7 +47,7 @@ double figures_value(const struct score_level *l, size_t i);
 #define FIGURES_INTERVAL                                                                           \
 	"95 % interval of the mean: Student's t over the means of consecutive groups of values"
 
-/* Nine significant digits: what is the same on every machine. */
+/* Nine significant digits: no more are the same with another C library. */
 double figures_round(double v);
 
 #define FIGURES_CSV_HEADER                                                                         \

@@ -263,37 +263,55 @@ pick_targets(struct run *r, int64_t from_ms, size_t wanted)
 	return e;
 }
 
-static enum err
-run_window(struct run *r, uint32_t i)
+/* Of a part of the measured time: what the adversary sees, and which exits may be targets. */
+struct window {
+	int64_t open_ms, from_ms, end_ms;
+	size_t wanted;
+};
+
+static struct window
+window_of(struct run *r, uint32_t i)
 {
 	const struct scenario *s = &r->scenario;
 	int64_t begin = scenario_begins_ms(s), measured = scenario_measured_ms(s);
-	int64_t start = measured + s->duration_ms / r->windows * i;
-	int64_t end = i + 1 < r->windows ? measured + s->duration_ms / r->windows * (i + 1) :
-					   scenario_ends_ms(s);
-	int64_t open = end - r->lookback_ms - r->pick_ms;
-	uint32_t parts = r->windows - i; /* share what is still wanted */
-	size_t wanted = ((size_t)s->targets - r->drawn + parts / 2) / parts;
+	int64_t part = s->duration_ms / r->windows, start = measured + part * i;
+	int64_t end = i + 1 < r->windows ? start + part : scenario_ends_ms(s);
+	int64_t slack = end - start - r->lookback_ms - r->pick_ms;
 	int64_t least = i == 0 ? measured - r->lookback_ms : start;
-	enum err e;
+	uint32_t parts = r->windows - i; /* share what is still wanted */
+	struct window w = { .from_ms = start,
+		.wanted = ((size_t)s->targets - r->drawn + parts / 2) / parts };
 
-	if (open < least)
-		open = least;
-	if (open < begin)
-		open = begin;
-	e = advance(r, open, false);
+	/* at any time of its part, lest all be at the same hour of the day */
+	if (s->cover == COVER_COUNTED && slack > 0)
+		end -= rng_between(&r->pick.rng, 0, slack);
+	w.end_ms = end;
+	w.open_ms = end - r->lookback_ms - r->pick_ms;
+	if (w.open_ms < least)
+		w.open_ms = least;
+	if (w.open_ms < begin)
+		w.open_ms = begin;
 	/* before the run nothing was in the network that could be unknown */
-	if (open > begin && open + r->lookback_ms > measured)
-		measured = open + r->lookback_ms;
+	if (w.open_ms > begin && w.open_ms + r->lookback_ms > w.from_ms)
+		w.from_ms = w.open_ms + r->lookback_ms;
+	return w;
+}
+
+static enum err
+run_window(struct run *r, uint32_t i)
+{
+	struct window w = window_of(r, i);
+	enum err e = advance(r, w.open_ms, false);
+
 	if (e == ERR_OK)
-		e = advance(r, measured < end ? measured : end, true);
+		e = advance(r, w.from_ms < w.end_ms ? w.from_ms : w.end_ms, true);
 	if (e == ERR_OK && r->watch != NULL)
 		watch_forget_exits(r->watch);
 	if (e == ERR_OK)
-		e = advance(r, end, true);
+		e = advance(r, w.end_ms, true);
 	if (e != ERR_OK || r->watch == NULL)
 		return e;
-	return pick_targets(r, measured, wanted);
+	return pick_targets(r, w.from_ms, w.wanted);
 }
 
 /* ---- why there is none ---- */
@@ -434,6 +452,8 @@ run_scenario(struct run **out, const struct scenario *s, const struct run_option
 	e = make_parts(r, d);
 	for (uint32_t i = 0; e == ERR_OK && i < r->windows; i++)
 		e = run_window(r, i);
+	if (e == ERR_OK)
+		e = advance(r, scenario_ends_ms(s), false);
 	if (e == ERR_FULL && s->cover == COVER_COUNTED)
 		e = diag_set(d, e, "a mix came to hold 'pool-max' packets, so that it matters which "
 		    "of them are lost; set 'cover = followed', or a larger pool-max");

@@ -8,8 +8,8 @@
  * leave in it; what one lacks comes from those after it. Before its first candidate the
  * adversary has seen the network for the `lookback` of the scenario; of what went in
  * earlier it knows nothing, and a target of which more than RUN_LOST_MAX goes back that
- * far is refused. Where packets without a message are counted (cover = counted), only the
- * end of each part is followed, for twice the lookback.
+ * far is refused. Where packets without a message are counted (cover = counted), only some
+ * of each part is followed, for twice the lookback from a time that is drawn.
  */
 #ifndef EVALUATION_RUN_H
 #define EVALUATION_RUN_H

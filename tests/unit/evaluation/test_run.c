@@ -435,6 +435,33 @@ test_counting_changes_no_figure(void **state)
 	}
 }
 
+/* What is followed is not always at the same hour, by night say. */
+static void
+test_counting_over_weeks(void **state)
+{
+	struct scenario s;
+	struct figures f;
+	struct run *r;
+	const struct run_target *t;
+	size_t n, hours = 0;
+	bool seen[24] = { false };
+
+	(void)state;
+	scenario_of(&s, "churn = office\nworkload = office\nduration = 60d\ncover = counted\n"
+	    "targets = 60\nmessages-per-day = 50\n", test_seed());
+	run_of(&r, &f, &s);
+	t = run_targets(r, &n);
+	assert_int_equal(run_parts(r), 60);
+	assert_in_range(n, 30, 60);
+	for (size_t i = 0; i < n; i++) {
+		hours += !seen[t[i].exited_ms / 3600000 % 24];
+		seen[t[i].exited_ms / 3600000 % 24] = true;
+	}
+	assert_true(hours >= 4);
+	assert_in_range(run_counts(r)->real, 0.9 * 12 * 50 * 60, 1.1 * 12 * 50 * 60);
+	run_free(r);
+}
+
 static void
 test_counting_past_the_pool(void **state)
 {
@@ -709,6 +736,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_quiet_times),
 	cmocka_unit_test(test_messages_that_do_not_leave),
 	cmocka_unit_test(test_counting_changes_no_figure),
+	cmocka_unit_test(test_counting_over_weeks),
 	cmocka_unit_test(test_counting_past_the_pool),
 	cmocka_unit_test(test_corrupt_mixes),
 	cmocka_unit_test(test_nothing_to_say),
