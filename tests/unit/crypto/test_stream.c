@@ -263,8 +263,8 @@ reload(struct pair *p)
 	stream_writer_free(p->w);
 	stream_reader_free(p->r);
 	reader_init(&in, saved.data, saved.len);
-	assert_err_ok(stream_writer_load(&p->w, &in));
-	assert_err_ok(stream_reader_load(&p->r, &in, test_rng()));
+	assert_err_ok(stream_writer_load(&p->w, &in, true));
+	assert_err_ok(stream_reader_load(&p->r, &in, true, test_rng()));
 	assert_err_ok(reader_end(&in));
 	buf_release(&saved);
 }
@@ -320,11 +320,11 @@ truncated_saves_are_refused(void **state)
 	assert_err_ok(stream_reader_save(p.r, &saved, SIZE_MAX));
 	for (size_t n = 0; n < saved.len; n++) {
 		reader_init(&in, saved.data, n);
-		assert_err(stream_reader_load(&back, &in, test_rng()), ERR_TRUNCATED);
+		assert_err(stream_reader_load(&back, &in, true, test_rng()), ERR_TRUNCATED);
 	}
 	for (size_t n = 0; n < 40; n++) {
 		reader_init(&in, saved.data, n);
-		assert_err(stream_writer_load(&again, &in), ERR_TRUNCATED);
+		assert_err(stream_writer_load(&again, &in, true), ERR_TRUNCATED);
 	}
 	buf_release(&saved);
 	pair_free(&p);
@@ -347,19 +347,19 @@ impossible_saves_are_refused(void **state)
 	assert_err_ok(stream_reader_save(p.r, &saved, SIZE_MAX));
 	store_u32(saved.data + 40, STREAM_SKIPPED_MAX + 1);
 	reader_init(&in, saved.data, saved.len);
-	assert_err(stream_reader_load(&back, &in, test_rng()), ERR_RANGE);
+	assert_err(stream_reader_load(&back, &in, true, test_rng()), ERR_RANGE);
 	store_u32(saved.data + 40, 2);
 	store_u64(saved.data, UINT64_MAX);
 	reader_init(&in, saved.data, saved.len);
-	assert_err(stream_reader_load(&back, &in, test_rng()), ERR_RANGE);
+	assert_err(stream_reader_load(&back, &in, true, test_rng()), ERR_RANGE);
 	store_u64(saved.data, 3);
 	store_u64(saved.data + 44, 3); /* a skipped index that is not below the window */
 	reader_init(&in, saved.data, saved.len);
-	assert_err(stream_reader_load(&back, &in, test_rng()), ERR_MALFORMED);
+	assert_err(stream_reader_load(&back, &in, true, test_rng()), ERR_MALFORMED);
 	store_u64(saved.data + 44, 0);
 	memcpy(saved.data + 44 + 64 + 16, saved.data + 44 + 16, 16); /* one tag twice */
 	reader_init(&in, saved.data, saved.len);
-	assert_err(stream_reader_load(&back, &in, test_rng()), ERR_MALFORMED);
+	assert_err(stream_reader_load(&back, &in, true, test_rng()), ERR_MALFORMED);
 	buf_release(&saved);
 	pair_free(&p);
 }
