@@ -119,7 +119,7 @@ both_streams_are_renewed_again_and_again(void **state)
 	(void)state;
 	talk_begin(&k, 0);
 	k.t->repeat_percent = 0;
-	go_on(&k, 1200, 30);
+	go_on(&k, 700, 30);
 	talk_end(&k);
 	check_counts(k.t, 20);
 	toy_free(k.t);
@@ -135,7 +135,7 @@ renewal_over_loss_disorder_and_crashes(void **state)
 	k.t->repeat_percent = 15;
 	k.t->late_percent = 15;
 	k.crash_percent = 12;
-	go_on(&k, 2500, 25);
+	go_on(&k, 1200, 25);
 	talk_end(&k);
 	check_counts(k.t, 20);
 	toy_free(k.t);
@@ -173,7 +173,7 @@ silence_stays_silence(void **state)
 	for (unsigned i = 0; i < 4 * HOUR_SLOTS / SCALE + 100; i++)
 		turn(k.t);
 	count = k.t->wire.count;
-	for (unsigned i = 0; i < 20000; i++)
+	for (unsigned i = 0; i < 4000; i++)
 		turn(k.t);
 	assert_int_equal(k.t->wire.count, count);
 	toy_free(k.t);
@@ -401,10 +401,10 @@ theft(uint32_t loss_percent, uint32_t late_percent, uint32_t crash_percent)
 	talk_begin(&k, loss_percent);
 	k.t->late_percent = late_percent;
 	k.crash_percent = crash_percent;
-	go_on(&k, 200 + rng_below(test_rng(), 600), 30);
+	go_on(&k, 150 + rng_below(test_rng(), 350), 30);
 	victim = rng_below(test_rng(), 2) == 0 ? &k.t->a : &k.t->b;
 	steal(&x, victim);
-	go_on(&k, 800, 30);
+	go_on(&k, 450, 30);
 	talk_end(&k);
 	/* they went on beyond the point, on both streams */
 	assert_true(records_from(k.t, victim, x.blind_out) > 20);
@@ -421,7 +421,7 @@ static void
 a_thief_is_blind_after_the_stated_point(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < 8; i++)
+	for (unsigned i = 0; i < 4; i++)
 		theft(0, 0, 0);
 }
 
@@ -429,7 +429,7 @@ static void
 a_thief_gains_nothing_from_trouble(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < 6; i++)
+	for (unsigned i = 0; i < 3; i++)
 		theft(20, 10, 10);
 }
 
@@ -446,7 +446,7 @@ without_renewal_a_thief_reads_on(void **state)
 	end_load(&t->a, state_v1_a, sizeof(state_v1_a));
 	end_load(&t->b, state_v1_b, sizeof(state_v1_b));
 	steal(&x, &t->a);
-	go_on(&k, 800, 30);
+	go_on(&k, 450, 30);
 	talk_end(&k);
 	thief_goes_through(&x, t, &t->a);
 	assert_true(x.opened_out >= k.said_a && x.opened_in >= k.said_b);
