@@ -34,15 +34,17 @@ contact_free(struct contact *c)
 }
 
 enum err
-contact_set_streams(struct contact *c, const struct invite_secrets *s, const struct rng *r)
+contact_set_streams(struct contact *c, const struct invite_secrets *s, const struct rng *r,
+    const struct rng *keys)
 {
 	struct stream_writer *w = stream_writer_new(s->send);
 	struct stream_reader *d = stream_reader_new(s->receive, r);
+	enum err e = w != NULL && d != NULL ? renewal_init(&c->renewal, keys) : ERR_MEMORY;
 
-	if (w == NULL || d == NULL) {
+	if (e != ERR_OK) {
 		stream_writer_free(w);
 		stream_reader_free(d);
-		return ERR_MEMORY;
+		return e;
 	}
 	c->writer = w;
 	c->reader = d;
@@ -242,38 +244,63 @@ save_head(const struct contact *c, struct buf *out, size_t max)
 	return e;
 }
 
+static enum err
+save_streams(const struct contact *c, struct buf *out, size_t max)
+{
+	uint8_t bytes[RENEWAL_BYTES];
+	struct writer w;
+	enum err e = stream_writer_save(c->writer, out, max);
+
+	if (e == ERR_OK)
+		e = stream_reader_save(c->reader, out, max);
+	writer_init(&w, bytes, sizeof(bytes));
+	renewal_put(&w, &c->renewal);
+	if (e == ERR_OK)
+		e = writer_end(&w);
+	if (e == ERR_OK)
+		e = buf_append(out, bytes, sizeof(bytes), max);
+	sodium_memzero(bytes, sizeof(bytes));
+	return e;
+}
+
 enum err
 contact_save(const struct contact *c, struct buf *out, size_t max)
 {
 	enum err e = save_head(c, out, max);
 
-	if (e == ERR_OK && c->state != POST_INVITED) {
-		e = stream_writer_save(c->writer, out, max);
-		if (e == ERR_OK)
-			e = stream_reader_save(c->reader, out, max);
-	}
+	if (e == ERR_OK && c->state != POST_INVITED)
+		e = save_streams(c, out, max);
 	if (e == ERR_OK)
 		e = outbox_save(&c->outbox, out, max);
 	return e == ERR_OK ? inbox_save(&c->inbox, out, max) : e;
 }
 
 static enum err
-load_parts(struct contact *c, struct reader *r, const struct rng *rng)
+load_streams(struct contact *c, struct reader *r, bool renewals, const struct rng *rng)
+{
+	enum err e = stream_writer_load(&c->writer, r, renewals);
+
+	if (e == ERR_OK)
+		e = stream_reader_load(&c->reader, r, renewals, rng);
+	if (e == ERR_OK && renewals)
+		renewal_get(r, &c->renewal);
+	return e;
+}
+
+static enum err
+load_parts(struct contact *c, struct reader *r, bool renewals, const struct rng *rng)
 {
 	enum err e = ERR_OK;
 
-	if (c->state != POST_INVITED) {
-		e = stream_writer_load(&c->writer, r);
-		if (e == ERR_OK)
-			e = stream_reader_load(&c->reader, r, rng);
-	}
+	if (c->state != POST_INVITED)
+		e = load_streams(c, r, renewals, rng);
 	if (e == ERR_OK)
 		e = outbox_load(&c->outbox, r);
 	return e == ERR_OK ? inbox_load(&c->inbox, r) : e;
 }
 
 enum err
-contact_load(struct contact **out, struct reader *r, const struct rng *rng)
+contact_load(struct contact **out, struct reader *r, bool renewals, const struct rng *rng)
 {
 	struct contact *c = contact_new(reader_u32(r), "");
 	enum err e;
@@ -293,7 +320,7 @@ contact_load(struct contact **out, struct reader *r, const struct rng *rng)
 		get_answering(r, c);
 	if (c->state == POST_INVITED)
 		invite_tags(&c->tags, c->invite.psk);
-	e = reader_ok(r) ? load_parts(c, r, rng) : r->err;
+	e = reader_ok(r) ? load_parts(c, r, renewals, rng) : r->err;
 	if (e != ERR_OK) {
 		contact_free(c);
 		return e;

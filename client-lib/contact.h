@@ -12,6 +12,7 @@
 #include "client-lib/invite.h"
 #include "client-lib/outbox.h"
 #include "client-lib/post.h"
+#include "client-lib/renewal.h"
 #include "common/crypto/stream.h"
 
 struct contact {
@@ -32,6 +33,7 @@ struct contact {
 
 	struct stream_writer *writer; /* NULL while INVITED */
 	struct stream_reader *reader;
+	struct renewal renewal; /* of both */
 	struct outbox outbox;
 	struct inbox inbox;
 };
@@ -39,9 +41,9 @@ struct contact {
 /* Secret memory, zeroed and initialised; NULL if there is none. */
 struct contact *contact_new(uint32_t id, const char *name);
 void contact_free(struct contact *c);
-/* Both streams from their secrets. ERR_MEMORY. */
+/* Both streams from their secrets, and our first renewal key. ERR_MEMORY, ERR_CRYPTO. */
 RST_MUST_USE enum err contact_set_streams(struct contact *c, const struct invite_secrets *s,
-    const struct rng *r);
+    const struct rng *r, const struct rng *keys);
 /* First contact is over: forget the invitation, its psk and one-time key. */
 void contact_establish(struct contact *c);
 /* Whether messages may be sealed for it: established, or our answer is stored. */
@@ -54,6 +56,8 @@ bool contact_utf8(const void *p, size_t n);
 void contact_utf8_clean(char *text, size_t n);
 
 RST_MUST_USE enum err contact_save(const struct contact *c, struct buf *out, size_t max);
-RST_MUST_USE enum err contact_load(struct contact **out, struct reader *r, const struct rng *rng);
+/* renewals: false for a state of the version that had none: its streams are never renewed. */
+RST_MUST_USE enum err contact_load(struct contact **out, struct reader *r, bool renewals,
+    const struct rng *rng);
 
 #endif

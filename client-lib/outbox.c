@@ -109,11 +109,14 @@ outbox_cancel(struct outbox *o, uint64_t id)
 
 /* ---- choosing ---- */
 
-/* Indices in use above what the peer has seen. */
+/* Indices in use above what the peer has seen, of this generation of the stream. */
 static uint64_t
 index_lead(const struct outbox *o, uint64_t index)
 {
-	return index > o->seen_index ? index - o->seen_index : 0;
+	uint64_t start = stream_generation_start(index);
+	uint64_t seen = o->seen_index > start ? o->seen_index : start;
+
+	return index > seen ? index - seen : 0;
 }
 
 bool

@@ -11,7 +11,7 @@
 #include "common/base/secret.h"
 
 #define STATE_MAGIC "RSTPST"
-#define STATE_VERSION 1
+#define STATE_VERSION 2 /* 1: without renewal */
 #define STATE_BYTES_MAX ((size_t)64 << 20)
 
 /* ---- life ---- */
@@ -97,11 +97,12 @@ post_save(const struct post *p, struct buf *out)
 }
 
 static enum err
-load_head(struct post *p, struct reader *r, uint32_t *contacts, struct diag *d)
+load_head(struct post *p, struct reader *r, uint16_t *version, uint32_t *contacts,
+    struct diag *d)
 {
 	uint8_t network[32];
 	uint16_t mailbox;
-	enum err e = format_check(r, NULL, STATE_MAGIC, STATE_VERSION, "state", d);
+	enum err e = format_check(r, version, STATE_MAGIC, STATE_VERSION, "state", d);
 
 	if (e != ERR_OK)
 		return e;
@@ -146,10 +147,10 @@ drop_unready(struct post *p, struct contact *c)
 }
 
 static enum err
-load_contact(struct post *p, struct reader *r)
+load_contact(struct post *p, struct reader *r, uint16_t version)
 {
 	struct contact *c;
-	enum err e = contact_load(&c, r, p->cfg.rng);
+	enum err e = contact_load(&c, r, version >= 2, p->cfg.rng);
 
 	if (e != ERR_OK)
 		return e;
@@ -158,14 +159,14 @@ load_contact(struct post *p, struct reader *r)
 }
 
 static enum err
-load_body(struct post *p, struct reader *r, uint32_t contacts)
+load_body(struct post *p, struct reader *r, uint16_t version, uint32_t contacts)
 {
 	enum err e = contacts > POST_CONTACTS_MAX ? ERR_RANGE : ERR_OK;
 
 	if (e == ERR_OK && crypto_scalarmult_base(p->identity_pk, p->identity_sk) != 0)
 		e = ERR_CRYPTO;
 	for (uint32_t i = 0; e == ERR_OK && i < contacts; i++)
-		e = load_contact(p, r);
+		e = load_contact(p, r, version);
 	return e == ERR_OK ? reader_end(r) : e;
 }
 
@@ -175,15 +176,16 @@ post_load(struct post **out, const struct post_config *cfg, const void *in, size
 {
 	struct post *p = post_alloc(cfg);
 	struct reader r;
+	uint16_t version;
 	uint32_t contacts;
 	enum err e;
 
 	if (p == NULL)
 		return ERR_MEMORY;
 	reader_init(&r, in, n);
-	e = load_head(p, &r, &contacts, d);
+	e = load_head(p, &r, &version, &contacts, d);
 	if (e == ERR_OK) {
-		e = load_body(p, &r, contacts);
+		e = load_body(p, &r, version, contacts);
 		if (e != ERR_OK)
 			(void)diag_set(d, e, "state: damaged (%s); restore a backup", err_text(e));
 	}
@@ -206,6 +208,16 @@ post_contact(const struct post *p, uint32_t id)
 	return NULL;
 }
 
+static void
+describe_streams(const struct contact *c, struct post_contact *out)
+{
+	if (c->writer == NULL)
+		return;
+	out->renews = stream_writer_rooted(c->writer);
+	out->renewed_sending = stream_generation(stream_writer_index(c->writer));
+	out->renewed_receiving = stream_generation(stream_reader_seen(c->reader));
+}
+
 void
 post_contact_describe(const struct post *p, const struct contact *c, struct post_contact *out)
 {
@@ -220,6 +232,7 @@ post_contact_describe(const struct post *p, const struct contact *c, struct post
 	if (c->state != POST_INVITED)
 		invite_safety_number(out->safety_number, p->identity_pk, c->identity,
 		    p->cfg.network_id);
+	describe_streams(c, out);
 	for (size_t i = 0; i < c->outbox.message_count; i++) {
 		if (c->outbox.messages[i]->info.state == POST_QUEUED)
 			out->queued++;
@@ -396,7 +409,7 @@ begin_answering(struct post *p, struct contact *c, const struct invite *i)
 	own_answer(p, c, &answer);
 	e = invite_answer_secrets(&secrets, i, &answer);
 	if (e == ERR_OK)
-		e = contact_set_streams(c, &secrets, p->cfg.rng);
+		e = contact_set_streams(c, &secrets, p->cfg.rng, p->cfg.keys);
 	sodium_memzero(&secrets, sizeof(secrets));
 	sodium_memzero(&answer, sizeof(answer));
 	return e;

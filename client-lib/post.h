@@ -69,6 +69,8 @@ struct post_contact {
 	uint8_t identity[32];
 	char safety_number[72]; /* empty until the peer is known */
 	uint32_t queued, unacknowledged; /* messages */
+	bool renews; /* false: made by a version that had no renewal */
+	uint32_t renewed_sending, renewed_receiving; /* how often each stream was */
 };
 
 size_t post_contact_count(const struct post *p);

@@ -121,13 +121,17 @@ first_heard(struct post *p, struct contact *c)
 }
 
 static enum err
-take_header(struct post *p, struct contact *c, const struct record_header *h,
+take_header(struct post *p, struct contact *c, const struct record_header *h, uint64_t index,
     const uint8_t *content, int64_t now_ms)
 {
 	struct post_changed changed = { p, c };
+	enum err e;
 
 	outbox_acknowledge(&c->outbox, &h->ack, stream_writer_index(c->writer),
 	    post_message_changed, &changed);
+	e = renewal_take(&c->renewal, c->writer, c->reader, h, index, p->cfg.keys, now_ms);
+	if (e != ERR_OK)
+		return e;
 	post_judge_quote(p, c, &h->epoch_block);
 	if (c->state == POST_ANSWERING)
 		first_heard(p, c);
@@ -137,7 +141,8 @@ take_header(struct post *p, struct contact *c, const struct record_header *h,
 }
 
 static enum err
-take_plaintext(struct post *p, struct contact *c, const uint8_t *plaintext, int64_t now_ms)
+take_plaintext(struct post *p, struct contact *c, const uint8_t *plaintext, uint64_t index,
+    int64_t now_ms)
 {
 	struct record_header h;
 	const uint8_t *content;
@@ -145,7 +150,7 @@ take_plaintext(struct post *p, struct contact *c, const uint8_t *plaintext, int6
 
 	/* authentic but malformed: the peer's program is broken; nothing to tell it */
 	if (record_decode(&h, &content, plaintext, p->cfg.params.record_size) == ERR_OK) {
-		e = take_header(p, c, &h, content, now_ms);
+		e = take_header(p, c, &h, index, content, now_ms);
 		sodium_memzero(&h, sizeof(h));
 	}
 	return e;
@@ -157,13 +162,14 @@ static enum err
 try_stream(struct post *p, struct contact *c, const uint8_t *record, uint8_t *plaintext,
     int64_t now_ms)
 {
+	uint64_t index;
 	enum err e;
 
 	if (c->reader == NULL)
 		return ERR_NOT_FOUND;
-	e = stream_open(c->reader, plaintext, NULL, record, p->cfg.params.record_size,
+	e = stream_open(c->reader, plaintext, &index, record, p->cfg.params.record_size,
 	    now_ms + p->cfg.params.retention_ms);
-	return e == ERR_OK ? take_plaintext(p, c, plaintext, now_ms) : e;
+	return e == ERR_OK ? take_plaintext(p, c, plaintext, index, now_ms) : e;
 }
 
 static enum err
@@ -180,7 +186,7 @@ try_invite(struct post *p, struct contact *c, const uint8_t *record)
 	if (e == ERR_OK && a.mailbox >= p->cfg.params.mailboxes)
 		e = ERR_MALFORMED;
 	if (e == ERR_OK)
-		e = contact_set_streams(c, &secrets, p->cfg.rng);
+		e = contact_set_streams(c, &secrets, p->cfg.rng, p->cfg.keys);
 	sodium_memzero(&secrets, sizeof(secrets));
 	if (e != ERR_OK)
 		return e;

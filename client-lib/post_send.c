@@ -269,8 +269,11 @@ post_next(struct post *p, struct post_need *need, int64_t now_ms)
 /* ---- sealing ---- */
 
 static void
-fill_header(struct post *p, const struct contact *c, struct record_header *h)
+fill_header(struct post *p, struct contact *c, struct record_header *h, int64_t now_ms)
 {
+	renewal_begin(&c->renewal, c->writer, c->outbox.seen_index,
+	    params_scaled(&p->cfg.params, RENEWAL_MS), p->cfg.keys, now_ms);
+	renewal_fill(&c->renewal, c->writer, h);
 	inbox_ack(&c->inbox, &h->ack);
 	p->sealed_serial = c->inbox.ack_serial;
 	h->ack.highest_index = stream_reader_seen(c->reader);
@@ -279,7 +282,7 @@ fill_header(struct post *p, const struct contact *c, struct record_header *h)
 
 static enum err
 seal_plaintext(struct post *p, struct contact *c, uint8_t *record, struct record_header *h,
-    const void *content)
+    const void *content, int64_t now_ms)
 {
 	size_t size = p->cfg.params.record_size;
 	uint8_t *plaintext = secret_new(record_plaintext_bytes(size));
@@ -287,7 +290,7 @@ seal_plaintext(struct post *p, struct contact *c, uint8_t *record, struct record
 
 	if (plaintext == NULL)
 		return ERR_MEMORY;
-	fill_header(p, c, h);
+	fill_header(p, c, h, now_ms);
 	e = record_encode(plaintext, size, h, content);
 	if (e == ERR_OK)
 		e = stream_seal(c->writer, record, size, plaintext, p->cfg.keys);
@@ -347,7 +350,7 @@ seal_record(struct post *p, struct contact *c, uint8_t *record, struct path *pat
 	h.message = m->number;
 	h.fragment = r->fragment;
 	h.of = m->info.of;
-	e = seal_plaintext(p, c, record, &h, content);
+	e = seal_plaintext(p, c, record, &h, content, now_ms);
 	if (e != ERR_OK)
 		return e;
 	made(p, &r->sealing, record, path, drawn);
@@ -361,7 +364,7 @@ seal_ack(struct post *p, struct contact *c, uint8_t *record, struct path *path,
     const struct path *drawn, int64_t now_ms)
 {
 	struct record_header h = { .type = RECORD_ACK };
-	enum err e = seal_plaintext(p, c, record, &h, NULL);
+	enum err e = seal_plaintext(p, c, record, &h, NULL, now_ms);
 
 	if (e != ERR_OK)
 		return e;

@@ -17,6 +17,9 @@ describe(struct restante_contact *out, const struct post_contact *c)
 	memcpy(out->safety_number, c->safety_number, sizeof(out->safety_number));
 	out->queued = c->queued;
 	out->unacknowledged = c->unacknowledged;
+	out->renews = c->renews;
+	out->renewed_sending = c->renewed_sending;
+	out->renewed_receiving = c->renewed_receiving;
 }
 
 int

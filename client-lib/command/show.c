@@ -275,6 +275,19 @@ show_status(FILE *out, const struct restante_status *s, const struct tor_status 
 
 /* ---- contacts ---- */
 
+static void
+show_renewal(FILE *out, const struct restante_contact *c)
+{
+	if (c->state == RESTANTE_CONTACT_INVITED)
+		return;
+	if (c->renews)
+		(void)fprintf(out, "    secrets renewed  sending %u, receiving %u times\n",
+		    c->renewed_sending, c->renewed_receiving);
+	else
+		(void)fprintf(out, "    secrets NOT RENEWED: an older version made this contact; "
+				   "remove it on both sides and invite anew\n");
+}
+
 void
 show_contact(FILE *out, const struct restante_contact *c, bool json)
 {
@@ -290,6 +303,7 @@ show_contact(FILE *out, const struct restante_contact *c, bool json)
 		    c->blocked ? ", blocked" : "");
 		if (c->safety_number[0] != '\0')
 			(void)fprintf(out, "    safety number  %s\n", c->safety_number);
+		show_renewal(out, c);
 		return;
 	}
 	json_start(&j, &b);
@@ -301,6 +315,9 @@ show_contact(FILE *out, const struct restante_contact *c, bool json)
 	field_string(&j, "safety_number", c->safety_number);
 	field_number(&j, "queued", c->queued);
 	field_number(&j, "unacknowledged", c->unacknowledged);
+	field_bool(&j, "renews", c->renews);
+	field_number(&j, "renewed_sending", c->renewed_sending);
+	field_number(&j, "renewed_receiving", c->renewed_receiving);
 	json_finish(out, &j, &b);
 }
 

@@ -167,6 +167,9 @@ put_contact(struct writer *w, const struct restante_contact *c)
 	put_name(w, c->safety_number, sizeof(c->safety_number));
 	writer_u32(w, c->queued);
 	writer_u32(w, c->unacknowledged);
+	writer_u8(w, c->renews != 0);
+	writer_u32(w, c->renewed_sending);
+	writer_u32(w, c->renewed_receiving);
 }
 
 static void
@@ -180,6 +183,9 @@ get_contact(struct reader *r, struct restante_contact *c)
 	get_name(r, c->safety_number, sizeof(c->safety_number));
 	c->queued = reader_u32(r);
 	c->unacknowledged = reader_u32(r);
+	c->renews = get_bool(r);
+	c->renewed_sending = reader_u32(r);
+	c->renewed_receiving = reader_u32(r);
 	if (c->state > RESTANTE_CONTACT_ESTABLISHED)
 		reader_fail(r, ERR_MALFORMED);
 }

@@ -55,7 +55,9 @@ struct record_header {
 	uint64_t message;  /* message number within its type, from 1 */
 	uint32_t fragment, of;
 	struct record_ack ack;
-	uint8_t own_renewal[32], fresh[32], peer_renewal_id[8]; /* zero until renewal exists */
+	uint8_t own_renewal[32];
+	/* announced, against which key; no fresh key: how many indices the generation before had */
+	uint8_t fresh[32], peer_renewal_id[8];
 	struct record_epoch_block epoch_block;
 	uint32_t length; /* of the content */
 };

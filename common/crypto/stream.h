@@ -1,7 +1,11 @@
 /*
  * Streams: one per direction of a contact. From a stream secret C_i come
  * tag_i (16), a message key (32) and C_{i+1}; C_i is then erased.
- * docs/protocol.md, "Records and streams". Pure.
+ * docs/protocol.md, "Records and streams" and "Renewal". Pure.
+ *
+ * A stream goes on in generations: each renewal puts a new secret, with a fresh
+ * Diffie-Hellman result in it, in the old one's place. An index has the number
+ * of its generation in its upper half, so that indices rise over renewals.
  *
  * The reader keeps the tags of the STREAM_WINDOW indices above the highest one
  * seen in a table: a record is found by one look-up, and reordering by the
@@ -22,6 +26,19 @@
 #define STREAM_WINDOW 2000
 #define STREAM_SKIPPED_MAX 4096
 
+static inline uint32_t
+stream_generation(uint64_t index)
+{
+	return (uint32_t)(index >> 32);
+}
+
+/* The first index of the generation that index is of. */
+static inline uint64_t
+stream_generation_start(uint64_t index)
+{
+	return index & ~(uint64_t)UINT32_MAX;
+}
+
 /* ---- writer ---- */
 
 struct stream_writer; /* secret memory */
@@ -30,12 +47,29 @@ struct stream_writer *stream_writer_new(const uint8_t secret[static 32]);
 void stream_writer_free(struct stream_writer *w);
 /* The index that the next sealing will use, from 0. */
 uint64_t stream_writer_index(const struct stream_writer *w);
-/* Seal at the next index and move on (C_i is erased, also on failure). */
+/* Seal at the next index and move on (C_i is erased, also on failure). ERR_FULL: a generation of 2^32. */
 RST_MUST_USE enum err stream_seal(struct stream_writer *w, uint8_t *record, size_t record_size,
     const uint8_t *plaintext, const struct rng *keys);
 RST_MUST_USE enum err stream_writer_save(const struct stream_writer *w, struct buf *out,
     size_t max);
-RST_MUST_USE enum err stream_writer_load(struct stream_writer **out, struct reader *r);
+/* renewals: false for a state of the version that had none: such a stream is never renewed. */
+RST_MUST_USE enum err stream_writer_load(struct stream_writer **out, struct reader *r,
+    bool renewals);
+
+/* Whether the stream can be renewed at all. */
+bool stream_writer_rooted(const struct stream_writer *w);
+/*
+ * Prepare the next generation against the reader's renewal key: *fresh is the
+ * public key to announce; its secret half is gone already. ERR_STATE (one is
+ * announced, or the stream cannot be renewed), ERR_CRYPTO (a bad key).
+ */
+RST_MUST_USE enum err stream_writer_announce(struct stream_writer *w, uint8_t fresh[static 32],
+    const uint8_t renewal[static 32], const struct rng *keys);
+bool stream_writer_announced(const struct stream_writer *w);
+/* The reader has followed: the next sealing is the first of the new generation. */
+void stream_writer_renew(struct stream_writer *w);
+/* How many indices the generation before this one had. */
+uint32_t stream_writer_before(const struct stream_writer *w);
 
 /* ---- reader ---- */
 
@@ -47,7 +81,9 @@ void stream_reader_free(struct stream_reader *s);
  * Open a record if its tag is of this stream: ERR_NOT_FOUND (not ours, nothing
  * changed), ERR_CRYPTO (the tag is ours, the rest is not: no key is consumed),
  * ERR_OK: plaintext is filled, the key is erased, keys of newly skipped indices
- * are kept until expires_ms. *index may be NULL.
+ * are kept until expires_ms. *index may be NULL. With the first record of the
+ * next generation the chain of the one before is erased; the header says how
+ * many indices it had, and keys of those that did not come are kept as skipped.
  */
 RST_MUST_USE enum err stream_open(struct stream_reader *s, uint8_t *plaintext, uint64_t *index,
     const uint8_t *record, size_t record_size, int64_t expires_ms);
@@ -59,6 +95,16 @@ size_t stream_reader_skipped(const struct stream_reader *s);
 RST_MUST_USE enum err stream_reader_save(const struct stream_reader *s, struct buf *out,
     size_t max);
 RST_MUST_USE enum err stream_reader_load(struct stream_reader **out, struct reader *r,
-    const struct rng *rng);
+    bool renewals, const struct rng *rng);
+
+/*
+ * The writer announced the next generation with its key `fresh`, against our
+ * renewal key: be ready for it. ERR_STATE (already so, or the stream cannot be
+ * renewed), ERR_CRYPTO (a bad key), ERR_MEMORY.
+ */
+RST_MUST_USE enum err stream_reader_follow(struct stream_reader *s,
+    const uint8_t fresh[static 32], const uint8_t renewal_sk[static 32],
+    const uint8_t renewal[static 32]);
+bool stream_reader_followed(const struct stream_reader *s);
 
 #endif

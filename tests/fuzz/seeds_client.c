@@ -1,6 +1,6 @@
 /*
  * Writes the seeds of the client's corpora (record, invitation, wire, post),
- * always the same ones:
+ * always the same ones (post/X_format1 are of the version before renewal):
  *
  *   seeds_client tests/fuzz/corpus
  */
@@ -150,7 +150,7 @@ send_text(struct post *p, const char *text)
 	struct diag d;
 	uint64_t id;
 
-	post_contact_at(p, 0, &c);
+	post_contact_at(p, post_contact_count(p) - 1, &c);
 	must(post_send_text(p, &id, c.id, text, strlen(text), NOW, &d));
 }
 
@@ -187,6 +187,10 @@ write_posts(void)
 	pass_one(b, a, "hello", &cfg.params);
 	write_state("post/established", a);
 	write_state("post/sending", b);
+	send_text(a, "well");
+	pass_one(a, b, "well", &cfg.params);
+	write_state("post/renewing", a); /* it has announced */
+	write_state("post/followed", b);
 	post_free(a);
 	post_free(b);
 }

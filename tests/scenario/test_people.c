@@ -318,6 +318,45 @@ test_kills(void **state)
 	assert_true(deaths >= 30 * seeds);
 }
 
+/* ---- renewal ---- */
+
+static void
+check_renewed(const struct scene *s, unsigned least)
+{
+	struct post_contact a, b;
+
+	person_contact(&s->a, &a);
+	person_contact(&s->b, &b);
+	print_message("# renewed %u and %u times\n", a.renewed_sending, b.renewed_sending);
+	assert_true(a.renewed_sending >= least && b.renewed_sending >= least);
+	/* the reader goes over with the first record of the new generation */
+	assert_in_range(a.renewed_sending - b.renewed_receiving, 0, 1);
+	assert_in_range(b.renewed_sending - a.renewed_receiving, 0, 1);
+}
+
+/* About once in an hour, on both streams, whoever dies in whichever write. */
+static void
+test_renewals(void **state)
+{
+	struct scene s;
+
+	(void)state;
+	begin(&s, any_seed(), NULL);
+	for (int i = 0; i < 60; i++) {
+		const struct rng *r = world_rng(s.f.world);
+
+		person_say(rng_below(r, 2) == 0 ? &s.a : &s.b);
+		if (rng_below(r, 2) == 0)
+			kill_somebody(&s);
+		fixture_run_for(&s.f, rng_between(r, 1, 16 * MINUTE_MS));
+	}
+	fixture_run_for(&s.f, 10 * MINUTE_MS);
+	fixture_run_until_true(&s.f, both_done, &s, 12 * HOUR_MS);
+	check_all_heard(&s);
+	check_renewed(&s, 3);
+	end(&s);
+}
+
 /* ---- days ---- */
 
 static const struct params *
@@ -451,6 +490,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_losses),
     cmocka_unit_test(test_full_disks),
     cmocka_unit_test(test_kills),
+    cmocka_unit_test(test_renewals),
     cmocka_unit_test(test_absence),
 };
 TEST_MAIN(tests)

@@ -4,7 +4,7 @@
 . "${srcdir:-.}/tests/system/lib.sh"
 
 kills=${RESTANTE_KILLS:-20}
-test_begin 6
+test_begin 7
 echo "# $kills kills"
 
 send_loop() # FROM TO: until DIR/stop exists; numbers that were taken go to FROM.taken
@@ -56,6 +56,15 @@ in_order() # FROM TO
 	    awk 'NR > 1 && $1 <= last { print "after", last, "came", $1; bad = 1 } { last = $1 } END { exit bad }'
 }
 
+# The secrets of both directions, as both sides see it.
+renewed() # A B
+{
+	for who in "$1" "$2"; do
+		net_client "$who" --json contacts |
+		    grep -q '"renews":true,"renewed_sending":[1-9][0-9]*,"renewed_receiving":[1-9]' || return 1
+	done
+}
+
 members() { test_members alice bob && test_introduce alice bob; }
 start() { net_make slot 50ms round 200ms people 2 time-scale 60 epoch 6min grace 30s && net_start; }
 
@@ -74,5 +83,6 @@ net_wait 300 all_came bob alice
 check "every message that Bob's agent took reached Alice" all_came bob alice
 check "Alice's came in order, none twice" in_order alice bob
 check "Bob's came in order, none twice" in_order bob alice
+check "the secrets of both directions were renewed on the way" renewed alice bob
 echo "# taken: alice $(wc -l <"$net_dir/alice.taken"), bob $(wc -l <"$net_dir/bob.taken")"
 test_logs

@@ -22,6 +22,7 @@ static const struct kind {
 	{ "record", record_vectors_make, record_vectors_check },
 	{ "block", block_vectors_make, block_vectors_check },
 	{ "contact", contact_vectors_make, contact_vectors_check },
+	{ "renewal", renewal_vectors_make, renewal_vectors_check },
 };
 
 static const struct kind *

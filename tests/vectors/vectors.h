@@ -51,5 +51,7 @@ void block_vectors_make(void);
 void block_vectors_check(struct vectors *v);
 void contact_vectors_make(void);
 void contact_vectors_check(struct vectors *v);
+void renewal_vectors_make(void);
+void renewal_vectors_check(struct vectors *v);
 
 #endif

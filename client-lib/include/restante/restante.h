@@ -131,6 +131,13 @@ struct restante_contact {
 	int verified, blocked;
 	char safety_number[72];
 	uint32_t queued, unacknowledged;
+	/*
+	 * How often the secrets of each direction were renewed. renews is 0 while nobody
+	 * has answered, and for contacts that an older version made: those are never
+	 * renewed; remove them on both sides and invite anew.
+	 */
+	int renews;
+	uint32_t renewed_sending, renewed_receiving;
 };
 /* i = 0, 1, ... until RESTANTE_E_NOT_FOUND. */
 RESTANTE_API int restante_contact_at(struct restante *r, size_t i, struct restante_contact *out);

@@ -11,348 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "client-lib/post.h"
-#include "common/base/secret.h"
 #include "common/charter/timing.h"
-
-#define SLOT_MS 5000
-#define ARCHIVE_MAX 4096
-#define WIRE_MAX 4096
-#define TEXTS_MAX 400
-
-/* A value of the toy archive. */
-struct entry {
-	struct post_write w;
-};
-
-struct end {
-	struct post *post;
-	struct post_config cfg;
-	struct buf saved;		/* the last durable state */
-	struct entry archive[ARCHIVE_MAX];
-	size_t archive_count;
-	char *shown[TEXTS_MAX];		/* what the person saw, in order */
-	size_t shown_count;
-	uint64_t files_whole;
-	uint64_t read_from;		/* durable position: index into the journal */
-	uint64_t at;			/* position in memory */
-};
-
-/* The journal: every deposited record, in order; a block per record. */
-struct wire {
-	uint8_t *records[WIRE_MAX];
-	int64_t times[WIRE_MAX];
-	size_t count;
-	size_t record_size;
-};
-
-struct toy {
-	struct end a, b;
-	struct wire wire;
-	int64_t now_ms;
-	uint32_t loss_percent, repeat_percent; /* of what a slot sends */
-	struct path path;
-};
-
-static struct entry *
-archive_find(struct end *e, const struct post_write *key)
-{
-	for (size_t i = 0; i < e->archive_count; i++)
-		if (e->archive[i].w.key_len == key->key_len &&
-		    memcmp(e->archive[i].w.key, key->key, key->key_len) == 0)
-			return &e->archive[i];
-	return NULL;
-}
-
-static void
-archive_apply(struct end *e, struct post_write *w)
-{
-	struct entry *x = archive_find(e, w);
-
-	if (x == NULL && w->data != NULL) {
-		assert_true(e->archive_count < ARCHIVE_MAX);
-		x = &e->archive[e->archive_count++];
-		x->w = *w;
-		w->data = NULL;
-	} else if (x != NULL && w->data != NULL) {
-		free(x->w.data);
-		x->w = *w;
-		w->data = NULL;
-	} else if (x != NULL) {
-		free(x->w.data);
-		*x = e->archive[--e->archive_count];
-	}
-}
-
-/* The text of a message as the archive holds it. */
-static char *
-message_text(struct end *e, const struct post_message *m)
-{
-	char *text = calloc(1, m->size + 1);
-	size_t at = 0;
-
-	assert_non_null(text);
-	for (uint32_t i = 0; i < m->of; i++) {
-		struct post_write key;
-		post_key_in(&key, m->store, i);
-		struct entry *x = archive_find(e, &key);
-		assert_non_null(x);
-		memcpy(text + at, x->w.data, x->w.len);
-		at += x->w.len;
-	}
-	assert_int_equal(at, m->size);
-	return text;
-}
-
-static void
-show_news(struct end *e)
-{
-	struct post_news n;
-
-	while (post_next_news(e->post, &n)) {
-		if (n.kind != POST_NEWS_MESSAGE)
-			continue;
-		if (n.message.file) {
-			e->files_whole++;
-			continue;
-		}
-		assert_true(e->shown_count < TEXTS_MAX);
-		e->shown[e->shown_count++] = message_text(e, &n.message);
-	}
-}
-
-/* Archive, then state, then news: the order that post.h demands. */
-static void
-commit(struct end *e)
-{
-	struct post_write *w;
-	size_t n;
-
-	assert_err_ok(post_take_writes(e->post, &w, &n));
-	for (size_t i = 0; i < n; i++)
-		archive_apply(e, &w[i]);
-	post_writes_free(w, n);
-	buf_release(&e->saved);
-	assert_err_ok(post_save(e->post, &e->saved));
-	e->read_from = e->at;
-	show_news(e);
-}
-
-/* Writes reach the archive, then the power goes: the state file stays old. */
-static void
-crash(struct end *e, bool archive_written)
-{
-	struct post_write *w;
-	struct diag d;
-	size_t n;
-
-	assert_err_ok(post_take_writes(e->post, &w, &n));
-	for (size_t i = 0; archive_written && i < n; i++)
-		archive_apply(e, &w[i]);
-	post_writes_free(w, n);
-	post_free(e->post);
-	assert_err_ok(post_load(&e->post, &e->cfg, e->saved.data, e->saved.len, &d));
-	e->at = e->read_from;
-}
-
-static void
-deposit(struct wire *w, const uint8_t *record, int64_t now_ms)
-{
-	assert_true(w->count < WIRE_MAX);
-	w->records[w->count] = malloc(w->record_size);
-	assert_non_null(w->records[w->count]);
-	memcpy(w->records[w->count], record, w->record_size);
-	w->times[w->count++] = now_ms;
-}
-
-/* Somewhere among the last few records: the mixes reorder. */
-static void
-shuffle_tail(struct wire *w, size_t from)
-{
-	rng_shuffle(test_rng(), &w->records[from], w->count - from, sizeof(w->records[0]));
-}
-
-static void
-slot(struct toy *t, struct end *e)
-{
-	uint8_t *record = malloc(t->wire.record_size);
-	struct post_need need;
-	struct path path;
-	uint16_t mailbox;
-
-	assert_non_null(record);
-	post_tick(e->post, t->now_ms);
-	if (post_next(e->post, &need, t->now_ms)) {
-		const void *content = NULL;
-		size_t n = 0;
-		if (need.kind == POST_NEED_CONTENT) {
-			struct post_write key;
-			post_key_out(&key, need.message, need.fragment);
-			commit(e);
-			struct entry *x = archive_find(e, &key);
-			assert_non_null(x);
-			content = x->w.data;
-			n = x->w.len;
-		}
-		assert_err_ok(post_seal(e->post, record, &mailbox, &path, &t->path, content, n,
-		    t->now_ms));
-		commit(e);
-		post_sent(e->post, t->now_ms);
-		if (rng_below(test_rng(), 100) >= t->loss_percent)
-			deposit(&t->wire, record, t->now_ms);
-		if (rng_below(test_rng(), 100) < t->repeat_percent)
-			deposit(&t->wire, record, t->now_ms);
-	}
-	free(record);
-}
-
-/* One block that lists the record at i. */
-static void
-give_block(struct end *e, struct wire *w, size_t i, int64_t now_ms)
-{
-	uint8_t digest[BLOCK_DIGEST_BYTES];
-	struct block b = { .round = i + 1, .digest_count = 1, .digests = digest };
-
-	block_record_digest(digest, w->records[i], w->record_size);
-	assert_err_ok(post_record(e->post, w->records[i], now_ms));
-	assert_err_ok(post_block(e->post, &b, w->times[i], now_ms));
-}
-
-static void
-read_journal(struct toy *t, struct end *e)
-{
-	struct block empty = { .round = 1 };
-
-	while (e->at < t->wire.count)
-		give_block(e, &t->wire, e->at++, t->now_ms);
-	assert_err_ok(post_block(e->post, &empty, t->now_ms, t->now_ms));
-}
-
-static void
-turn(struct toy *t)
-{
-	size_t from = t->wire.count;
-
-	t->now_ms += SLOT_MS;
-	slot(t, &t->a);
-	slot(t, &t->b);
-	shuffle_tail(&t->wire, from > 3 && t->a.at < from - 3 && t->b.at < from - 3 ? from - 3
-										      : from);
-	if (rng_below(test_rng(), 3) == 0) {
-		read_journal(t, &t->a);
-		if (rng_below(test_rng(), 2) == 0)
-			commit(&t->a);
-		read_journal(t, &t->b);
-		if (rng_below(test_rng(), 2) == 0)
-			commit(&t->b);
-	}
-}
-
-static void
-end_init(struct toy *t, struct end *e)
-{
-	e->cfg.rng = test_rng();
-	e->cfg.keys = test_rng();
-	params_default(&e->cfg.params);
-	e->cfg.gateway = 9;
-	t->wire.record_size = e->cfg.params.record_size;
-	buf_init(&e->saved);
-	assert_err_ok(post_new(&e->post, &e->cfg));
-	commit(e);
-}
-
-static struct toy *
-toy_new(uint32_t loss_percent)
-{
-	struct toy *t = calloc(1, sizeof(*t));
-
-	assert_non_null(t);
-	t->now_ms = 1800000000000;
-	t->loss_percent = loss_percent;
-	t->repeat_percent = 3;
-	t->path.hops = 4;
-	end_init(t, &t->a);
-	end_init(t, &t->b);
-	return t;
-}
-
-static void
-end_free(struct end *e)
-{
-	for (size_t i = 0; i < e->archive_count; i++)
-		free(e->archive[i].w.data);
-	for (size_t i = 0; i < e->shown_count; i++)
-		free(e->shown[i]);
-	buf_release(&e->saved);
-	post_free(e->post);
-}
-
-static void
-toy_free(struct toy *t)
-{
-	for (size_t i = 0; i < t->wire.count; i++)
-		free(t->wire.records[i]);
-	end_free(&t->a);
-	end_free(&t->b);
-	free(t);
-}
-
-static enum post_contact_state
-contact_state(const struct end *e)
-{
-	struct post_contact c;
-
-	assert_int_equal(post_contact_count(e->post), 1);
-	post_contact_at(e->post, 0, &c);
-	return c.state;
-}
-
-static void
-make_contact(struct toy *t)
-{
-	struct chain_point anchor = { 7, { 1 } };
-	char text[INVITE_TEXT_MAX];
-	struct diag d;
-	uint32_t id;
-
-	assert_err_ok(post_invite(t->a.post, text, &id, "bob", &anchor, t->now_ms,
-	    t->now_ms + TIMING_DAY_MS, &d));
-	assert_err_ok(post_accept(t->b.post, &id, "alice", text, t->now_ms, &d));
-	commit(&t->a);
-	commit(&t->b);
-	for (unsigned i = 0; i < 20000 && contact_state(&t->a) != POST_ESTABLISHED; i++)
-		turn(t);
-	assert_int_equal(contact_state(&t->a), POST_ESTABLISHED);
-}
-
-static void
-send_text(struct toy *t, struct end *e, const char *text)
-{
-	struct post_contact c;
-	struct diag d;
-	uint64_t id;
-
-	post_contact_at(e->post, 0, &c);
-	assert_err_ok(post_send_text(e->post, &id, c.id, text, strlen(text), t->now_ms, &d));
-	commit(e);
-}
-
-static void
-check_shown(const struct end *e, const char *from, size_t n)
-{
-	char want[64];
-
-	assert_int_equal(e->shown_count, n);
-	for (size_t i = 0; i < n; i++) {
-		(void)snprintf(want, sizeof(want), "%s %zu", from, i);
-		assert_string_equal(e->shown[i], want);
-	}
-}
+#include "tests/unit/client/toy.h"
 
 static void
 converse(uint32_t loss_percent, uint32_t crash_percent, size_t n)
 {
-	struct toy *t = toy_new(loss_percent);
+	struct toy *t = toy_new(loss_percent, 1);
 	char text[64];
 	size_t sent = 0;
 
@@ -398,7 +63,7 @@ crashes_lose_nothing_and_show_nothing_twice(void **state)
 static void
 both_sides_show_one_safety_number(void **state)
 {
-	struct toy *t = toy_new(0);
+	struct toy *t = toy_new(0, 1);
 	struct post_contact a, b;
 
 	(void)state;
@@ -416,7 +81,7 @@ static void send_file(struct toy *t, uint32_t n);
 static void
 long_text_and_file_are_cut_and_joined(void **state)
 {
-	struct toy *t = toy_new(10);
+	struct toy *t = toy_new(10, 1);
 	char *text = malloc(20001);
 
 	(void)state;
@@ -438,7 +103,7 @@ long_text_and_file_are_cut_and_joined(void **state)
 static void
 delivered_is_shown_when_the_peer_acknowledged(void **state)
 {
-	struct toy *t = toy_new(0);
+	struct toy *t = toy_new(0, 1);
 	struct post_message m;
 
 	(void)state;
@@ -456,7 +121,7 @@ delivered_is_shown_when_the_peer_acknowledged(void **state)
 static void
 invitations_are_refused_with_a_reason(void **state)
 {
-	struct toy *t = toy_new(0);
+	struct toy *t = toy_new(0, 1);
 	struct chain_point anchor = { 7, { 1 } };
 	char text[INVITE_TEXT_MAX];
 	struct diag d;
@@ -477,7 +142,7 @@ invitations_are_refused_with_a_reason(void **state)
 static void
 damaged_state_is_refused_at_every_length(void **state)
 {
-	struct toy *t = toy_new(0);
+	struct toy *t = toy_new(0, 1);
 	struct post *p;
 	struct diag d;
 
@@ -486,7 +151,7 @@ damaged_state_is_refused_at_every_length(void **state)
 	send_text(t, &t->a, "hello");
 	for (size_t n = 0; n < t->a.saved.len; n++)
 		assert_int_not_equal(post_load(&p, &t->a.cfg, t->a.saved.data, n, &d), ERR_OK);
-	t->a.saved.data[6] = 2;
+	t->a.saved.data[6] = 3;
 	assert_err(post_load(&p, &t->a.cfg, t->a.saved.data, t->a.saved.len, &d), ERR_VERSION);
 	assert_contains(d.text, "newer");
 	toy_free(t);
@@ -498,7 +163,7 @@ damaged_state_is_refused_at_every_length(void **state)
 static void
 many_texts_wait_for_a_lost_one(void **state)
 {
-	struct toy *t = toy_new(0);
+	struct toy *t = toy_new(0, 1);
 	char text[64];
 
 	(void)state;
@@ -523,7 +188,7 @@ many_texts_wait_for_a_lost_one(void **state)
 static void
 a_lost_content_fails_alone(void **state)
 {
-	struct toy *t = toy_new(0);
+	struct toy *t = toy_new(0, 1);
 	struct post_news n;
 	struct post_need need;
 	uint64_t failed;
@@ -552,7 +217,7 @@ a_lost_content_fails_alone(void **state)
 static void
 a_text_given_up_half_way_is_passed(void **state)
 {
-	struct toy *t = toy_new(0);
+	struct toy *t = toy_new(0, 1);
 	struct post_need need;
 	char *text = malloc(8001);
 	size_t before;
@@ -589,7 +254,7 @@ a_text_given_up_half_way_is_passed(void **state)
 static void
 texts_read_before_the_answer_come_again(void **state)
 {
-	struct toy *t = toy_new(0);
+	struct toy *t = toy_new(0, 1);
 	struct chain_point anchor = { 7, { 1 } };
 	struct block empty = { .round = 1 };
 	char text[INVITE_TEXT_MAX];
@@ -651,7 +316,7 @@ send_file(struct toy *t, uint32_t n)
 static void
 a_file_deleted_half_way_does_not_come_back(void **state)
 {
-	struct toy *t = toy_new(0);
+	struct toy *t = toy_new(0, 1);
 	struct post_message m;
 	struct post_write key;
 	size_t before;
@@ -684,7 +349,7 @@ a_file_deleted_half_way_does_not_come_back(void **state)
 static void
 bulk_takes_one_slot_in_four(void **state)
 {
-	struct toy *t = toy_new(0);
+	struct toy *t = toy_new(0, 1);
 	size_t from, slots = 80;
 
 	(void)state;
@@ -709,7 +374,7 @@ bulk_takes_one_slot_in_four(void **state)
 static void
 from_a_blocked_contact_nothing_is_shown_or_acknowledged(void **state)
 {
-	struct toy *t = toy_new(0);
+	struct toy *t = toy_new(0, 1);
 	struct post_contact c;
 	struct post_message m;
 	struct diag d;
@@ -761,7 +426,7 @@ static void
 two_signed_blocks_of_one_epoch_are_evidence(void **state)
 {
 	uint8_t pk[32], sk[64], other_pk[32], other_sk[64];
-	struct toy *t = toy_new(0);
+	struct toy *t = toy_new(0, 1);
 	const uint64_t rounds = (uint64_t)(t->a.cfg.params.epoch_ms / t->a.cfg.params.round_ms);
 	struct record_epoch_block own, theirs;
 	struct post_fork f;
@@ -797,7 +462,7 @@ two_signed_blocks_of_one_epoch_are_evidence(void **state)
 static void
 a_restart_owes_no_acknowledgement(void **state)
 {
-	struct toy *t = toy_new(0);
+	struct toy *t = toy_new(0, 1);
 	size_t count;
 
 	(void)state;

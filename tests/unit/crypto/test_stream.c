@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/crypto/ratchet.h"
 #include "common/crypto/record.h"
 #include "common/crypto/stream.h"
 
@@ -263,8 +264,8 @@ reload(struct pair *p)
 	stream_writer_free(p->w);
 	stream_reader_free(p->r);
 	reader_init(&in, saved.data, saved.len);
-	assert_err_ok(stream_writer_load(&p->w, &in));
-	assert_err_ok(stream_reader_load(&p->r, &in, test_rng()));
+	assert_err_ok(stream_writer_load(&p->w, &in, true));
+	assert_err_ok(stream_reader_load(&p->r, &in, true, test_rng()));
 	assert_err_ok(reader_end(&in));
 	buf_release(&saved);
 }
@@ -320,11 +321,13 @@ truncated_saves_are_refused(void **state)
 	assert_err_ok(stream_reader_save(p.r, &saved, SIZE_MAX));
 	for (size_t n = 0; n < saved.len; n++) {
 		reader_init(&in, saved.data, n);
-		assert_err(stream_reader_load(&back, &in, test_rng()), ERR_TRUNCATED);
+		assert_err(stream_reader_load(&back, &in, true, test_rng()), ERR_TRUNCATED);
 	}
-	for (size_t n = 0; n < 40; n++) {
+	buf_release(&saved);
+	assert_err_ok(stream_writer_save(p.w, &saved, SIZE_MAX));
+	for (size_t n = 0; n < saved.len; n++) {
 		reader_init(&in, saved.data, n);
-		assert_err(stream_writer_load(&again, &in), ERR_TRUNCATED);
+		assert_err(stream_writer_load(&again, &in, true), ERR_TRUNCATED);
 	}
 	buf_release(&saved);
 	pair_free(&p);
@@ -347,24 +350,262 @@ impossible_saves_are_refused(void **state)
 	assert_err_ok(stream_reader_save(p.r, &saved, SIZE_MAX));
 	store_u32(saved.data + 40, STREAM_SKIPPED_MAX + 1);
 	reader_init(&in, saved.data, saved.len);
-	assert_err(stream_reader_load(&back, &in, test_rng()), ERR_RANGE);
+	assert_err(stream_reader_load(&back, &in, true, test_rng()), ERR_RANGE);
 	store_u32(saved.data + 40, 2);
 	store_u64(saved.data, UINT64_MAX);
 	reader_init(&in, saved.data, saved.len);
-	assert_err(stream_reader_load(&back, &in, test_rng()), ERR_RANGE);
+	assert_err(stream_reader_load(&back, &in, true, test_rng()), ERR_RANGE);
 	store_u64(saved.data, 3);
 	store_u64(saved.data + 44, 3); /* a skipped index that is not below the window */
 	reader_init(&in, saved.data, saved.len);
-	assert_err(stream_reader_load(&back, &in, test_rng()), ERR_MALFORMED);
+	assert_err(stream_reader_load(&back, &in, true, test_rng()), ERR_MALFORMED);
 	store_u64(saved.data + 44, 0);
 	memcpy(saved.data + 44 + 64 + 16, saved.data + 44 + 16, 16); /* one tag twice */
 	reader_init(&in, saved.data, saved.len);
-	assert_err(stream_reader_load(&back, &in, test_rng()), ERR_MALFORMED);
+	assert_err(stream_reader_load(&back, &in, true, test_rng()), ERR_MALFORMED);
 	buf_release(&saved);
 	pair_free(&p);
 }
 
+/* ---- renewal ---- */
+
+#define GENERATION ((uint64_t)1 << 32)
+
+/* The writer announces, the reader follows: both know the next generation. */
+static void
+announce(struct pair *p)
+{
+	uint8_t sk[32], renewal[32], fresh[32];
+
+	rng_bytes(test_rng(), sk, sizeof(sk));
+	assert_int_equal(crypto_scalarmult_base(renewal, sk), 0);
+	assert_err_ok(stream_writer_announce(p->w, fresh, renewal, test_rng()));
+	assert_true(stream_writer_announced(p->w));
+	assert_err_ok(stream_reader_follow(p->r, fresh, sk, renewal));
+	assert_true(stream_reader_followed(p->r));
+	assert_err(stream_writer_announce(p->w, fresh, renewal, test_rng()), ERR_STATE);
+	assert_err(stream_reader_follow(p->r, fresh, sk, renewal), ERR_STATE);
+}
+
+/* The next record, with a header that says how many the generation before had. */
+static void
+seal_telling(struct pair *p, uint8_t record[SIZE], uint64_t before)
+{
+	struct record_header h = { .type = RECORD_ACK };
+	uint8_t plain[PLAIN];
+
+	store_u64(h.peer_renewal_id, before);
+	assert_err_ok(record_encode(plain, SIZE, &h, NULL));
+	assert_err_ok(stream_seal(p->w, record, SIZE, plain, test_rng()));
+}
+
+static void
+opens_at(struct stream_reader *r, const uint8_t *record, uint64_t want)
+{
+	uint8_t plain[PLAIN];
+	uint64_t index = UINT64_MAX;
+
+	assert_err_ok(stream_open(r, plain, &index, record, SIZE, EXPIRES));
+	assert_int_equal(index, want);
+}
+
+static void
+late_records_of_the_old_generation_open(void **state)
+{
+	struct pair p = pair_new();
+	uint8_t *old = seal_many(&p, 30), first[SIZE], second[SIZE];
+
+	(void)state;
+	opens_as(p.r, old + 5 * SIZE, 5);
+	announce(&p);
+	opens_as(p.r, old + 7 * SIZE, 7); /* it is still the running one */
+	stream_writer_renew(p.w);
+	assert_int_equal(stream_writer_index(p.w), GENERATION);
+	assert_int_equal(stream_writer_before(p.w), 30);
+	seal_telling(&p, first, 30);
+	seal_telling(&p, second, 30);
+	opens_at(p.r, second, GENERATION + 1);
+	assert_false(stream_reader_followed(p.r));
+	assert_int_equal(stream_reader_seen(p.r), GENERATION + 2);
+	assert_int_equal(stream_reader_skipped(p.r), 28 + 1);
+	for (size_t i = 0; i < 30; i++)
+		if (i != 5 && i != 7)
+			opens_as(p.r, old + i * SIZE, i);
+	opens_at(p.r, first, GENERATION);
+	assert_int_equal(stream_reader_skipped(p.r), 0);
+	free(old);
+	pair_free(&p);
+}
+
+/* A writer that stayed in the old generation: nothing of it is taken beyond its end. */
+static void
+the_old_chain_is_gone(void **state)
+{
+	struct pair p = pair_new(), stale = { 0 };
+	uint8_t record[SIZE], first[SIZE];
+	struct buf saved;
+	struct reader in;
+
+	(void)state;
+	skip_to(&p, 10);
+	buf_init(&saved);
+	assert_err_ok(stream_writer_save(p.w, &saved, SIZE_MAX));
+	reader_init(&in, saved.data, saved.len);
+	assert_err_ok(stream_writer_load(&stale.w, &in, true));
+	announce(&p);
+	stream_writer_renew(p.w);
+	seal_telling(&p, first, 10);
+	opens_at(p.r, first, GENERATION);
+	for (unsigned i = 0; i < STREAM_WINDOW + 10; i++) {
+		seal(&stale, record);
+		is_not_ours(p.r, record);
+	}
+	stream_writer_free(stale.w);
+	buf_release(&saved);
+	pair_free(&p);
+}
+
+/* What an honest writer never says of the generation before keeps no key of it. */
+static void
+impossible_ends_keep_nothing(void **state)
+{
+	static const uint64_t told[] = { 4, STREAM_WINDOW + 6, UINT64_MAX };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(told) / sizeof(told[0]); i++) {
+		struct pair p = pair_new();
+		uint8_t *old = seal_many(&p, 10), record[SIZE];
+
+		opens_as(p.r, old + 4 * SIZE, 4);
+		announce(&p);
+		stream_writer_renew(p.w);
+		seal_telling(&p, record, told[i]);
+		opens_at(p.r, record, GENERATION);
+		assert_int_equal(stream_reader_skipped(p.r), 4); /* those before the fifth */
+		is_not_ours(p.r, old + 5 * SIZE);
+		free(old);
+		pair_free(&p);
+	}
+}
+
+static void
+forgeries_renew_nothing(void **state)
+{
+	struct pair p = pair_new();
+	uint8_t first[SIZE], bad[SIZE], plain[PLAIN];
+
+	(void)state;
+	announce(&p);
+	stream_writer_renew(p.w);
+	seal_telling(&p, first, 0);
+	memcpy(bad, first, SIZE);
+	bad[SIZE - 1] ^= 1;
+	assert_err(stream_open(p.r, plain, NULL, bad, SIZE, EXPIRES), ERR_CRYPTO);
+	assert_true(stream_reader_followed(p.r));
+	assert_int_equal(stream_reader_seen(p.r), 0);
+	opens_at(p.r, first, GENERATION);
+	pair_free(&p);
+}
+
+static void
+renewals_over_saves_change_nothing(void **state)
+{
+	struct pair p = pair_new();
+	uint8_t record[SIZE], late[SIZE];
+
+	(void)state;
+	for (uint64_t g = 0; g < 12; g++) {
+		uint64_t at = stream_writer_index(p.w);
+
+		seal_telling(&p, late, stream_writer_before(p.w));
+		seal_telling(&p, record, stream_writer_before(p.w));
+		reload(&p);
+		announce(&p);
+		reload(&p);
+		opens_at(p.r, record, at + 1);
+		stream_writer_renew(p.w);
+		reload(&p);
+		seal_telling(&p, record, stream_writer_before(p.w));
+		assert_int_equal(stream_writer_before(p.w), 2 + (g > 0));
+		opens_at(p.r, record, (g + 1) * GENERATION);
+		reload(&p);
+		opens_at(p.r, late, at);
+		assert_int_equal(stream_reader_skipped(p.r), 0);
+	}
+	pair_free(&p);
+}
+
+/* Both halves of either key, and the root, are in the result. */
+static void
+a_renewal_needs_all_of_its_secrets(void **state)
+{
+	uint8_t root[32], a[32], b[32], one[32], two[32];
+	struct ratchet_renewal t = { .generation = 3 };
+
+	(void)state;
+	rng_bytes(test_rng(), root, 32);
+	rng_bytes(test_rng(), a, 32);
+	rng_bytes(test_rng(), b, 32);
+	assert_int_equal(crypto_scalarmult_base(t.fresh, a), 0);
+	assert_int_equal(crypto_scalarmult_base(t.renewal, b), 0);
+	assert_err_ok(ratchet_renew(one, root, a, t.renewal, &t));
+	assert_err_ok(ratchet_renew(two, root, b, t.fresh, &t));
+	assert_memory_equal(one, two, 32);
+	t.generation = 4;
+	assert_err_ok(ratchet_renew(two, root, a, t.renewal, &t));
+	assert_memory_not_equal(one, two, 32);
+	t.generation = 3;
+	root[0] ^= 1;
+	assert_err_ok(ratchet_renew(two, root, a, t.renewal, &t));
+	assert_memory_not_equal(one, two, 32);
+	root[0] ^= 1;
+	t.fresh[5] ^= 1;
+	assert_err_ok(ratchet_renew(two, root, a, t.renewal, &t));
+	assert_memory_not_equal(one, two, 32);
+	memset(t.renewal, 0, 32);
+	assert_err(ratchet_renew(two, root, a, t.renewal, &t), ERR_CRYPTO);
+}
+
+static void
+a_state_without_renewal_is_never_renewed(void **state)
+{
+	struct pair p = pair_new();
+	uint8_t renewal[32] = { 9 }, fresh[32], record[SIZE];
+	struct buf saved;
+	struct reader in;
+
+	(void)state;
+	seal(&p, record);
+	opens_as(p.r, record, 0);
+	buf_init(&saved);
+	assert_err_ok(stream_writer_save(p.w, &saved, SIZE_MAX));
+	stream_writer_free(p.w);
+	reader_init(&in, saved.data, 40);
+	assert_err_ok(stream_writer_load(&p.w, &in, false));
+	assert_err_ok(reader_end(&in));
+	buf_release(&saved);
+	assert_err_ok(stream_reader_save(p.r, &saved, SIZE_MAX));
+	stream_reader_free(p.r);
+	reader_init(&in, saved.data, 44);
+	assert_err_ok(stream_reader_load(&p.r, &in, false, test_rng()));
+	assert_err_ok(reader_end(&in));
+	buf_release(&saved);
+	assert_false(stream_writer_rooted(p.w));
+	assert_err(stream_writer_announce(p.w, fresh, renewal, test_rng()), ERR_STATE);
+	assert_err(stream_reader_follow(p.r, renewal, renewal, renewal), ERR_STATE);
+	seal(&p, record);
+	opens_as(p.r, record, 1);
+	pair_free(&p);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(late_records_of_the_old_generation_open),
+	cmocka_unit_test(the_old_chain_is_gone),
+	cmocka_unit_test(impossible_ends_keep_nothing),
+	cmocka_unit_test(forgeries_renew_nothing),
+	cmocka_unit_test(renewals_over_saves_change_nothing),
+	cmocka_unit_test(a_renewal_needs_all_of_its_secrets),
+	cmocka_unit_test(a_state_without_renewal_is_never_renewed),
 	cmocka_unit_test(records_open_once_in_order),
 	cmocka_unit_test(the_window_has_2000_indices),
 	cmocka_unit_test(any_order_within_the_window_opens_all),
