@@ -2,7 +2,7 @@
  * A mix's heartbeats: it judges the notes of its own sessions (common/journal/notetest.h)
  * and stops when they do not come back, for then somebody holds others' packets back to be
  * alone with one. When it starts again follows from the wall clock (stops.h).
- * docs/protocol.md, "Heartbeats".
+ * docs/protocol.md, section 7, "Heartbeats".
  *
  * A mix that sees nothing, because its sessions are cut off or the journal is kept from
  * it, is blind, and stops as well; it starts at a multiple of ten minutes once a fresh

@@ -2,7 +2,7 @@
  * When a mix that has stopped starts again: at the next multiple of ten minutes of the
  * wall clock, after its second stop in an hour at the next hour, after the third such
  * hour of an epoch at the next epoch. So all mixes that stop start together.
- * docs/protocol.md, "Heartbeats". Pure.
+ * docs/protocol.md, section 7, "Heartbeats". Pure.
  */
 #ifndef MIX_STOPS_H
 #define MIX_STOPS_H

@@ -1,6 +1,6 @@
 /*
  * The note test: whether the notes that we sent come back in the journal, so that
- * nobody holds others' packets back to be alone with one. docs/protocol.md, "Heartbeats".
+ * nobody holds others' packets back to be alone with one. docs/protocol.md, section 7, "Heartbeats".
  *
  * A note is remembered when it has left. It is judged once the blocks of all rounds from
  * its sending to its term are held: returned, if one of them listed it, or lost. The term

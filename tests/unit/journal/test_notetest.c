@@ -369,7 +369,7 @@ struct expectation {
 	double mix_day, client_day; /* at most so many in a day, by the defaults */
 };
 
-/* docs/protocol.md, section 15, has these numbers: what changes one changes the other. */
+/* docs/protocol.md, section 7, has these numbers: what changes one changes the other. */
 static const struct expectation expectations[] = {
 	{ 0.01, 1e-11, 3e-17 },
 	{ 0.05, 6e-6, 2e-8 },
