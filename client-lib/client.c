@@ -218,6 +218,7 @@ on_jump(void *arg, int64_t delta_ms)
 	(void)delta_ms;
 	c->skew_ms = 0;
 	gap_jumped(c);
+	notetest_forget(c->notes);
 	timer_after(c->chores, 0);
 }
 

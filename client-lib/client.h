@@ -53,6 +53,7 @@ enum client_alarm {
 	CLIENT_ALARM_DENIED = 128,   /* tor lacks the key that the gateway's service asks for */
 	CLIENT_ALARM_ENTRY = 256,    /* three attempts in a row did not reach the gateway */
 	CLIENT_ALARM_SUCCESSION = 512, /* the gateway showed a charter that is no successor */
+	CLIENT_ALARM_NOTES = 1024,     /* our notes do not come back: nothing real leaves */
 };
 
 struct client_status {

@@ -22,6 +22,7 @@
 #include "client-lib/slots.h"
 #include "client-lib/spans.h"
 #include "common/journal/chain.h"
+#include "common/journal/notetest.h"
 #include "common/net/attend.h"
 #include "common/net/charters.h"
 
@@ -81,6 +82,8 @@ struct client {
 	struct spans spans;
 	struct commit *commit;
 	struct slots *slots;
+	struct notetest *notes;
+	bool note_leaving; /* in the current session's slot */
 	struct attend *attend;
 	struct run *runs[CLIENT_RUNS_MAX];
 	struct client_gap gap;
@@ -154,6 +157,8 @@ void slots_release(struct client *c);
 void slots_feed(struct client *c);
 bool slots_on_slot(void *arg, enum attend_phase phase, struct session_packet *out);
 void slots_on_sent(void *arg, enum attend_phase phase);
+/* The note test, after a block of a live run that shows all from from_ms on. */
+void slots_judge(struct client *c, const struct block *b, int64_t from_ms);
 /* A slot of a gap's session: cover only. */
 bool slots_cover(struct client *c, struct session_packet *out);
 

@@ -113,19 +113,21 @@ take_entries(struct client *c, const struct block *b)
 	return e;
 }
 
+/* The clock of reliability stands while our notes do not come back. */
 static enum err
 give_post(struct client *c, const struct run *r, const struct block *b, const uint8_t *records,
     size_t count)
 {
 	int64_t now = loop_wall_ms(c->loop);
 	int64_t start = timing_round_start(c->params, b->round);
+	bool runs = r->live && (c->alarms & CLIENT_ALARM_NOTES) == 0;
 	enum err e = ERR_OK;
 
 	for (size_t i = 0; i < count && e == ERR_OK; i++)
 		e = post_record(c->post, records + i * c->params->record_size, now);
 	if (post_fork(c->post, NULL))
 		client_raise(c, CLIENT_ALARM_FORK);
-	return e == ERR_OK ? post_block(c->post, b, r->live ? start : 0, now) : e;
+	return e == ERR_OK ? post_block(c->post, b, runs ? start : 0, now) : e;
 }
 
 /* The run's span grows by a block. */
@@ -172,6 +174,8 @@ on_block(void *arg, const struct block *b, const uint8_t *records, size_t count)
 	if (e != ERR_OK)
 		return e;
 	extend(r, b, start);
+	if (r->live)
+		slots_judge(c, b, r->span.from_ms);
 	sign_of_life(c, r, b);
 	if (r->live)
 		keep_span(c, r);

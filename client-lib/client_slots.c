@@ -12,28 +12,32 @@ enum err
 slots_init(struct client *c)
 {
 	c->slots = slots_new(c->all, c->cfg.rng, c->cfg.keys);
+	c->notes = notetest_new(&notetest_client);
 	c->ready.record = malloc(c->params->record_size);
 	c->ready.out.record = c->ready.record;
-	return c->slots != NULL && c->ready.record != NULL ? ERR_OK : ERR_MEMORY;
+	return c->slots != NULL && c->notes != NULL && c->ready.record != NULL ? ERR_OK : ERR_MEMORY;
 }
 
 void
 slots_release(struct client *c)
 {
 	slots_free(c->slots);
+	notetest_free(c->notes);
 	free(c->ready.record);
 }
 
 /* ---- the next record: chosen, fetched, sealed, made durable ---- */
 
 /*
- * Real traffic needs a journal that is verified up to now and a clock that
- * agrees with it. What a slot needs besides is asked when it comes.
+ * Real traffic needs a journal that is verified up to now, a clock that agrees
+ * with it, and notes that come back. What a slot needs besides is asked when it comes.
  */
 static bool
 may_send(const struct client *c)
 {
-	return !c->closing && (c->alarms & (CLIENT_ALARM_CLOCK | CLIENT_ALARM_CHARTER)) == 0 &&
+	const unsigned stopping = CLIENT_ALARM_CLOCK | CLIENT_ALARM_CHARTER | CLIENT_ALARM_NOTES;
+
+	return !c->closing && (c->alarms & stopping) == 0 &&
 	    runs_verified(c, NULL);
 }
 
@@ -157,6 +161,7 @@ slots_on_slot(void *arg, enum attend_phase phase, struct session_packet *out)
 		real = &c->ready.out;
 	kind = slots_build(c->slots, out, sheet, real, now);
 	count(c, kind);
+	c->note_leaving = kind == SLOT_NOTE && phase == ATTEND_CURRENT;
 	if (kind == SLOT_REAL)
 		c->ready.state = READY_LEAVING;
 	else if (phase == ATTEND_CURRENT)
@@ -165,11 +170,40 @@ slots_on_slot(void *arg, enum attend_phase phase, struct session_packet *out)
 	return kind != SLOT_SKIP;
 }
 
+/*
+ * Only a current session's note says something: the gateway can tell the others, which
+ * carry nothing real, and could let those alone through.
+ */
+static void
+note_left(struct client *c)
+{
+	if (c->note_leaving)
+		notetest_sent(c->notes, slots_note(c->slots), loop_wall_ms(c->loop),
+		    &c->charter->params);
+	c->note_leaving = false;
+}
+
+void
+slots_judge(struct client *c, const struct block *b, int64_t from_ms)
+{
+	int64_t start_ms = timing_round_start(c->params, b->round);
+	struct notetest_status s;
+
+	notetest_block(c->notes, b, from_ms, start_ms, start_ms + c->params->round_ms,
+	    c->cfg.rng);
+	notetest_get_status(c->notes, &s);
+	if (s.passes)
+		client_clear(c, CLIENT_ALARM_NOTES);
+	else
+		client_raise(c, CLIENT_ALARM_NOTES);
+}
+
 void
 slots_on_sent(void *arg, enum attend_phase phase)
 {
 	struct client *c = arg;
 
+	note_left(c);
 	if (phase != ATTEND_CURRENT || c->ready.state != READY_LEAVING)
 		return;
 	c->ready.state = READY_NONE;

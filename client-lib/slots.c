@@ -36,6 +36,12 @@ slots_free(struct slots *s)
 	free(s);
 }
 
+const uint8_t *
+slots_note(const struct slots *s)
+{
+	return s->note;
+}
+
 static bool
 has_path(const struct sheet *sheet, const struct path *p)
 {

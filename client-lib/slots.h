@@ -32,6 +32,8 @@ struct slot_record {
 struct slots *slots_new(const struct succession *s, const struct rng *rng,
     const struct rng *keys);
 void slots_free(struct slots *s);
+/* The 8 bytes of the note that was built last. */
+const uint8_t *slots_note(const struct slots *s);
 /*
  * Fill out for a slot at wall_ms under the sheet of that time's epoch (NULL:
  * none, skip), by the charter of that epoch. real: NULL if nothing waits or it may not go now.

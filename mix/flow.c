@@ -48,6 +48,7 @@ struct flow {
 	struct opening opening;
 	struct batch batch;
 	bool flush_wanted, stopped;
+	bool shut; /* by flow_shut */
 	struct timer *intake_timer, *flush_timer, *retry_timer;
 	struct flow_status status;
 };
@@ -143,7 +144,7 @@ flow_take(struct flow *f, uint32_t epoch, const uint8_t *packet)
 	if (f->stopped)
 		return;
 	f->status.received++;
-	if (flow_sits_out(f, epoch)) {
+	if (f->shut || flow_sits_out(f, epoch)) {
 		f->status.dropped_out++;
 		return;
 	}
@@ -389,7 +390,7 @@ release_one(struct flow *f, uint32_t handle)
 {
 	const struct held_packet *p = held_get(&f->held, handle);
 
-	if (flow_sits_out(f, p->epoch))
+	if (f->shut || flow_sits_out(f, p->epoch))
 		f->status.dropped_out++;
 	else if (links_send_packet(f->cfg.links, p->next, p->epoch, p->inner) == ERR_OK)
 		f->status.released++;
@@ -502,6 +503,13 @@ flow_discard(struct flow *f)
 		timer_cancel(f->retry_timer);
 		batch_over(f);
 	}
+}
+
+void
+flow_shut(struct flow *f, bool shut)
+{
+	flow_discard(f);
+	f->shut = shut;
 }
 
 /* The charter of the running epoch; before there is one, the first. */

@@ -62,6 +62,8 @@ void flow_free(struct flow *f);
 void flow_take(struct flow *f, uint32_t epoch, const uint8_t *packet);
 /* Drop every packet in memory: the epoch is sat out. */
 void flow_discard(struct flow *f);
+/* Drop every packet in memory, and while it is shut every one that comes. */
+void flow_shut(struct flow *f, bool shut);
 /* Another charter may be in force now. */
 void flow_turn(struct flow *f);
 /* The wall clock was set. */

@@ -5,6 +5,7 @@
 #include "mix/front.h"
 #include "mix/mix.h"
 
+#define JUDGED_LEAST 12 /* notes, before there is a percentage of them */
 #define SCHEMA(keys, type) { keys, sizeof(keys) / sizeof(keys[0]), sizeof(type) }
 
 /* ---- tables ---- */
@@ -165,6 +166,21 @@ end(void *arg)
 
 /* ---- for status and alarms ---- */
 
+static const char *
+why_it_stands(enum heartbeat_state s)
+{
+	switch (s) {
+	case HEARTBEAT_BEGINS:
+	case HEARTBEAT_RUNS:
+		break;
+	case HEARTBEAT_STOPPED:
+		return "stopped: its own packets do not come back";
+	case HEARTBEAT_BLIND:
+		return "stopped: it sees nothing of the journal";
+	}
+	return NULL;
+}
+
 static void
 look(void *arg, struct watch_view *v)
 {
@@ -177,6 +193,7 @@ look(void *arg, struct watch_view *v)
 	v->sheet_nodes = s.sheet_nodes;
 	v->sits_out = s.sits_out;
 	v->struck = s.struck;
+	v->stands = why_it_stands(s.heartbeat.state);
 	v->charter = s.charter;
 	v->coming_charter = s.coming_charter;
 	v->coming_epoch = s.coming_epoch;
@@ -193,6 +210,25 @@ count(void *arg)
 	mix_get_status(x->mix, &x->counted);
 }
 
+/* Of the notes that were judged since the last count. They are all our own. */
+static void
+report_heartbeat(const struct mix_daemon *x, struct report *r)
+{
+	const struct heartbeat_status *was = &x->counted.heartbeat;
+	struct mix_status now;
+	uint64_t judged, returned;
+
+	mix_get_status(x->mix, &now);
+	judged = now.heartbeat.judged - was->judged;
+	returned = now.heartbeat.returned - was->returned;
+	report_section(r, "heartbeat");
+	report_text(r, "state", heartbeat_state_name(now.heartbeat.state));
+	report_time(r, "starts_again", now.heartbeat.until_ms);
+	if (judged >= JUDGED_LEAST)
+		report_u64(r, "returned_percent", returned * 100 / judged);
+	report_u64(r, "stops", now.heartbeat.stops);
+}
+
 static void
 report(void *arg, struct report *r)
 {
@@ -200,6 +236,7 @@ report(void *arg, struct report *r)
 	const struct mix_status *s = &x->counted;
 
 	front_report(x->front, r);
+	report_heartbeat(x, r);
 	report_section(r, "packets");
 	report_count(r, "held", s->held);
 	report_count(r, "pooled", s->pooled);

@@ -12,6 +12,7 @@
 #include "common/net/charters.h"
 #include "mix/epochkeys.h"
 #include "mix/flow.h"
+#include "mix/heartbeat.h"
 #include "mix/links.h"
 #include "mix/replay.h"
 #include "mix/sheets.h"
@@ -32,6 +33,7 @@ struct mix {
 	struct replay *replay;
 	struct chain *chain;
 	struct sheets *sheets;
+	struct heartbeat *heartbeat;
 	struct links *links;
 	struct flow *flow;
 	struct visits *visits;
@@ -132,6 +134,27 @@ rolled_back(void *arg, uint16_t peer)
 
 	(void)peer;
 	flow_discard(m->flow);
+}
+
+/* ---- heartbeats ---- */
+
+static void
+heart_changed(void *arg, bool stopped)
+{
+	struct mix *m = arg;
+
+	if (m->flow != NULL)
+		flow_shut(m->flow, stopped);
+}
+
+/* Nothing of the running epoch passes us: without its sheet, or because we sit it out. */
+static bool
+heart_idle(void *arg)
+{
+	const struct mix *m = arg;
+
+	return m->cfg.unguarded || m->flow == NULL || sheets_find(m->sheets, epoch_now(m)) == NULL ||
+	    flow_sits_out(m->flow, epoch_now(m));
 }
 
 /* ---- charters ---- */
@@ -256,6 +279,7 @@ clock_jumped(void *arg, int64_t delta_ms)
 
 	log_event(m->cfg.log, LOG_CLOCK_JUMP, seconds, 0, 0);
 	flow_clock_jumped(m->flow);
+	heartbeat_jumped(m->heartbeat);
 	timer_after(m->turn, 0);
 }
 
@@ -352,6 +376,24 @@ open_sheets(struct mix *m, struct diag *d)
 }
 
 static enum err
+open_heartbeat(struct mix *m, struct diag *d)
+{
+	const struct heartbeat_config cfg = {
+		.loop = m->cfg.loop,
+		.disk = m->cfg.disk,
+		.queue = m->queue,
+		.params = m->params,
+		.rng = m->cfg.rng,
+		.log = m->cfg.log,
+		.changed = heart_changed,
+		.idle = heart_idle,
+		.arg = m,
+	};
+
+	return heartbeat_open(&m->heartbeat, &cfg, d);
+}
+
+static enum err
 open_links(struct mix *m, struct diag *d)
 {
 	const struct links_config cfg = {
@@ -389,7 +431,11 @@ open_flow(struct mix *m)
 		.threads = m->cfg.threads > 0 ? m->cfg.threads : 1,
 	};
 
-	return flow_new(&m->flow, &cfg);
+	enum err e = flow_new(&m->flow, &cfg);
+
+	if (e == ERR_OK && heartbeat_is_stopped(m->heartbeat))
+		heart_changed(m, true);
+	return e;
 }
 
 /* Load everything; nothing moves yet. */
@@ -416,6 +462,8 @@ open_all(struct mix *m, struct diag *d)
 	if (e == ERR_OK)
 		e = open_sheets(m, d);
 	if (e == ERR_OK)
+		e = open_heartbeat(m, d);
+	if (e == ERR_OK)
 		e = open_links(m, d);
 	return e == ERR_OK ? open_flow(m) : e;
 }
@@ -431,6 +479,7 @@ open_visits(struct mix *m)
 		.held = m->cfg.held,
 		.chain = m->chain,
 		.sheets = m->sheets,
+		.heartbeat = m->heartbeat,
 		.rng = m->cfg.rng,
 		.keys = m->cfg.keys,
 		.log = m->cfg.log,
@@ -528,6 +577,7 @@ mix_free(struct mix *m)
 	flow_free(m->flow);
 	links_free(m->links);
 	sheets_free(m->sheets);
+	heartbeat_free(m->heartbeat);
 	chain_free(m->chain);
 	replay_free(m->replay);
 	epochkeys_free(m->keys);
@@ -567,6 +617,7 @@ mix_get_status(const struct mix *m, struct mix_status *out)
 		.serves = now != NULL && charter_node(now, m->own->number) != NULL,
 		.has_place = links_has_place(m->links),
 	};
+	heartbeat_get_status(m->heartbeat, &out->heartbeat);
 }
 
 size_t

@@ -21,6 +21,7 @@
 #include "common/base/rng.h"
 #include "common/charter/charter.h"
 #include "common/net/loop.h"
+#include "mix/heartbeat.h"
 #include "mix/links.h"
 #include "mix/unwrap.h"
 
@@ -46,6 +47,7 @@ struct mix_config {
 	const struct rng *keys;	       /* key material */
 	struct log *log;
 	unsigned threads;	       /* for unwrapping, at least 1 */
+	bool unguarded;		       /* never stops: to show in a test what it stops for */
 };
 
 /* Why packets were dropped before they were unwrapped, or after. */
@@ -71,6 +73,7 @@ struct mix_status {
 	uint32_t coming_epoch;
 	bool serves;		 /* the one in force has us */
 	bool has_place;		 /* one of those that count has us */
+	struct heartbeat_status heartbeat;
 };
 
 /*

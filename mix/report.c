@@ -7,6 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/civil.h"
+#include "common/base/log.h"
+
 #define COARSE 10
 #define LINE 512
 #define VALUE 4 /* columns of a value in a row, so that most rows align */
@@ -195,4 +198,13 @@ report_text(struct report *r, const char *key, const char *v)
 	}
 	if (v != NULL)
 		text_value(r, key, v);
+}
+
+void
+report_time(struct report *r, const char *key, int64_t wall_ms)
+{
+	char text[CIVIL_TEXT_BYTES];
+
+	civil_text(text, log_rounded_ms(wall_ms));
+	report_text(r, key, wall_ms != 0 ? text : NULL);
 }

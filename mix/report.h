@@ -48,6 +48,8 @@ void report_u64(struct report *r, const char *key, uint64_t v);
 /* A count of traffic: rounded down to a multiple of ten. */
 void report_count(struct report *r, const char *key, uint64_t v);
 void report_bool(struct report *r, const char *key, bool v);
+/* Rounded down to ten minutes; 0: as NULL of report_text. */
+void report_time(struct report *r, const char *key, int64_t wall_ms);
 /* NULL: null, or left out of the text. */
 void report_text(struct report *r, const char *key, const char *v);
 

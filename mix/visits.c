@@ -18,6 +18,7 @@ struct visit {
 	struct attend *attend;
 	uint64_t run; /* of the segment */
 	struct chain_segment *segment; /* NULL before the first block */
+	int64_t from_ms; /* the start of its first round */
 };
 
 struct visits {
@@ -25,6 +26,7 @@ struct visits {
 	const struct params *params; /* the constant ones */
 	struct visits_status status;
 	uint8_t *note; /* a record's size; all but its first bytes are zero */
+	const struct params *note_params; /* by which the last one was built */
 	int64_t skew_told_ms; /* boot time; 0: never */
 	struct visit visits[VISITS_COUNT];
 };
@@ -44,6 +46,7 @@ build_note(struct visits *v, struct session_packet *out, const struct sheet *she
 	rng_bytes(v->cfg.rng, v->note, BLOCK_DIGEST_BYTES);
 	out->first_mix = path.node[0];
 	out->epoch = sheet->epoch;
+	v->note_params = &c->params;
 	return path_packet(out->packet, &path, sheet, &c->params, &note, v->cfg.rng,
 		   v->cfg.keys) == ERR_OK;
 }
@@ -62,11 +65,18 @@ on_slot(void *arg, enum attend_phase phase, struct session_packet *out)
 	return build_note(v, out, sheet);
 }
 
+/*
+ * Only a current session's note says something: the gateway can tell coming and former
+ * sessions, which carry no real packets, and could let those alone through.
+ */
 static void
 on_sent(void *arg, enum attend_phase phase)
 {
-	(void)phase;
-	((struct visit *)arg)->owner->status.notes_sent++;
+	struct visits *v = ((struct visit *)arg)->owner;
+
+	v->status.notes_sent++;
+	if (phase == ATTEND_CURRENT)
+		heartbeat_sent(v->cfg.heartbeat, v->note, v->note_params);
 }
 
 /* ---- what comes down ---- */
@@ -94,6 +104,7 @@ new_run(struct visit *t, uint64_t run)
 	chain_segment_free(t->segment);
 	t->segment = chain_segment_new(t->owner->cfg.chain);
 	t->run = run;
+	t->from_ms = -1; /* until its first block has come */
 	return t->segment != NULL ? ERR_OK : ERR_MEMORY;
 }
 
@@ -128,6 +139,21 @@ judge_clock(struct visits *v, const struct block *b)
 	log_event(v->cfg.log, LOG_CLOCK_SKEW, (uint64_t)behind / 1000, 0, 0);
 }
 
+/*
+ * Signed, and next in its run, is all that a block must be here: nobody can list a note's
+ * bytes before it came through.
+ */
+static void
+look_for_notes(struct visit *t, const struct block *b)
+{
+	const struct params *p = t->owner->params;
+	int64_t start_ms = timing_round_start(p, b->round);
+
+	if (t->from_ms < 0)
+		t->from_ms = start_ms;
+	heartbeat_block(t->owner->cfg.heartbeat, b, t->from_ms, start_ms, start_ms + p->round_ms);
+}
+
 static enum err
 take_block(struct visit *t, uint64_t run, const uint8_t *p, size_t n)
 {
@@ -144,6 +170,7 @@ take_block(struct visit *t, uint64_t run, const uint8_t *p, size_t n)
 	}
 	v->status.blocks++;
 	judge_clock(v, &block);
+	look_for_notes(t, &block);
 	for (size_t i = 0; i < block.entry_count; i++)
 		if (block.entries[i].kind == BLOCK_CHARTER)
 			v->cfg.charter(v->cfg.arg, block.entries[i].data, block.entries[i].len);

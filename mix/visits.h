@@ -16,6 +16,7 @@
 #include "common/charter/succession.h"
 #include "common/journal/chain.h"
 #include "common/net/loop.h"
+#include "mix/heartbeat.h"
 #include "mix/sheets.h"
 
 #define VISITS_COUNT 3
@@ -32,6 +33,8 @@ struct visits_config {
 	struct sheets *sheets;
 	const struct rng *rng, *keys;
 	struct log *log;
+	/* Told of the notes of current sessions, and of blocks. */
+	struct heartbeat *heartbeat;
 	/* A charter that the gateway shows; whoever owns the charters judges it. */
 	void (*charter)(void *arg, const uint8_t *text, size_t n);
 	void *arg;

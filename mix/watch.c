@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/base/civil.h"
 #include "common/base/notify.h"
 #include "common/charter/timing.h"
 #include "mix/alarmcmd.h"
@@ -80,6 +79,8 @@ why_not(const struct watch *w)
 		return "an old state was restored; the running epoch is sat out";
 	if (!v->has_sheet)
 		return "the running epoch has no sheet of keys yet";
+	if (v->stands != NULL)
+		return v->stands;
 	for (size_t i = 0; i < v->link_count; i++) {
 		dials = dials || v->links[i].dials;
 		reaches = reaches || v->links[i].dialled_up;
@@ -325,15 +326,6 @@ alarm_changed(void *arg, bool raised, const char *name, uint64_t number)
 }
 
 /* ---- status ---- */
-
-static void
-report_time(struct report *r, const char *key, int64_t wall_ms)
-{
-	char text[CIVIL_TEXT_BYTES];
-
-	civil_text(text, log_rounded_ms(wall_ms));
-	report_text(r, key, text);
-}
 
 static void
 report_node(struct report *r, struct watch *w)

@@ -36,6 +36,7 @@ struct watch_view {
 	unsigned sheet_nodes; /* that it has keys of */
 	bool sits_out;	      /* this epoch: it runs on old state */
 	bool struck;	      /* this epoch: it has two sheets */
+	const char *stands;   /* a mix that lets nothing through: why; NULL: it does */
 	uint32_t charter;	  /* the version in force; 0: none yet */
 	uint32_t coming_charter, coming_epoch; /* the next one; 0: none */
 	bool serves;	      /* the charter in force has it */

@@ -159,6 +159,9 @@ static const struct {
 	    "was removed" },
 	{ RESTANTE_ALARM_ENTRY, "entry",
 	    "the gateway could not be reached three times in a row: tor or the gateway is down" },
+	{ RESTANTE_ALARM_NOTES, "notes",
+	    "test packets of ours do not come back: a mix is down, or somebody holds packets back "
+	    "to find out who writes; what you write waits here and leaves when they come back" },
 };
 #define ALARM_COUNT (sizeof(alarms) / sizeof(alarms[0]))
 

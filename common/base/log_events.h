@@ -37,6 +37,11 @@ LOG_EVENT(LOG_SHEET_EQUIVOCATION_OVER, LOG_INFO, "sheet-equivocation-over", "epo
 LOG_EVENT(LOG_SHEET_MISSING, LOG_ALARM, "sheet-missing", "epoch", "announced", NULL)
 LOG_EVENT(LOG_SHEET_MISSING_OVER, LOG_INFO, "sheet-missing-over", "epoch", NULL, NULL)
 LOG_EVENT(LOG_SHEET_WITHOUT_US, LOG_WARNING, "sheet-without-us", "epoch", "nodes", NULL)
+LOG_EVENT(LOG_HEARTBEAT_LOST, LOG_ALARM, "heartbeat-lost", "returned", "minutes", NULL)
+LOG_EVENT(LOG_HEARTBEAT_LOST_OVER, LOG_INFO, "heartbeat-lost-over", NULL, NULL, NULL)
+LOG_EVENT(LOG_HEARTBEAT_BLIND, LOG_ALARM, "heartbeat-blind", NULL, NULL, NULL)
+LOG_EVENT(LOG_HEARTBEAT_BLIND_OVER, LOG_INFO, "heartbeat-blind-over", NULL, NULL, NULL)
+LOG_EVENT(LOG_HEARTBEAT_AGAIN, LOG_INFO, "heartbeat-again", NULL, NULL, NULL)
 LOG_EVENT(LOG_DROPS, LOG_INFO, "drops", "packets", "cause", "epoch")
 LOG_EVENT(LOG_POOL_FULL, LOG_WARNING, "pool-full", "dropped", NULL, NULL)
 /* gateway */

@@ -202,6 +202,7 @@ start_mix(struct fixture_node *n)
 	    .rng = &n->rng.rng,
 	    .keys = &n->key_rng.rng,
 	    .threads = THREADS,
+	    .unguarded = n->fixture->unguarded,
 	};
 	enum err e = mix_new(&n->mix, &cfg, &d);
 
@@ -406,6 +407,7 @@ fixture_new(struct fixture *f, const struct fixture_config *cfg)
 
 	memset(f, 0, sizeof(*f));
 	f->seed = cfg->seed;
+	f->unguarded = cfg->unguarded;
 	fixture_params(&p);
 	if (cfg->params != NULL)
 		p = *cfg->params;

@@ -80,6 +80,7 @@ struct fixture {
 	size_t node_count;
 	struct fixture_node nodes[FIXTURE_NODES_MAX]; /* as in the charter, then who joins later */
 	uint64_t seed;
+	bool unguarded;
 };
 
 struct fixture_config {
@@ -87,6 +88,7 @@ struct fixture_config {
 	const struct params *params; /* NULL: fixture_params */
 	unsigned mixes_per_layer;    /* 0: one */
 	bool idle;		     /* do not start the nodes yet */
+	bool unguarded;		     /* mixes without heartbeats */
 };
 
 /*

@@ -239,6 +239,7 @@ RESTANTE_API void restante_set_events(struct restante *r, restante_event_cb *cb,
 #define RESTANTE_ALARM_DENIED 128u
 #define RESTANTE_ALARM_ENTRY 256u
 #define RESTANTE_ALARM_SUCCESSION 512u
+#define RESTANTE_ALARM_NOTES 1024u
 struct restante_status {
 	int online, verified, caught_up;
 	unsigned gaps, alarms;

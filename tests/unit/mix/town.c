@@ -193,6 +193,7 @@ town_open_mix(struct town *t, struct diag *d)
 		.keys = world_rng(t->world),
 		.log = &t->log,
 		.threads = 2,
+		.unguarded = !t->guarded, /* there is no journal here */
 	};
 
 	t->log.clock = loop_clock(world_loop(t->host));

@@ -58,6 +58,7 @@ struct town {
 	uint8_t announced[2][ANNOUNCEMENT_BYTES]; /* of TOWN_EPOCH and of the next */
 	size_t announcements[2], arrived, wrong, batches;
 	bool stopped;
+	bool guarded; /* the mix heeds its heartbeats, which nobody lists here */
 	const struct rng *pool_rng; /* of the mix, when it is started; NULL: the world's */
 	/* Told of each packet that mix 2 has opened; may be NULL. */
 	void (*saw)(void *arg, const struct onion_job *job);

@@ -1,0 +1,45 @@
+/*
+ * When a mix that has stopped starts again: at the next multiple of ten minutes of the
+ * wall clock, after its second stop in an hour at the next hour, after the third such
+ * hour of an epoch at the next epoch. So all mixes that stop start together.
+ * docs/protocol.md, section 7, "Heartbeats". Pure.
+ */
+#ifndef MIX_STOPS_H
+#define MIX_STOPS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "common/base/bytes.h"
+#include "common/base/err.h"
+#include "common/charter/params.h"
+
+#define STOPS_STEP_MS (10 * INT64_C(60000))
+#define STOPS_PER_HOUR 2
+#define STOPS_HOURS 3
+#define STOPS_BYTES (1 + 8 + 4 + 1 + 4 + 1)
+
+struct stops {
+	bool blind;	  /* it starts at a time that is still to be set */
+	int64_t until_ms; /* it starts, or has started */
+	uint32_t hour;	  /* of the last stop */
+	uint8_t in_hour;  /* stops in that hour, at most STOPS_PER_HOUR */
+	uint32_t epoch;
+	uint8_t hours;	  /* hours with STOPS_PER_HOUR stops in that epoch */
+};
+
+/* The next multiple of ten minutes after now. */
+int64_t stops_next_ms(const struct params *p, int64_t now_ms);
+/* One more stop now, because notes do not come back: sets until_ms. */
+void stops_add(struct stops *s, const struct params *p, int64_t now_ms);
+
+/* The content of the mix's file. */
+void stops_put(struct writer *w, const struct stops *s);
+/*
+ * Strict. A time beyond the next epoch's start was never set by an honest clock, and is
+ * taken for one that has passed.
+ */
+RST_MUST_USE enum err stops_get(struct reader *r, struct stops *s, const struct params *p,
+    int64_t now_ms);
+
+#endif

@@ -1,0 +1,377 @@
+/* A mix's heartbeats: when it stops, when it starts again, and what a restart changes. */
+#include "config.h"
+
+#include "mix/heartbeat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/base/bytes.h"
+#include "common/charter/timing.h"
+#include "common/journal/notetest.h"
+#include "mix/stops.h"
+#include "tests/lib/test.h"
+#include "tests/unit/mix/mix_test.h"
+
+#define MINUTE INT64_C(60000)
+#define EPOCH 70000
+
+struct ward {
+	struct stand s;
+	struct params params;
+	struct heartbeat *h;
+	bool stopped, idle;
+	unsigned stops, starts;
+	uint64_t notes;
+	int64_t from_ms;
+	struct log log;
+	char *text;
+	size_t len;
+};
+
+static void
+changed(void *arg, bool stopped)
+{
+	struct ward *w = arg;
+
+	assert_true(stopped != w->stopped);
+	w->stopped = stopped;
+	w->stops += stopped;
+	w->starts += !stopped;
+}
+
+static bool
+idle(void *arg)
+{
+	return ((struct ward *)arg)->idle;
+}
+
+static int64_t
+now_ms(const struct ward *w)
+{
+	return world_now_ms(w->s.world);
+}
+
+static enum err
+open_heart(struct ward *w, struct diag *d)
+{
+	const struct heartbeat_config cfg = {
+		.loop = world_loop(w->s.host),
+		.disk = w->s.disk,
+		.queue = w->s.queue,
+		.params = &w->params,
+		.rng = test_rng(),
+		.log = &w->log,
+		.changed = changed,
+		.idle = idle,
+		.arg = w,
+	};
+	enum err e;
+
+	w->log.clock = loop_clock(cfg.loop);
+	e = heartbeat_open(&w->h, &cfg, d);
+	if (e == ERR_OK)
+		w->stopped = heartbeat_is_stopped(w->h);
+	return e;
+}
+
+static void
+ward_up(struct ward *w)
+{
+	memset(w, 0, sizeof(*w));
+	params_default(&w->params);
+	stand_up(&w->s, timing_epoch_start(&w->params, EPOCH));
+	w->log.out = open_memstream(&w->text, &w->len);
+	assert_non_null(w->log.out);
+	w->log.threshold = LOG_INFO;
+	w->from_ms = now_ms(w);
+	assert_err_ok(open_heart(w, NULL));
+}
+
+static void
+ward_down(struct ward *w)
+{
+	stand_crash(&w->s);
+	heartbeat_free(w->h);
+	stand_down(&w->s);
+	(void)fclose(w->log.out);
+	free(w->text);
+}
+
+static void
+restart(struct ward *w, int64_t after_ms)
+{
+	stand_crash(&w->s);
+	heartbeat_free(w->h);
+	assert_err_ok(world_run_for(w->s.world, after_ms));
+	stand_again(&w->s);
+	assert_err_ok(open_heart(w, NULL));
+	w->from_ms = now_ms(w);
+}
+
+static bool
+logged(struct ward *w, const char *what)
+{
+	(void)fflush(w->log.out);
+	return strstr(w->text, what) != NULL;
+}
+
+static struct heartbeat_status
+status(const struct ward *w)
+{
+	struct heartbeat_status s;
+
+	heartbeat_get_status(w->h, &s);
+	return s;
+}
+
+static void
+block(struct ward *w, const uint8_t *digests, size_t n)
+{
+	struct block b;
+	int64_t start = now_ms(w) - now_ms(w) % w->params.round_ms;
+
+	memset(&b, 0, sizeof(b));
+	b.digests = digests;
+	b.digest_count = n;
+	heartbeat_block(w->h, &b, w->from_ms, start, start + w->params.round_ms);
+}
+
+enum way { PASSES, LOSES };
+
+/* Round after round: six notes, all of which are listed or none; or nothing at all is seen. */
+static void
+live(struct ward *w, int64_t ms, enum way way)
+{
+	for (int64_t t = 0; t < ms; t += w->params.round_ms) {
+		uint8_t notes[6][BLOCK_DIGEST_BYTES];
+
+		for (size_t i = 0; i < 6; i++) {
+			memset(notes[i], 0, sizeof(notes[i]));
+			w->notes++;
+			for (size_t k = 0; k < 8; k++) /* ascending as byte strings */
+				notes[i][k] = (uint8_t)(w->notes >> (8 * (7 - k)));
+			heartbeat_sent(w->h, notes[i], &w->params);
+		}
+		block(w, notes[0], way == PASSES ? 6 : 0);
+		assert_err_ok(world_run_for(w->s.world, w->params.round_ms));
+	}
+}
+
+static void
+test_notes_that_come_back(void **state)
+{
+	struct ward w;
+
+	(void)state;
+	ward_up(&w);
+	assert_int_equal(status(&w).state, HEARTBEAT_BEGINS);
+	live(&w, 3 * 60 * MINUTE, PASSES);
+	assert_int_equal(status(&w).state, HEARTBEAT_RUNS);
+	assert_int_equal(w.stops, 0);
+	assert_true(status(&w).judged > 1000);
+	assert_true(status(&w).judged == status(&w).returned);
+	assert_false(logged(&w, "alarm"));
+	ward_down(&w);
+}
+
+/* Within one term and two rounds of notes; it stands until the ten minutes are full. */
+static void
+test_stops_and_starts_on_the_grid(void **state)
+{
+	int64_t since;
+	struct ward w;
+
+	(void)state;
+	ward_up(&w);
+	live(&w, 61 * MINUTE, PASSES);
+	since = now_ms(&w);
+	while (!w.stopped)
+		live(&w, w.params.round_ms, LOSES);
+	assert_true(now_ms(&w) - since <= notetest_term_ms(&w.params) + 3 * w.params.round_ms);
+	assert_true(logged(&w, "alarm heartbeat-lost returned="));
+	assert_int_equal(status(&w).state, HEARTBEAT_STOPPED);
+	assert_int_equal(status(&w).until_ms % (10 * MINUTE), 0);
+	assert_true(status(&w).until_ms - now_ms(&w) <= 10 * MINUTE);
+	live(&w, status(&w).until_ms - now_ms(&w) - w.params.round_ms, LOSES);
+	assert_true(w.stopped);
+	live(&w, 2 * w.params.round_ms, PASSES);
+	assert_false(w.stopped);
+	assert_false(logged(&w, "heartbeat-lost-over"));
+	live(&w, 8 * MINUTE, PASSES);
+	assert_int_equal(status(&w).state, HEARTBEAT_RUNS);
+	assert_true(logged(&w, "info heartbeat-lost-over"));
+	assert_int_equal(w.stops, 1);
+	ward_down(&w);
+}
+
+/* An attack without end: how much of the time a mix runs before it is noticed again. */
+static void
+test_an_attack_without_end(void **state)
+{
+	int64_t ran = 0, epoch;
+	struct ward w;
+
+	(void)state;
+	ward_up(&w);
+	epoch = w.params.epoch_ms;
+	for (int64_t t = 0; t < epoch; t += w.params.round_ms) {
+		live(&w, w.params.round_ms, LOSES);
+		ran += w.stopped ? 0 : w.params.round_ms;
+	}
+	print_message("# %u stops in an epoch, %lld s of %lld s open\n", w.stops,
+	    (long long)ran / 1000, (long long)epoch / 1000);
+	assert_int_equal(w.stops, STOPS_PER_HOUR * STOPS_HOURS);
+	assert_true(ran <= w.stops * (notetest_term_ms(&w.params) + 3 * w.params.round_ms));
+	/* and then it begins anew */
+	live(&w, 2 * w.params.round_ms, PASSES);
+	assert_false(w.stopped);
+	ward_down(&w);
+}
+
+static void
+test_a_restart_does_not_end_a_stop(void **state)
+{
+	struct ward w;
+	int64_t until;
+
+	(void)state;
+	ward_up(&w);
+	while (!w.stopped)
+		live(&w, w.params.round_ms, LOSES);
+	live(&w, w.params.round_ms, LOSES); /* the file is written */
+	until = status(&w).until_ms;
+	for (int i = 0; i < 3; i++) {
+		restart(&w, 1000);
+		assert_true(w.stopped);
+		assert_true(status(&w).until_ms == until);
+	}
+	live(&w, until - now_ms(&w) + w.params.round_ms, PASSES);
+	assert_false(w.stopped);
+	/* what came before is not forgotten: this is the second in the hour */
+	restart(&w, 1000);
+	while (!w.stopped)
+		live(&w, w.params.round_ms, LOSES);
+	assert_int_equal(status(&w).until_ms % (60 * MINUTE), 0);
+	/* when it is down longer than that, it begins */
+	restart(&w, 60 * MINUTE);
+	assert_false(w.stopped);
+	ward_down(&w);
+}
+
+static void
+quiet(struct ward *w, int64_t ms)
+{
+	assert_err_ok(world_run_for(w->s.world, ms));
+}
+
+static void
+test_blind(void **state)
+{
+	int64_t least = HEARTBEAT_BLIND_MS;
+	struct ward w;
+
+	(void)state;
+	ward_up(&w);
+	live(&w, 61 * MINUTE, PASSES);
+	quiet(&w, least - MINUTE);
+	assert_false(w.stopped);
+	quiet(&w, notetest_term_ms(&w.params) + MINUTE);
+	assert_true(w.stopped);
+	assert_int_equal(status(&w).state, HEARTBEAT_BLIND);
+	assert_int_equal(status(&w).until_ms, 0);
+	assert_true(logged(&w, "alarm heartbeat-blind"));
+	/* neither time nor a restart nor an old block opens its eyes */
+	quiet(&w, 60 * MINUTE);
+	restart(&w, 1000);
+	assert_int_equal(status(&w).state, HEARTBEAT_BLIND);
+	heartbeat_block(w.h, &(struct block){ .round = 1 }, 0, 0, now_ms(&w) - 30 * MINUTE);
+	quiet(&w, 20 * MINUTE);
+	assert_true(w.stopped);
+	block(&w, NULL, 0);
+	assert_int_equal(status(&w).until_ms % (10 * MINUTE), 0);
+	quiet(&w, status(&w).until_ms - now_ms(&w));
+	assert_false(w.stopped);
+	assert_true(logged(&w, "info heartbeat-blind-over"));
+	/* blindness is no stop of the ladder */
+	while (!w.stopped)
+		live(&w, w.params.round_ms, LOSES);
+	assert_true(status(&w).until_ms - now_ms(&w) <= 10 * MINUTE);
+	ward_down(&w);
+}
+
+/* Blocks come, but nothing that we send leaves: as good as blind. */
+static void
+test_blocks_alone_are_no_eyes(void **state)
+{
+	struct ward w;
+
+	(void)state;
+	ward_up(&w);
+	for (int i = 0; i < 150 && !w.stopped; i++) {
+		block(&w, NULL, 0);
+		quiet(&w, w.params.round_ms);
+	}
+	assert_int_equal(status(&w).state, HEARTBEAT_BLIND);
+	ward_down(&w);
+}
+
+static void
+test_idle_is_no_failure(void **state)
+{
+	struct ward w;
+
+	(void)state;
+	ward_up(&w);
+	live(&w, 3 * MINUTE, LOSES); /* not judged yet */
+	w.idle = true;
+	live(&w, 60 * MINUTE, LOSES);
+	quiet(&w, 60 * MINUTE);
+	w.from_ms = now_ms(&w);
+	w.idle = false;
+	live(&w, 60 * MINUTE, PASSES);
+	assert_int_equal(w.stops, 0);
+	ward_down(&w);
+}
+
+static void
+test_a_damaged_file(void **state)
+{
+	struct diag d = { "" };
+	struct ward w;
+	struct buf b;
+
+	(void)state;
+	ward_up(&w);
+	while (!w.stopped)
+		live(&w, w.params.round_ms, LOSES);
+	live(&w, w.params.round_ms, LOSES);
+	stand_crash(&w.s);
+	heartbeat_free(w.h);
+	stand_again(&w.s);
+	buf_init(&b);
+	assert_err_ok(disk_read(w.s.disk, &b, "heartbeat", 1000));
+	b.data[12] ^= 1;
+	assert_err_ok(disk_replace(w.s.disk, "heartbeat", b.data, b.len));
+	assert_err(open_heart(&w, &d), ERR_MALFORMED);
+	assert_contains(d.text, "heartbeat: ");
+	assert_err_ok(disk_replace(w.s.disk, "heartbeat", b.data, b.len - 1));
+	assert_err(open_heart(&w, &d), ERR_MALFORMED);
+	buf_release(&b);
+	assert_err_ok(disk_remove(w.s.disk, "heartbeat"));
+	assert_err_ok(open_heart(&w, &d));
+	ward_down(&w);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(test_notes_that_come_back),
+	cmocka_unit_test(test_stops_and_starts_on_the_grid),
+	cmocka_unit_test(test_an_attack_without_end),
+	cmocka_unit_test(test_a_restart_does_not_end_a_stop),
+	cmocka_unit_test(test_blind),
+	cmocka_unit_test(test_blocks_alone_are_no_eyes),
+	cmocka_unit_test(test_idle_is_no_failure),
+	cmocka_unit_test(test_a_damaged_file),
+};
+
+TEST_MAIN(tests)
