@@ -128,7 +128,7 @@ take_header(struct post *p, struct contact *c, const struct record_header *h,
 
 	outbox_acknowledge(&c->outbox, &h->ack, stream_writer_index(c->writer),
 	    post_message_changed, &changed);
-	post_judge_quote(p, c, &h->epoch_block);
+	post_judge_quote(p, &h->epoch_block);
 	if (c->state == POST_ANSWERING)
 		first_heard(p, c);
 	if (h->type == RECORD_ACK || c->blocked)

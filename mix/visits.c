@@ -128,6 +128,16 @@ judge_clock(struct visits *v, const struct block *b)
 	log_event(v->cfg.log, LOG_CLOCK_SKEW, (uint64_t)behind / 1000, 0, 0);
 }
 
+/* A block that contradicts what was verified is the gateway's own word against it. */
+static void
+keep_evidence(struct visits *v)
+{
+	struct evidence e;
+
+	while (chain_take_evidence(v->cfg.chain, &e))
+		proofs_add(v->cfg.proofs, &e);
+}
+
 static enum err
 take_block(struct visit *t, uint64_t run, const uint8_t *p, size_t n)
 {
@@ -136,6 +146,7 @@ take_block(struct visit *t, uint64_t run, const uint8_t *p, size_t n)
 	enum err e = add_block(t, &block, run, p, n);
 
 	if (e != ERR_OK) {
+		keep_evidence(v);
 		v->status.refused++;
 		log_event(v->cfg.log, LOG_CHAIN_BROKEN,
 		    timing_epoch(v->params, loop_wall_ms(v->cfg.loop)),

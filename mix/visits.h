@@ -30,6 +30,7 @@ struct visits_config {
 	bool held;	      /* begin as after visits_hold(v, true) */
 	struct chain *chain;	       /* that segments belong to, borrowed */
 	struct sheets *sheets;
+	struct proofs *proofs;	       /* where evidence of two journals goes, borrowed */
 	const struct rng *rng, *keys;
 	struct log *log;
 	/* A charter that the gateway shows; whoever owns the charters judges it. */

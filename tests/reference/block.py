@@ -95,8 +95,14 @@ def decode(data):
     return gateway, round_number, previous, previous_epoch, entries, lines, digests
 
 
-def signed_bytes(network_id, gateway, round_number, digest):
-    return b"restante/block/1" + network_id + struct.pack("<HQ", gateway, round_number) + digest
+def is_epoch_block(block):
+    previous, previous_epoch = block[2], block[3]
+    return any(previous_epoch) or not any(previous)
+
+
+def signed_bytes(network_id, block, digest):
+    label = b"restante/epoch-block/1" if is_epoch_block(block) else b"restante/block/1"
+    return label + network_id + struct.pack("<HQ", block[0], block[1]) + digest
 
 
 def judge(case):
@@ -105,7 +111,7 @@ def judge(case):
     except ValueError:
         return MALFORMED
     digest = blake2b(32, case["block"])
-    message = signed_bytes(case["network_id"], block[0], block[1], digest)
+    message = signed_bytes(case["network_id"], block, digest)
     try:
         crypto_sign_open(case["signature"] + message, crypto_sign_seed_keypair(case["seed"])[0])
     except exceptions.CryptoError:
