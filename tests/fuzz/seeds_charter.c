@@ -112,13 +112,13 @@ said(const struct network *n, enum evidence_kind kind, uint64_t number, uint8_t 
 	return s;
 }
 
-/* One of each kind. */
+/* One of each kind, of the network of the charters. */
 static void
 write_evidence(void)
 {
 	static const char *const names[] = { "evidence/blocks", "evidence/epoch-blocks",
 		"evidence/sheets" };
-	struct network_config cfg = { .seed = 1 };
+	struct network_config cfg = { .seed = 2, .mixes_per_layer = 1 };
 	struct network *n = network_new(&cfg);
 
 	for (int kind = EVIDENCE_BLOCK; kind <= EVIDENCE_SHEET; kind++) {
