@@ -376,6 +376,12 @@ client_judge(const struct client *c, const struct chain_point *quoted)
 	return chain_judge(c->chain, quoted);
 }
 
+const struct evidence *
+client_evidence(const struct client *c, size_t i)
+{
+	return i < c->lies.count ? &c->lies.at[i] : NULL;
+}
+
 enum err
 client_read(struct client *c, const struct post_write *key, client_value *cb, void *arg)
 {

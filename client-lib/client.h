@@ -49,7 +49,7 @@ enum client_alarm {
 	CLIENT_ALARM_DISK = 8,	     /* state cannot be saved */
 	CLIENT_ALARM_SHEET = 16,     /* no verified sheet for this epoch */
 	CLIENT_ALARM_CHARTER = 32,   /* the charter's date has passed */
-	CLIENT_ALARM_FORK = 64,	     /* a contact was shown another journal */
+	CLIENT_ALARM_FORK = 64,	     /* there is evidence of the gateway's lies */
 	CLIENT_ALARM_DENIED = 128,   /* tor lacks the key that the gateway's service asks for */
 	CLIENT_ALARM_ENTRY = 256,    /* three attempts in a row did not reach the gateway */
 	CLIENT_ALARM_SUCCESSION = 512, /* the gateway showed a charter that is no successor */
@@ -109,6 +109,8 @@ void client_set_retention(struct client *c, int64_t retention_ms);
 bool client_epoch_block(const struct client *c, struct chain_point *out);
 /* What the verified journal says to an epoch block that an invitation quotes. */
 enum chain_opinion client_judge(const struct client *c, const struct chain_point *quoted);
+/* The i-th evidence of the gateway's lies, oldest epoch first; NULL: there are no more. */
+const struct evidence *client_evidence(const struct client *c, size_t i);
 /* Read one archive value off the loop; the bytes are valid during the call. */
 typedef void client_value(void *arg, enum err e, const uint8_t *p, size_t n);
 RST_MUST_USE enum err client_read(struct client *c, const struct post_write *key,

@@ -18,6 +18,7 @@
 #include "client-lib/commit.h"
 #include "client-lib/follow.h"
 #include "client-lib/gaps.h"
+#include "client-lib/lies.h"
 #include "client-lib/sheetbook.h"
 #include "client-lib/slots.h"
 #include "client-lib/spans.h"
@@ -80,6 +81,7 @@ struct client {
 	struct chain *chain;
 	struct sheetbook *sheets;
 	struct spans spans;
+	struct lies lies;      /* evidence against the gateway */
 	struct commit *commit;
 	struct slots *slots;
 	struct notetest *notes;

@@ -70,18 +70,63 @@ sign_of_life(struct client *c, const struct run *r, const struct block *b)
 		client_clear(c, CLIENT_ALARM_CHAIN);
 }
 
-/* The latest verified epoch block is quoted in every message. */
+/*
+ * The latest verified epoch block is quoted in every message, and what others quote is
+ * held against it and those before: after an absence a reading brings many at once.
+ */
 static void
-quote_epoch(struct client *c)
+quote_epochs(struct client *c)
 {
 	struct record_epoch_block quote;
 	struct chain_point point;
 
-	if (!chain_latest_epoch(c->chain, &point, quote.signature))
-		return;
-	quote.round = point.round;
-	memcpy(quote.hash, point.hash, sizeof(quote.hash));
-	post_set_epoch_block(c->post, &quote);
+	while (chain_next_epoch(c->chain, post_epoch_round(c->post), &point, quote.signature)) {
+		quote.round = point.round;
+		memcpy(quote.hash, point.hash, sizeof(quote.hash));
+		post_set_epoch_block(c->post, &quote);
+	}
+}
+
+static bool
+keep_lie(struct client *c, const struct evidence *e)
+{
+	if (!lies_add(&c->lies, e, c->params))
+		return false;
+	client_raise(c, CLIENT_ALARM_FORK);
+	return true;
+}
+
+/* The two epoch blocks of a fork as evidence. */
+static bool
+prove_fork(struct evidence *out, const struct client *c, const struct post_fork *f)
+{
+	const struct record_epoch_block *blocks[2] = { &f->own, &f->theirs };
+	struct evidence_statement said[2];
+
+	for (size_t i = 0; i < 2; i++) {
+		said[i].kind = EVIDENCE_EPOCH_BLOCK;
+		said[i].number = blocks[i]->round;
+		memcpy(said[i].hash, blocks[i]->hash, sizeof(said[i].hash));
+		memcpy(said[i].signature, blocks[i]->signature, sizeof(said[i].signature));
+	}
+	return evidence_make(out, succession_first(c->all), &said[0], &said[1]) == ERR_OK;
+}
+
+/* Whatever has turned up of a lie since the last time; whether any of it is new. */
+static bool
+keep_lies(struct client *c)
+{
+	struct post_fork fork;
+	struct evidence e;
+	bool any = false;
+
+	while (chain_take_evidence(c->chain, &e))
+		any = keep_lie(c, &e) || any;
+	while (sheetbook_take_evidence(c->sheets, &e))
+		any = keep_lie(c, &e) || any;
+	while (post_take_fork(c->post, &fork))
+		any = (prove_fork(&e, c, &fork) && keep_lie(c, &e)) || any;
+	return any;
 }
 
 /*
@@ -109,7 +154,7 @@ take_entries(struct client *c, const struct block *b)
 		if (b->entries[i].kind == BLOCK_SHEET)
 			e = offer_sheet(c, b->entries[i].data, b->entries[i].len, true);
 	if (b->epoch_block)
-		quote_epoch(c);
+		quote_epochs(c);
 	return e;
 }
 
@@ -125,8 +170,6 @@ give_post(struct client *c, const struct run *r, const struct block *b, const ui
 
 	for (size_t i = 0; i < count && e == ERR_OK; i++)
 		e = post_record(c->post, records + i * c->params->record_size, now);
-	if (post_fork(c->post, NULL))
-		client_raise(c, CLIENT_ALARM_FORK);
 	return e == ERR_OK ? post_block(c->post, b, runs ? start : 0, now) : e;
 }
 
@@ -245,7 +288,7 @@ settle(struct run *r, enum err e)
 	if (follow_is_broken(e))
 		client_chain_broke(c);
 	poll_others(c, r);
-	if (commit_collect(c->commit))
+	if (keep_lies(c) || commit_collect(c->commit))
 		commit_now(c->commit);
 	else
 		commit_within(c->commit, client_scaled(c, LAZY_MS));

@@ -8,12 +8,13 @@
 #include "common/charter/timing.h"
 
 #define READER_MAGIC "RSTRDR"
-#define READER_VERSION 1
-#define READER_HEAD_BYTES (FORMAT_BYTES + SHEETBOOK_BYTES + SPANS_BYTES)
+#define READER_VERSION 2
+#define READER_HEAD_BYTES (FORMAT_BYTES + SHEETBOOK_BYTES + SPANS_BYTES + LIES_BYTES)
 
 /*
  * state  = reader length u32 || reader || post
- * reader = header || sheets || spans || chain
+ * reader = header || sheets || spans || lies || chain; version 1 had no lies, and no
+ *          signatures in sheets
  */
 static enum err
 save_reader(const struct client *c, struct buf *out)
@@ -26,7 +27,9 @@ save_reader(const struct client *c, struct buf *out)
 	format_put(&w, READER_MAGIC, READER_VERSION);
 	sheetbook_put(&w, c->sheets);
 	spans_put(&w, &c->spans);
-	e = writer_end(&w);
+	e = lies_put(&w, &c->lies);
+	if (e == ERR_OK)
+		e = writer_end(&w);
 	if (e == ERR_OK)
 		e = buf_append(out, head, w.used, COMMIT_STATE_MAX);
 	return e == ERR_OK ? chain_save(c->chain, out) : e;
@@ -51,15 +54,18 @@ client_save(void *arg, struct buf *out)
 static enum err
 load_reader(struct client *c, const uint8_t *p, size_t n, struct diag *d)
 {
+	uint16_t version = 0;
 	struct reader r;
 	enum err e;
 
 	reader_init(&r, p, n);
-	e = format_check(&r, NULL, READER_MAGIC, READER_VERSION, "state", d);
+	e = format_check(&r, &version, READER_MAGIC, READER_VERSION, "state", d);
 	if (e != ERR_OK)
 		return e;
-	sheetbook_get(&r, c->sheets);
+	sheetbook_get(&r, c->sheets, version > 1);
 	spans_get(&r, &c->spans);
+	if (version > 1)
+		lies_get(&r, &c->lies);
 	if (!reader_ok(&r))
 		return diag_set(d, r.err, "state: damaged; restore a backup");
 	return chain_load(c->chain, r.at, r.left, d);
@@ -118,6 +124,8 @@ client_load(struct client *c, struct diag *d)
 	else if (e == ERR_NOT_FOUND)
 		e = make_new(c, &cfg);
 	buf_release(&state);
+	if (e == ERR_OK && c->lies.count > 0)
+		client_raise(c, CLIENT_ALARM_FORK);
 	if (e == ERR_OK)
 		client_turn(c);
 	return e;

@@ -169,17 +169,21 @@ RST_MUST_USE enum err post_block(struct post *p, const struct block *b, int64_t 
     int64_t now_ms);
 /* Expire keys and invitations; update late and failed states. Call once in every slot. */
 void post_tick(struct post *p, int64_t now_ms);
-/* The latest verified epoch block, quoted in every message from now on. */
-void post_set_epoch_block(struct post *p, const struct record_epoch_block *b);
 /*
- * Two epoch blocks of one epoch, both signed by the gateway: what a contact
- * quoted and what was verified here. Kept with the state. out may be NULL.
+ * A verified epoch block, one after the other: the latest is quoted in every message
+ * from now on, and what contacts quote is held against all of the last ones.
+ */
+void post_set_epoch_block(struct post *p, const struct record_epoch_block *b);
+/* The round of the latest; 0: there is none yet. */
+uint64_t post_epoch_round(const struct post *p);
+/*
+ * Two epoch blocks of one epoch, both signed by the gateway: what a contact, never
+ * mind who, quoted and what was verified here. Kept with the state until it is taken.
  */
 struct post_fork {
-	uint32_t contact;
 	struct record_epoch_block theirs, own;
 };
-bool post_fork(const struct post *p, struct post_fork *out);
+bool post_take_fork(struct post *p, struct post_fork *out);
 
 /* ---- what comes out ---- */
 

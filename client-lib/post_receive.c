@@ -132,7 +132,7 @@ take_header(struct post *p, struct contact *c, const struct record_header *h, ui
 	e = renewal_take(&c->renewal, c->writer, c->reader, h, index, p->cfg.keys, now_ms);
 	if (e != ERR_OK)
 		return e;
-	post_judge_quote(p, c, &h->epoch_block);
+	post_judge_quote(p, &h->epoch_block);
 	if (c->state == POST_ANSWERING)
 		first_heard(p, c);
 	if (h->type == RECORD_ACK || c->blocked)

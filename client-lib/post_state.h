@@ -11,6 +11,7 @@
 #include "client-lib/contact.h"
 #include "client-lib/post.h"
 
+#define POST_QUOTED 8 /* epoch blocks that are later than our own */
 #define POST_WITNESSED 64 /* epochs: more than a retention at the default lengths */
 
 /* What post_next chose, and what post_seal made of it. */
@@ -44,6 +45,8 @@ struct post {
 	struct record_epoch_block epoch_block; /* the latest; round 0: none yet */
 	struct record_epoch_block witnessed[POST_WITNESSED]; /* a ring of those before */
 	uint32_t witness_next;
+	struct record_epoch_block quoted[POST_QUOTED]; /* a ring; of this run */
+	uint32_t quoted_next;
 	bool forked; /* fork is evidence against the gateway */
 	struct post_fork fork;
 
@@ -79,8 +82,7 @@ void post_message_changed(void *arg, const struct outbox_message *m);
 /* The fragments of an incoming message that never will be shown. */
 RST_MUST_USE enum err post_delete_partial(struct post *p, const struct inbox_partial *m);
 /* Compare what a contact quotes with what was verified here. */
-void post_judge_quote(struct post *p, const struct contact *c,
-    const struct record_epoch_block *theirs);
+void post_judge_quote(struct post *p, const struct record_epoch_block *theirs);
 #define POST_EPOCH_BLOCK_BYTES (8 + 32 + 64)
 #define POST_WITNESS_BYTES (1 + 4 + 2 + (3 + POST_WITNESSED) * POST_EPOCH_BLOCK_BYTES)
 void post_witness_put(struct writer *w, const struct post *p);

@@ -6,14 +6,13 @@
 #include <string.h>
 
 #include "common/charter/timing.h"
-#include "common/crypto/hash.h"
 
 #define EARLY_MAX 2 /* of the running and the coming epoch */
 
 struct page {
 	bool used, verified, struck;
 	uint32_t epoch;
-	uint8_t hash[32];
+	uint8_t hash[32], signature[SHEET_SIGNATURE_BYTES]; /* the latter zeros: not known */
 	struct sheet *sheet; /* NULL: not shown since the start */
 };
 
@@ -27,6 +26,8 @@ struct sheetbook {
 	const struct succession *charters;
 	const struct params *params;
 	struct early early[EARLY_MAX];
+	bool proven; /* proof waits to be taken */
+	struct evidence proof;
 	struct page pages[SHEETBOOK_EPOCHS];
 };
 
@@ -100,21 +101,22 @@ sheetbook_turn(struct sheetbook *k, int64_t wall_ms)
 
 /* Decode p once; later showings are compared by hash. */
 static enum err
-take_sheet(struct sheetbook *k, struct page **page, uint32_t epoch,
-    const uint8_t hash[static 32], const uint8_t *p, size_t n)
+take_sheet(struct sheetbook *k, struct page **page, const struct sheet_shown *shown,
+    const uint8_t *p)
 {
 	struct sheet *s;
-	enum err e = sheet_read(&s, p, n, k->charters, NULL);
+	enum err e = sheet_read(&s, p, shown->len, k->charters, NULL);
 
 	if (e != ERR_OK)
 		return e;
 	if (*page == NULL)
-		*page = new_page(k, epoch, hash);
+		*page = new_page(k, shown->epoch, shown->hash);
 	if (*page == NULL) {
 		sheet_free(s);
 		return ERR_FULL;
 	}
 	(*page)->sheet = s;
+	memcpy((*page)->signature, shown->signature, SHEET_SIGNATURE_BYTES);
 	return ERR_OK;
 }
 
@@ -129,7 +131,7 @@ keep_early(struct early *x, const uint8_t *p, size_t n, bool verified)
 	if (same)
 		return ERR_OK;
 	buf_release(&x->bytes);
-	e = buf_append(&x->bytes, p, n, SHEET_BYTES_MAX);
+	e = buf_append(&x->bytes, p, n, SHEET_SHOWN_MAX);
 	if (e != ERR_OK)
 		buf_release(&x->bytes);
 	return e;
@@ -154,29 +156,62 @@ sheetbook_again(struct sheetbook *k, int64_t wall_ms)
 	return result;
 }
 
+static struct evidence_statement
+statement(uint32_t epoch, const uint8_t hash[static 32],
+    const uint8_t signature[static SHEET_SIGNATURE_BYTES])
+{
+	struct evidence_statement s = { .kind = EVIDENCE_SHEET, .number = epoch };
+
+	memcpy(s.hash, hash, sizeof(s.hash));
+	memcpy(s.signature, signature, sizeof(s.signature));
+	return s;
+}
+
+/* Without the first one's signature, of an old state, it is no evidence. */
+static void
+strike(struct sheetbook *k, struct page *page, const struct sheet_shown *other)
+{
+	const struct evidence_statement a = statement(page->epoch, page->hash, page->signature);
+	const struct evidence_statement b = statement(other->epoch, other->hash, other->signature);
+
+	page->struck = true;
+	if (evidence_make(&k->proof, succession_first(k->charters), &a, &b) == ERR_OK)
+		k->proven = true;
+}
+
+bool
+sheetbook_take_evidence(struct sheetbook *k, struct evidence *out)
+{
+	bool proven = k->proven;
+
+	if (proven)
+		*out = k->proof;
+	k->proven = false;
+	return proven;
+}
+
 enum err
 sheetbook_offer(struct sheetbook *k, const uint8_t *p, size_t n, bool verified, int64_t wall_ms)
 {
-	uint32_t epoch, now = timing_epoch(k->params, wall_ms);
-	uint8_t hash[32];
+	uint32_t now = timing_epoch(k->params, wall_ms);
+	struct sheet_shown shown;
 	struct page *page;
-	enum err e = ERR_OK;
+	enum err e = sheet_show_check(&shown, p, n, succession_first(k->charters));
 
-	if (n < 4)
-		return ERR_TRUNCATED;
-	epoch = load_u32(p);
-	if (epoch < now || epoch - now > 1)
-		return ERR_OK;
-	hash_256(hash, p, n);
-	page = find_page(k, epoch);
-	if (page == NULL || (page->sheet == NULL && memcmp(page->hash, hash, 32) == 0)) /* public */
-		e = take_sheet(k, &page, epoch, hash, p, n);
-	if (e == ERR_EPOCH)
-		return keep_early(&k->early[epoch % EARLY_MAX], p, n, verified);
 	if (e != ERR_OK)
 		return e;
-	if (memcmp(page->hash, hash, sizeof(hash)) != 0) { /* public */
-		page->struck = true;
+	if (shown.epoch < now || shown.epoch - now > 1)
+		return ERR_OK;
+	page = find_page(k, shown.epoch);
+	if (page == NULL ||
+	    (page->sheet == NULL && memcmp(page->hash, shown.hash, 32) == 0)) /* public */
+		e = take_sheet(k, &page, &shown, p);
+	if (e == ERR_EPOCH)
+		return keep_early(&k->early[shown.epoch % EARLY_MAX], p, n, verified);
+	if (e != ERR_OK)
+		return e;
+	if (memcmp(page->hash, shown.hash, 32) != 0) { /* public */
+		strike(k, page, &shown);
 		return ERR_CHAIN;
 	}
 	page->verified = page->verified || verified;
@@ -220,11 +255,12 @@ sheetbook_put(struct writer *w, const struct sheetbook *k)
 		writer_u32(w, p->epoch);
 		writer_u8(w, p->struck);
 		writer_copy(w, p->hash, sizeof(p->hash));
+		writer_copy(w, p->signature, sizeof(p->signature));
 	}
 }
 
 void
-sheetbook_get(struct reader *r, struct sheetbook *k)
+sheetbook_get(struct reader *r, struct sheetbook *k, bool with_signatures)
 {
 	uint8_t count = reader_u8(r);
 
@@ -244,5 +280,7 @@ sheetbook_get(struct reader *r, struct sheetbook *k)
 		}
 		p->struck = struck;
 		p->verified = !struck;
+		if (with_signatures)
+			reader_copy(r, p->signature, sizeof(p->signature));
 	}
 }

@@ -18,7 +18,7 @@
 
 struct kept_sheet {
 	struct sheet *sheet; /* NULL: free */
-	struct buf bytes;
+	struct buf bytes; /* and our signature: what is shown, and an entry of a block */
 	bool written;
 };
 
@@ -149,6 +149,20 @@ take_place(struct journal *j)
 	return oldest;
 }
 
+/* It is shown to nobody before a block with it is durable, so that it is the only one we sign. */
+static enum err
+encode_shown(struct buf *out, struct sheet *s, const struct journal *j)
+{
+	uint8_t signature[SHEET_SIGNATURE_BYTES];
+	enum err e = sheet_encode(out, s);
+
+	if (e != ERR_OK)
+		return e;
+	sheet_sign(signature, s, charter_gateway(j->charter)->number, j->charter->network_id,
+	    j->identity_sk);
+	return buf_append(out, signature, sizeof(signature), SHEET_SHOWN_MAX);
+}
+
 enum err
 journal_sheet(struct journal *j, struct sheet *s)
 {
@@ -157,8 +171,9 @@ journal_sheet(struct journal *j, struct sheet *s)
 	enum err e;
 
 	buf_init(&bytes);
-	e = journal_has_sheet(j, s->epoch) ? ERR_EXISTS : sheet_encode(&bytes, s);
+	e = journal_has_sheet(j, s->epoch) ? ERR_EXISTS : encode_shown(&bytes, s, j);
 	if (e != ERR_OK) {
+		buf_release(&bytes);
 		sheet_free(s);
 		return e;
 	}
@@ -578,7 +593,7 @@ state_bytes(const struct journal *j)
 
 	for (size_t i = 0; i < SHEETS_MAX; i++)
 		if (j->sheets[i].sheet != NULL)
-			n += 1 + 4 + j->sheets[i].bytes.len;
+			n += 1 + 4 + j->sheets[i].bytes.len - SHEET_SIGNATURE_BYTES;
 	return n;
 }
 
@@ -612,12 +627,13 @@ encode_state(struct journal_round *r, const struct journal *j)
 	writer_u8(&w, count);
 	for (size_t i = 0; i < SHEETS_MAX; i++) {
 		const struct kept_sheet *k = &j->sheets[i];
+		size_t len = k->bytes.len - SHEET_SIGNATURE_BYTES; /* it is signed anew, the same */
 
 		if (k->sheet == NULL)
 			continue;
 		writer_u8(&w, k->written || (r->new_sheets >> i & 1) != 0);
-		writer_u32(&w, (uint32_t)k->bytes.len);
-		writer_copy(&w, k->bytes.data, k->bytes.len);
+		writer_u32(&w, (uint32_t)len);
+		writer_copy(&w, k->bytes.data, len);
 	}
 	assert(writer_ok(&w) && w.used == n);
 	r->state.len = n;

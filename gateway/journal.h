@@ -50,7 +50,7 @@ RST_MUST_USE enum err journal_note(struct journal *j,
 RST_MUST_USE enum err journal_sheet(struct journal *j, struct sheet *s);
 /* The sheet of an epoch that was written, or NULL. Borrowed until its epoch is two back. */
 const struct sheet *journal_sheet_of(const struct journal *j, uint32_t epoch);
-/* Its bytes, or NULL. */
+/* Its bytes and our signature, as sessions are shown it, or NULL. */
 const struct buf *journal_sheet_bytes(const struct journal *j, uint32_t epoch);
 /* Whether the epoch has a sheet, written or not. */
 bool journal_has_sheet(const struct journal *j, uint32_t epoch);

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define FILE_VERSION 1
 #define EPOCH_DIGITS 8
 
 struct listing {
@@ -87,7 +86,7 @@ epochfile_list(uint32_t *out, size_t *count, size_t max, const struct epochfile 
 void
 epochfile_put(struct writer *w, const struct epochfile *f, uint32_t epoch)
 {
-	format_put(w, f->magic, FILE_VERSION);
+	format_put(w, f->magic, (uint16_t)(1 + f->later));
 	writer_u32(w, epoch);
 }
 
@@ -98,7 +97,7 @@ epochfile_check(struct reader *r, const struct epochfile *f, uint32_t epoch, str
 	enum err e;
 
 	epochfile_name(name, f, epoch);
-	e = format_check(r, NULL, f->magic, FILE_VERSION, name, d);
+	e = format_check(r, NULL, f->magic, (uint16_t)(1 + f->later), name, d);
 	if (e != ERR_OK)
 		return e;
 	if (reader_u32(r) != epoch || !reader_ok(r))

@@ -16,10 +16,11 @@
 #define EPOCHFILE_NAME_BYTES 32
 #define EPOCHFILE_HEADER_BYTES (FORMAT_BYTES + 4)
 
-/* One kind of file. Every kind is at version 1 so far. */
+/* One kind of file. */
 struct epochfile {
 	const char *stem; /* "replay", at most 20 characters */
 	char magic[FORMAT_MAGIC_BYTES + 1];
+	uint16_t later; /* versions after the first one, which is written; all are read */
 };
 
 void epochfile_name(char out[static EPOCHFILE_NAME_BYTES], const struct epochfile *f,

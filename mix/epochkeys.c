@@ -16,7 +16,7 @@
 #define KEYS_MAX 8
 #define RETRY_MS 10000
 
-static const struct epochfile key_file = { "key", "rstkey" };
+static const struct epochfile key_file = { "key", "rstkey", 0 };
 
 /* In secret memory as a whole. */
 struct held_key {

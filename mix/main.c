@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "mix/daemon.h"
+#include "mix/evidencecmd.h"
 #include "mix/front.h"
 #include "mix/mix.h"
 
@@ -133,6 +134,16 @@ open_mix(struct mix_daemon *x, struct daemon *m, struct diag *d)
 	return mix_new(&x->mix, &cfg, d);
 }
 
+static void
+on_evidence(void *arg, struct desk_call *call, const uint8_t *payload, size_t n)
+{
+	const struct mix_daemon *x = arg;
+
+	(void)payload;
+	(void)n;
+	evidencecmd_answer(call, mix_proofs(x->mix));
+}
+
 static enum err
 start(void *arg, struct daemon *m, struct diag *d)
 {
@@ -141,6 +152,8 @@ start(void *arg, struct daemon *m, struct diag *d)
 
 	if (e == ERR_OK)
 		e = open_mix(x, m, d);
+	if (e == ERR_OK)
+		e = desk_serve(m->desk, EVIDENCE_VERB, on_evidence, x);
 	if (e == ERR_OK)
 		daemon_ready(m);
 	return e;
@@ -199,6 +212,8 @@ look(void *arg, struct watch_view *v)
 	v->coming_epoch = s.coming_epoch;
 	v->serves = s.serves;
 	v->has_place = s.has_place;
+	v->evidence = s.evidence;
+	v->lied_epoch = s.lied_epoch;
 	v->link_count = mix_links(x->mix, v->links, CHARTER_NODES_MAX);
 }
 
@@ -279,12 +294,23 @@ run_status(const struct call *c)
 	return daemon_status(c, &settings_schema, &settings);
 }
 
+static int
+run_evidence(const struct call *c)
+{
+	struct settings settings;
+
+	return evidencecmd_run(c, &settings_schema, &settings);
+}
+
 static const struct command commands[] = {
 	{ .name = "init", .options = &init_schema, .run = run_init,
 	    .summary = "Make this mix's keys and print its public line for the charter" },
 	{ .name = "run", .options = &daemon_run_schema, .run = run_run, .summary = "Run the mix" },
 	{ .name = "status", .options = &daemon_status_schema, .run = run_status,
 	    .summary = "Show how the running mix stands" },
+	{ .name = "evidence", .operands = "list | export [N]", .operands_min = 1,
+	    .operands_max = 2, .options = &evidencecmd_schema, .run = run_evidence,
+	    .summary = "List or export what proves that the gateway lied" },
 };
 
 static const struct program program = {

@@ -14,6 +14,7 @@
 #include "mix/flow.h"
 #include "mix/heartbeat.h"
 #include "mix/links.h"
+#include "mix/proofs.h"
 #include "mix/replay.h"
 #include "mix/sheets.h"
 #include "mix/visits.h"
@@ -32,6 +33,7 @@ struct mix {
 	struct epochkeys *keys;
 	struct replay *replay;
 	struct chain *chain;
+	struct proofs *proofs;
 	struct sheets *sheets;
 	struct heartbeat *heartbeat;
 	struct links *links;
@@ -253,6 +255,7 @@ on_turn(void *arg)
 	turn_charters(m);
 	epochkeys_turn(m->keys, now);
 	sheets_turn(m->sheets, now);
+	proofs_turn(m->proofs);
 	replay_prune(m->replay, set_is_needed, m);
 	log_drops(m, epoch_now(m));
 	log_full(m);
@@ -354,6 +357,7 @@ open_sheets(struct mix *m, struct diag *d)
 		.charters = m->all,
 		.keys = m->keys,
 		.chain = m->chain,
+		.proofs = m->proofs,
 		.own = m->cfg.number,
 		.identity_sk = m->cfg.identity_sk,
 		.log = m->cfg.log,
@@ -460,6 +464,9 @@ open_all(struct mix *m, struct diag *d)
 		e = replay_open(&m->replay, m->cfg.disk, m->queue, m->cfg.keys,
 		    replay_tags_max(m->all), d);
 	if (e == ERR_OK)
+		e = proofs_open(&m->proofs, m->cfg.disk, m->queue, succession_first(m->all),
+		    m->cfg.log, d);
+	if (e == ERR_OK)
 		e = open_sheets(m, d);
 	if (e == ERR_OK)
 		e = open_heartbeat(m, d);
@@ -480,6 +487,7 @@ open_visits(struct mix *m)
 		.chain = m->chain,
 		.sheets = m->sheets,
 		.heartbeat = m->heartbeat,
+		.proofs = m->proofs,
 		.rng = m->cfg.rng,
 		.keys = m->cfg.keys,
 		.log = m->cfg.log,
@@ -578,6 +586,7 @@ mix_free(struct mix *m)
 	links_free(m->links);
 	sheets_free(m->sheets);
 	heartbeat_free(m->heartbeat);
+	proofs_free(m->proofs);
 	chain_free(m->chain);
 	replay_free(m->replay);
 	epochkeys_free(m->keys);
@@ -591,6 +600,7 @@ mix_get_status(const struct mix *m, struct mix_status *out)
 	const struct charter *now = succession_at(m->all, epoch_now(m));
 	const struct charter *next = succession_next(m->all, epoch_now(m));
 	const struct sheet *sheet = sheets_find(m->sheets, epoch_now(m));
+	size_t evidence = proofs_count(m->proofs);
 	struct flow_status s;
 
 	flow_get_status(m->flow, &s);
@@ -616,6 +626,9 @@ mix_get_status(const struct mix *m, struct mix_status *out)
 		.coming_epoch = next != NULL ? next->from_epoch : 0,
 		.serves = now != NULL && charter_node(now, m->own->number) != NULL,
 		.has_place = links_has_place(m->links),
+		.evidence = evidence,
+		.lied_epoch = evidence > 0
+		    ? evidence_epoch(proofs_at(m->proofs, evidence - 1), m->params) : 0,
 	};
 	heartbeat_get_status(m->heartbeat, &out->heartbeat);
 }
@@ -624,4 +637,10 @@ size_t
 mix_links(const struct mix *m, struct links_peer *out, size_t max)
 {
 	return links_list(m->links, out, max);
+}
+
+const struct proofs *
+mix_proofs(const struct mix *m)
+{
+	return m->proofs;
 }

@@ -23,6 +23,7 @@
 #include "common/net/loop.h"
 #include "mix/heartbeat.h"
 #include "mix/links.h"
+#include "mix/proofs.h"
 #include "mix/unwrap.h"
 
 struct mix;
@@ -74,6 +75,8 @@ struct mix_status {
 	bool serves;		 /* the one in force has us */
 	bool has_place;		 /* one of those that count has us */
 	struct heartbeat_status heartbeat;
+	size_t evidence;	 /* of the gateway's lies, that is kept */
+	uint32_t lied_epoch;	 /* the latest that it is about */
 };
 
 /*
@@ -98,5 +101,7 @@ void mix_free(struct mix *m);
 void mix_get_status(const struct mix *m, struct mix_status *out);
 /* links_list of its links. */
 size_t mix_links(const struct mix *m, struct links_peer *out, size_t max);
+/* The evidence of the gateway's lies that it keeps. Valid as long as the mix. */
+const struct proofs *mix_proofs(const struct mix *m);
 
 #endif

@@ -24,7 +24,7 @@
 #define TAGS_MIN 65536
 #define TAGS_MAX (1u << 26)
 
-static const struct epochfile replay_file = { "replay", "rstrpl" };
+static const struct epochfile replay_file = { "replay", "rstrpl", 0 };
 
 _Static_assert(ONION_REPLAY_TAG_BYTES == TAG_BYTES, "one kind of tag");
 

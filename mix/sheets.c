@@ -10,21 +10,19 @@
 #include "mix/epochfile.h"
 
 /*
- * sheet    = header (epochfile.h) || length u32 || sheet || check 16
- * evidence = header || length u32 || sheet || length u32 || the other sheet || check 16
- * "chain"  = what chain_save() gives
+ * sheet   = header (epochfile.h) || length u32 || sheet || the gateway's signature || check 16
+ * "chain" = what chain_save() gives
+ * In version 1 there was no signature: such a sheet is accepted anew.
  */
 #define CHECK_BYTES 16
-#define SHEET_FILE_MAX (EPOCHFILE_HEADER_BYTES + 4 + SHEET_BYTES_MAX + CHECK_BYTES)
+#define SHEET_FILE_MAX (EPOCHFILE_HEADER_BYTES + 4 + SHEET_SHOWN_MAX + CHECK_BYTES)
 #define CHAIN_NAME "chain"
-#define EVIDENCE_MAX 256 /* files; each stands for an alarm that somebody should look into */
 #define SHEETS_MAX 8
 #define STRUCK_MAX 4 /* the latest: others are over, or a future that a wrong clock saw */
 #define RECORDS_MAX (SHEETS_MAX + STRUCK_MAX + 4)
 #define EARLY_MAX 2 /* of the running and the coming epoch */
 
-static const struct epochfile sheet_file = { "sheet", "rstsht" };
-static const struct epochfile evidence_file = { "evidence", "rstevi" };
+static const struct epochfile sheet_file = { "sheet", "rstsht", 1 };
 
 enum record_state {
 	RECORD_SEEN,   /* not accepted: it lacks us, or is no use */
@@ -38,9 +36,9 @@ struct record {
 	uint32_t epoch;
 	enum record_state state;
 	bool writing, told_missing;
-	bool struck, evidence_stored;
-	struct sheet *sheet;	/* NULL: only known to be struck */
-	struct buf bytes, other; /* the first sheet seen, and one that differs */
+	bool struck;
+	struct sheet *sheet; /* NULL: only known to be struck */
+	struct buf bytes;    /* as it was shown, with the signature at the end */
 };
 
 struct sheets {
@@ -60,7 +58,6 @@ record_free(struct record *r)
 		return;
 	sheet_free(r->sheet);
 	buf_release(&r->bytes);
-	buf_release(&r->other);
 	free(r);
 }
 
@@ -94,7 +91,6 @@ record_new(struct sheets *k, uint32_t epoch)
 			return NULL;
 		r->epoch = epoch;
 		buf_init(&r->bytes);
-		buf_init(&r->other);
 		k->records[i] = r;
 		break;
 	}
@@ -106,7 +102,7 @@ static enum err
 record_sheet(struct record **out, struct sheets *k, struct sheet *s, const uint8_t *p, size_t n)
 {
 	struct record *r = record_new(k, s->epoch);
-	enum err e = r != NULL ? buf_append(&r->bytes, p, n, SHEET_BYTES_MAX) : ERR_MEMORY;
+	enum err e = r != NULL ? buf_append(&r->bytes, p, n, SHEET_SHOWN_MAX) : ERR_MEMORY;
 
 	if (e != ERR_OK) {
 		if (r != NULL) {
@@ -130,7 +126,7 @@ changed(struct sheets *k, uint32_t epoch)
 
 /* ---- writing ---- */
 
-enum work { WORK_STORE, WORK_EVIDENCE, WORK_REMOVE };
+enum work { WORK_STORE, WORK_REMOVE };
 
 struct job {
 	struct sheets *owner;
@@ -162,12 +158,11 @@ job_remove(const struct job *j)
 static enum err
 job_store(const struct job *j)
 {
-	const struct epochfile *f = j->work == WORK_STORE ? &sheet_file : &evidence_file;
 	struct disk *disk = j->owner->cfg.disk;
 	char name[EPOCHFILE_NAME_BYTES];
 	enum err e = ERR_OK;
 
-	epochfile_name(name, f, j->epoch);
+	epochfile_name(name, &sheet_file, j->epoch);
 	if (j->chain.len > 0)
 		e = disk_replace(disk, CHAIN_NAME, j->chain.data, j->chain.len);
 	return e == ERR_OK ? disk_replace(disk, name, j->file.data, j->file.len) : e;
@@ -194,9 +189,6 @@ settle(struct sheets *k, struct record *r, enum work work)
 		log_event(k->cfg.log, LOG_SHEET_ACCEPTED, epoch, r->sheet->count, 0);
 		changed(k, epoch);
 		return;
-	case WORK_EVIDENCE:
-		r->evidence_stored = true;
-		return;
 	case WORK_REMOVE:
 		*place_of(k, epoch) = NULL;
 		record_free(r);
@@ -222,37 +214,19 @@ job_done(void *arg)
 }
 
 static enum err
-append_u32(struct buf *b, size_t v)
+fill_file(struct buf *out, const struct record *r)
 {
-	uint8_t le[4];
-
-	store_u32(le, (uint32_t)v);
-	return buf_append(b, le, sizeof(le), SIZE_MAX);
-}
-
-static enum err
-append_sheet(struct buf *b, const struct buf *sheet)
-{
-	enum err e = append_u32(b, sheet->len);
-
-	return e == ERR_OK ? buf_append(b, sheet->data, sheet->len, SIZE_MAX) : e;
-}
-
-static enum err
-fill_file(struct buf *out, const struct epochfile *f, const struct record *r, bool both)
-{
-	uint8_t header[EPOCHFILE_HEADER_BYTES], check[CHECK_BYTES];
+	uint8_t head[EPOCHFILE_HEADER_BYTES + 4], check[CHECK_BYTES];
 	struct hash_part part;
 	struct writer w;
 	enum err e;
 
-	writer_init(&w, header, sizeof(header));
-	epochfile_put(&w, f, r->epoch);
-	e = buf_append(out, header, sizeof(header), SIZE_MAX);
+	writer_init(&w, head, sizeof(head));
+	epochfile_put(&w, &sheet_file, r->epoch);
+	writer_u32(&w, (uint32_t)r->bytes.len);
+	e = buf_append(out, head, sizeof(head), SIZE_MAX);
 	if (e == ERR_OK)
-		e = append_sheet(out, &r->bytes);
-	if (e == ERR_OK && both)
-		e = append_sheet(out, &r->other);
+		e = buf_append(out, r->bytes.data, r->bytes.len, SIZE_MAX);
 	if (e != ERR_OK)
 		return e;
 	part = (struct hash_part){ out->data, out->len };
@@ -268,12 +242,9 @@ fill_job(struct job *j)
 
 	if (j->work == WORK_REMOVE)
 		return ERR_OK;
-	if (j->work == WORK_STORE && chain != NULL)
+	if (chain != NULL)
 		e = chain_save(chain, &j->chain);
-	if (e != ERR_OK)
-		return e;
-	return j->work == WORK_STORE ? fill_file(&j->file, &sheet_file, j->record, false)
-				     : fill_file(&j->file, &evidence_file, j->record, true);
+	return e == ERR_OK ? fill_file(&j->file, j->record) : e;
 }
 
 /* A failure is tried again by sheets_turn. */
@@ -302,9 +273,7 @@ pursue(struct sheets *k, struct record *r)
 {
 	if (r->writing)
 		return;
-	if (r->struck && !r->evidence_stored)
-		start(k, r, WORK_EVIDENCE);
-	else if (r->state == RECORD_OVER)
+	if (r->state == RECORD_OVER)
 		start(k, r, WORK_REMOVE);
 	else if (r->state == RECORD_WANTED && !r->struck)
 		start(k, r, WORK_STORE);
@@ -367,24 +336,41 @@ consider(struct sheets *k, struct record *r)
 		log_event(k->cfg.log, LOG_SHEET_REFUSED, r->epoch, (uint64_t)-(int64_t)e, 0);
 }
 
-static enum err
-strike(struct sheets *k, struct record *r, const uint8_t *p, size_t n)
+static struct evidence_statement
+statement_of(const struct sheet_shown *shown)
 {
-	enum err e;
+	struct evidence_statement s = { .kind = EVIDENCE_SHEET, .number = shown->epoch };
+
+	memcpy(s.hash, shown->hash, sizeof(s.hash));
+	memcpy(s.signature, shown->signature, sizeof(s.signature));
+	return s;
+}
+
+static void
+strike(struct sheets *k, struct record *r, const struct sheet_shown *other)
+{
+	const struct charter *c = succession_first(k->cfg.charters);
+	struct evidence_statement one, two = statement_of(other);
+	struct sheet_shown first;
+	struct evidence evidence;
 
 	if (r->struck)
-		return ERR_OK;
+		return;
 	r->struck = true;
-	e = buf_append(&r->other, p, n, SHEET_BYTES_MAX);
 	log_event(k->cfg.log, LOG_SHEET_EQUIVOCATION, r->epoch, 0, 0);
+	if (sheet_show_check(&first, r->bytes.data, r->bytes.len, c) == ERR_OK) {
+		one = statement_of(&first);
+		if (evidence_make(&evidence, c, &one, &two) == ERR_OK)
+			proofs_add(k->cfg.proofs, &evidence);
+	}
 	pursue(k, r);
 	changed(k, r->epoch);
-	return e;
 }
 
 /* A sheet of this or the next epoch; owns s. */
 static enum err
-take(struct sheets *k, struct sheet *s, const uint8_t *p, size_t n, uint32_t now)
+take(struct sheets *k, struct sheet *s, const uint8_t *p, size_t n,
+    const struct sheet_shown *shown, uint32_t now)
 {
 	struct record *r = record_of(k, s->epoch);
 	bool same;
@@ -403,8 +389,8 @@ take(struct sheets *k, struct sheet *s, const uint8_t *p, size_t n, uint32_t now
 	same = r->sheet == NULL || memcmp(r->sheet->hash, s->hash, 32) == 0; /* public */
 	sheet_free(s);
 	if (!same)
-		return strike(k, r, p, n);
-	if (r->state == RECORD_SEEN && r->sheet != NULL && !r->struck && r->epoch >= now)
+		strike(k, r, shown);
+	else if (r->state == RECORD_SEEN && r->sheet != NULL && !r->struck && r->epoch >= now)
 		consider(k, r);
 	return ERR_OK;
 }
@@ -419,7 +405,7 @@ keep_early(struct sheets *k, const uint8_t *p, size_t n, uint32_t now)
 	if (epoch < now || epoch > now + 1)
 		return;
 	buf_release(b);
-	if (buf_append(b, p, n, SHEET_BYTES_MAX) != ERR_OK)
+	if (buf_append(b, p, n, SHEET_SHOWN_MAX) != ERR_OK)
 		buf_release(b);
 }
 
@@ -443,9 +429,12 @@ enum err
 sheets_offer(struct sheets *k, const uint8_t *p, size_t n, int64_t wall_ms)
 {
 	uint32_t now = timing_epoch(k->params, wall_ms);
+	struct sheet_shown shown;
 	struct sheet *s;
-	enum err e = sheet_read(&s, p, n, k->cfg.charters, NULL);
+	enum err e = sheet_show_check(&shown, p, n, succession_first(k->cfg.charters));
 
+	if (e == ERR_OK)
+		e = sheet_read(&s, p, shown.len, k->cfg.charters, NULL);
 	if (e == ERR_EPOCH)
 		keep_early(k, p, n, now);
 	if (e != ERR_OK)
@@ -454,7 +443,7 @@ sheets_offer(struct sheets *k, const uint8_t *p, size_t n, int64_t wall_ms)
 		sheet_free(s);
 		return ERR_OK;
 	}
-	return take(k, s, p, n, now);
+	return take(k, s, p, n, &shown, now);
 }
 
 const struct sheet *
@@ -528,10 +517,12 @@ parse_sheet(struct record **out, struct sheets *k, struct reader *r)
 {
 	size_t n = reader_u32(r);
 	const uint8_t *p = reader_view(r, n);
+	struct sheet_shown shown;
 	struct sheet *s;
 
 	if (p == NULL || reader_end(r) != ERR_OK ||
-	    sheet_read(&s, p, n, k->cfg.charters, NULL) != ERR_OK)
+	    sheet_show_check(&shown, p, n, succession_first(k->cfg.charters)) != ERR_OK ||
+	    sheet_read(&s, p, shown.len, k->cfg.charters, NULL) != ERR_OK)
 		return ERR_OK;
 	return record_sheet(out, k, s, p, n);
 }
@@ -563,32 +554,27 @@ load_sheet(struct sheets *k, uint32_t epoch, struct diag *d)
 	return ERR_OK;
 }
 
-static int
-later_first(const void *a, const void *b)
-{
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-
-	return x < y ? 1 : -(x > y);
-}
-
+/* The latest that there is evidence for. */
 static enum err
-load_struck(struct sheets *k, struct diag *d)
+load_struck(struct sheets *k)
 {
-	uint32_t epochs[EVIDENCE_MAX];
-	size_t n = 0;
-	enum err e = epochfile_list(epochs, &n, EVIDENCE_MAX, &evidence_file, k->cfg.disk, d);
+	size_t n = proofs_count(k->cfg.proofs), done = 0;
 
-	qsort(epochs, n, sizeof(epochs[0]), later_first);
-	for (size_t i = 0; e == ERR_OK && i < n && i < STRUCK_MAX; i++) {
-		struct record *r = record_of(k, epochs[i]);
+	for (size_t i = n; i-- > 0 && done < STRUCK_MAX;) {
+		const struct evidence *e = proofs_at(k->cfg.proofs, i);
+		uint32_t epoch = evidence_epoch(e, k->params);
+		struct record *r = record_of(k, epoch);
 
+		if (!proofs_has_sheets(k->cfg.proofs, epoch) || (r != NULL && r->struck))
+			continue;
 		if (r == NULL)
-			r = record_new(k, epochs[i]);
+			r = record_new(k, epoch);
 		if (r == NULL)
 			return ERR_MEMORY;
-		r->struck = r->evidence_stored = true;
+		r->struck = true;
+		done++;
 	}
-	return e;
+	return ERR_OK;
 }
 
 static enum err
@@ -624,7 +610,7 @@ sheets_open(struct sheets **out, const struct sheets_config *cfg, struct buf *ch
 	for (size_t i = 0; e == ERR_OK && i < n; i++)
 		e = load_sheet(k, epochs[i], d);
 	if (e == ERR_OK)
-		e = load_struck(k, d);
+		e = load_struck(k);
 	if (e == ERR_OK)
 		e = load_chain(k, chain_state, d);
 	if (e != ERR_OK) {

@@ -4,8 +4,8 @@
  *
  * Sheets come only from the mix's own anonymous sessions (visits.h). A sheet is
  * used after it was accepted and is on disk together with the head of the chain.
- * Two different sheets for one epoch: both are kept on disk as evidence, an alarm
- * is logged, and the mix has no sheet for that epoch, also after a restart.
+ * Two different sheets for one epoch: what the gateway signed goes to the proofs, an
+ * alarm is logged, and the mix has no sheet for that epoch, also after a restart.
  *
  * Runs on the loop's thread; files are written on the disk's queue, which must be
  * freed before this object: its last callbacks still come here.
@@ -24,6 +24,7 @@
 #include "common/journal/chain.h"
 #include "common/net/loop.h"
 #include "mix/epochkeys.h"
+#include "mix/proofs.h"
 
 struct sheets;
 
@@ -33,6 +34,7 @@ struct sheets_config {
 	const struct succession *charters; /* borrowed */
 	const struct epochkeys *keys;	 /* our keys, to find our announcement */
 	const struct chain *chain;	 /* whose heads are saved with a sheet */
+	struct proofs *proofs;		 /* where evidence goes, borrowed */
 	uint16_t own;			 /* our number in the charter */
 	const uint8_t *identity_sk;	 /* Ed25519, 64 bytes in secret memory, borrowed */
 	struct log *log;
@@ -51,8 +53,9 @@ RST_MUST_USE enum err sheets_open(struct sheets **out, const struct sheets_confi
 void sheets_free(struct sheets *k);
 
 /*
- * A sheet that one of our sessions showed at wall_ms. ERR_OK also if it was not
- * accepted (for another epoch, without us); errors are those of sheet_read. A sheet
+ * A sheet that one of our sessions showed at wall_ms, with the gateway's signature
+ * behind it. ERR_OK also if it was not accepted (for another epoch, without us); errors
+ * are those of sheet_show_check and sheet_read. A sheet
  * of a charter that is not known yet is ERR_EPOCH, and kept for sheets_again.
  */
 RST_MUST_USE enum err sheets_offer(struct sheets *k, const uint8_t *p, size_t n, int64_t wall_ms);
@@ -70,7 +73,7 @@ bool sheets_struck(const struct sheets *k, uint32_t epoch);
 RST_MUST_USE enum err sheets_announcement(const struct sheets *k,
     uint8_t out[static ANNOUNCEMENT_BYTES], uint32_t epoch);
 
-/* Forget sheets of epochs that ended more than grace ago (evidence stays); retry writing. */
+/* Forget sheets of epochs that ended more than grace ago retry writing. */
 void sheets_turn(struct sheets *k, int64_t wall_ms);
 
 #endif

@@ -154,6 +154,16 @@ look_for_notes(struct visit *t, const struct block *b)
 	heartbeat_block(t->owner->cfg.heartbeat, b, t->from_ms, start_ms, start_ms + p->round_ms);
 }
 
+/* A block that contradicts what was verified is the gateway's own word against it. */
+static void
+keep_evidence(struct visits *v)
+{
+	struct evidence e;
+
+	while (chain_take_evidence(v->cfg.chain, &e))
+		proofs_add(v->cfg.proofs, &e);
+}
+
 static enum err
 take_block(struct visit *t, uint64_t run, const uint8_t *p, size_t n)
 {
@@ -162,6 +172,7 @@ take_block(struct visit *t, uint64_t run, const uint8_t *p, size_t n)
 	enum err e = add_block(t, &block, run, p, n);
 
 	if (e != ERR_OK) {
+		keep_evidence(v);
 		v->status.refused++;
 		log_event(v->cfg.log, LOG_CHAIN_BROKEN,
 		    timing_epoch(v->params, loop_wall_ms(v->cfg.loop)),

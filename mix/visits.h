@@ -31,6 +31,7 @@ struct visits_config {
 	bool held;	      /* begin as after visits_hold(v, true) */
 	struct chain *chain;	       /* that segments belong to, borrowed */
 	struct sheets *sheets;
+	struct proofs *proofs;	       /* where evidence of two journals goes, borrowed */
 	const struct rng *rng, *keys;
 	struct log *log;
 	/* Told of the notes of current sessions, and of blocks. */

@@ -264,6 +264,18 @@ look_at_epoch(struct watch *w)
 		raise_of_epoch(w, LOG_ROLLED_BACK, w->cfg.own->number, v->epoch);
 }
 
+/* As long as evidence is there, somebody has to deal with it. */
+static void
+look_at_evidence(struct watch *w)
+{
+	bool told = alarms_hold_any(&w->alarms, LOG_GATEWAY_LIED);
+
+	if (w->view.evidence > 0 && !told)
+		log_event(w->cfg.log, LOG_GATEWAY_LIED, w->view.lied_epoch, 0, 0);
+	else if (w->view.evidence == 0 && told)
+		log_event(w->cfg.log, LOG_GATEWAY_LIED_OVER, 0, 0, 0);
+}
+
 static void
 look_at_journal(struct watch *w)
 {
@@ -309,6 +321,7 @@ on_look(void *arg)
 	take_view(w);
 	count(w);
 	look_at_epoch(w);
+	look_at_evidence(w);
 	look_at_links(w);
 	look_at_journal(w);
 	look_at_disk(w);
@@ -367,6 +380,8 @@ report_epoch(struct report *r, const struct watch *w)
 	report_bool(r, "sheet", w->view.has_sheet);
 	report_u64(r, "sheet_nodes", w->view.sheet_nodes);
 	report_bool(r, "sits_out", w->view.sits_out);
+	if (w->cfg.own->role == CHARTER_MIX)
+		report_u64(r, "evidence", w->view.evidence);
 }
 
 static const char *

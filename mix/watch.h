@@ -41,6 +41,8 @@ struct watch_view {
 	uint32_t coming_charter, coming_epoch; /* the next one; 0: none */
 	bool serves;	      /* the charter in force has it */
 	bool has_place;	      /* that, or one to come, or that was in force until now */
+	size_t evidence;      /* of the gateway's lies, that it keeps */
+	uint32_t lied_epoch;  /* the latest that it is about */
 	bool journal;	      /* it writes one, and has begun */
 	uint64_t blocks;      /* written so far */
 	size_t link_count;

@@ -148,6 +148,16 @@ do_contacts(struct peer *p)
 	answer_done(p, RESTANTE_OK);
 }
 
+static void
+do_evidence(struct peer *p)
+{
+	struct wire m = { .type = WIRE_IS_EVIDENCE };
+
+	for (size_t i = 0; restante_evidence_at(p->agent->r, i, &m.evidence) == RESTANTE_OK; i++)
+		answer(p, &m);
+	answer_done(p, RESTANTE_OK);
+}
+
 /* An invitation waits for its commit: it must not be given away before it is durable. */
 struct inviting {
 	struct peer *peer;
@@ -324,6 +334,9 @@ handle(struct peer *p, const struct wire *q)
 	case WIRE_STOP:
 		do_stop(p);
 		return;
+	case WIRE_EVIDENCE:
+		do_evidence(p);
+		return;
 	case WIRE_DONE:
 	case WIRE_IS_STATUS:
 	case WIRE_IS_CONTACT:
@@ -331,6 +344,7 @@ handle(struct peer *p, const struct wire *q)
 	case WIRE_IS_INVITATION:
 	case WIRE_IS_QUEUED:
 	case WIRE_IS_EVENT:
+	case WIRE_IS_EVIDENCE:
 		break;
 	}
 	answer_done(p, RESTANTE_E_INVALID);

@@ -30,6 +30,10 @@ int cmd_invite(const struct call *c);
 int cmd_accept(const struct call *c);
 int cmd_contacts(const struct call *c);
 
+/* cmd_evidence.c */
+extern const struct config_schema cmd_evidence_schema;
+int cmd_evidence(const struct call *c);
+
 /* cmd_messages.c */
 extern const struct config_schema cmd_send_schema, cmd_inbox_schema;
 int cmd_send(const struct call *c);

@@ -150,7 +150,8 @@ static const struct {
 	{ RESTANTE_ALARM_DISK, "disk", "the state cannot be saved: make room on the disk" },
 	{ RESTANTE_ALARM_SHEET, "sheet", "no verified keys for this epoch yet" },
 	{ RESTANTE_ALARM_FORK, "fork",
-	    "a contact was shown another journal: the gateway lies to one of you" },
+	    "the gateway lied: it signed two journals, or two lists of keys, for one time. Export "
+	    "the evidence (`restante evidence export`) and give it to the authorities and to others" },
 	{ RESTANTE_ALARM_CHARTER, "charter", "the charter's date has passed: get the new one" },
 	{ RESTANTE_ALARM_SUCCESSION, "succession",
 	    "the gateway showed a charter that the authorities did not make: tell them" },
@@ -416,6 +417,27 @@ show_queued(FILE *out, const struct wire *m, bool json)
 }
 
 /* ---- the rest ---- */
+
+void
+show_evidence(FILE *out, uint64_t number, const struct restante_evidence *e, bool json)
+{
+	struct json j;
+	struct buf b;
+
+	if (!json) {
+		(void)fprintf(out, "%" PRIu64 "  ", number);
+		put_harmless(out, e->sentence, " ");
+		(void)fputc('\n', out);
+		return;
+	}
+	json_start(&j, &b);
+	field_number(&j, "number", number);
+	field_string(&j, "proves", e->kind);
+	field_number(&j, strcmp(e->kind, "blocks") == 0 ? "round" : "epoch", e->number);
+	field_string(&j, "sentence", e->sentence);
+	field_string(&j, "text", e->text);
+	json_finish(out, &j, &b);
+}
 
 void
 show_directory(FILE *out, const char *directory, bool json)

@@ -22,6 +22,8 @@ void show_directory(FILE *out, const char *directory, bool json);
 /* A client authorization was stored; public_key: of one made here, else NULL. */
 void show_authorization(FILE *out, const char *public_key, bool json);
 void show_invitation(FILE *out, const char *text, bool qr, bool json);
+/* The number-th evidence against the gateway. */
+void show_evidence(FILE *out, uint64_t number, const struct restante_evidence *e, bool json);
 void show_queued(FILE *out, const struct wire *m, bool json);
 /* "18 minutes", "2 hours". */
 void show_duration(char out[static 32], uint64_t seconds);

@@ -224,6 +224,24 @@ get_message(struct reader *r, struct restante_message *m)
 		reader_fail(r, ERR_MALFORMED);
 }
 
+static void
+put_evidence(struct writer *w, const struct restante_evidence *e)
+{
+	put_name(w, e->kind, sizeof(e->kind));
+	writer_u64(w, e->number);
+	put_name(w, e->text, sizeof(e->text));
+	put_name(w, e->sentence, sizeof(e->sentence));
+}
+
+static void
+get_evidence(struct reader *r, struct restante_evidence *e)
+{
+	get_name(r, e->kind, sizeof(e->kind));
+	e->number = reader_u64(r);
+	get_name(r, e->text, sizeof(e->text));
+	get_name(r, e->sentence, sizeof(e->sentence));
+}
+
 /* ---- messages: each type's fields, written and read side by side ---- */
 
 static void
@@ -234,6 +252,7 @@ put_fields(struct writer *w, const struct wire *m)
 	case WIRE_CONTACTS:
 	case WIRE_FOLLOW:
 	case WIRE_STOP:
+	case WIRE_EVIDENCE:
 		break;
 	case WIRE_INVITE:
 	case WIRE_ACCEPT:
@@ -273,6 +292,9 @@ put_fields(struct writer *w, const struct wire *m)
 		writer_u64(w, m->seconds);
 		writer_u64(w, m->bytes);
 		break;
+	case WIRE_IS_EVIDENCE:
+		put_evidence(w, &m->evidence);
+		break;
 	}
 }
 
@@ -284,6 +306,7 @@ get_fields(struct reader *r, struct wire *m)
 	case WIRE_CONTACTS:
 	case WIRE_FOLLOW:
 	case WIRE_STOP:
+	case WIRE_EVIDENCE:
 		return;
 	case WIRE_INVITE:
 	case WIRE_ACCEPT:
@@ -324,6 +347,9 @@ get_fields(struct reader *r, struct wire *m)
 		m->number = reader_u64(r);
 		m->seconds = reader_u64(r);
 		m->bytes = reader_u64(r);
+		return;
+	case WIRE_IS_EVIDENCE:
+		get_evidence(r, &m->evidence);
 		return;
 	}
 	reader_fail(r, ERR_MALFORMED); /* a type of no message */

@@ -35,6 +35,7 @@ enum wire_type {
 	WIRE_CANCEL = 12,   /* number */
 	WIRE_RETENTION = 13,/* number: seconds */
 	WIRE_STOP = 14,
+	WIRE_EVIDENCE = 20,
 	/* answers */
 	WIRE_DONE = 64,	      /* code, text: why */
 	WIRE_IS_STATUS = 65,
@@ -43,6 +44,7 @@ enum wire_type {
 	WIRE_IS_INVITATION = 68, /* text */
 	WIRE_IS_QUEUED = 69,  /* number: id, seconds, bytes */
 	WIRE_IS_EVENT = 70,   /* event, name, text */
+	WIRE_IS_EVIDENCE = 76,
 };
 
 enum wire_change {
@@ -67,6 +69,7 @@ struct wire {
 	struct tor_status tor;
 	struct restante_contact contact;
 	struct restante_message message;
+	struct restante_evidence evidence;
 	enum restante_event_kind event;
 };
 

@@ -24,6 +24,8 @@ LOG_EVENT(LOG_EPOCH_KEY_DESTROYED, LOG_INFO, "epoch-key-destroyed", "epoch", NUL
 LOG_EVENT(LOG_SHEET_ACCEPTED, LOG_INFO, "sheet-accepted", "epoch", "nodes", NULL)
 LOG_EVENT(LOG_SHEET_REFUSED, LOG_ALARM, "sheet-refused", "epoch", "code", NULL)
 LOG_EVENT(LOG_SHEET_EQUIVOCATION, LOG_ALARM, "sheet-equivocation", "epoch", NULL, NULL)
+LOG_EVENT(LOG_GATEWAY_LIED, LOG_ALARM, "gateway-lied", "epoch", NULL, NULL)
+LOG_EVENT(LOG_GATEWAY_LIED_OVER, LOG_INFO, "gateway-lied-over", NULL, NULL, NULL)
 LOG_EVENT(LOG_CHARTER_TAKEN, LOG_INFO, "charter-taken", "version", "epoch", NULL)
 LOG_EVENT(LOG_CHARTER_IN_FORCE, LOG_INFO, "charter-in-force", "version", "epoch", NULL)
 LOG_EVENT(LOG_CHARTER_REFUSED, LOG_ALARM, "charter-refused", "version", "code", NULL)

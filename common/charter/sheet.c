@@ -14,6 +14,8 @@
 #define SIGN_LABEL "restante/announce/1"
 #define SIGNED_BYTES (2 + 4 + 1 + 32) /* of an announcement: all but the signature */
 #define MESSAGE_BYTES (sizeof(SIGN_LABEL) - 1 + 32 + SIGNED_BYTES)
+#define SHOWN_LABEL "restante/sheet/1"
+#define SHOWN_MESSAGE_BYTES (sizeof(SHOWN_LABEL) - 1 + 32 + 2 + 4 + 32)
 
 static_assert(SHEET_TICKET_KEYS_MAX >= PARAMS_EPOCH_HOURS_MAX, "a ticket key for every hour");
 static_assert(ANNOUNCEMENT_BYTES == SIGNED_BYTES + 64, "the signature ends an announcement");
@@ -246,4 +248,64 @@ sheet_read(struct sheet **out, const void *in, size_t len, const struct successi
 	if (c == NULL || succession_find(s, hash) == NULL)
 		return diag_set(d, ERR_EPOCH, "the sheet belongs to a charter that is not known");
 	return sheet_decode(out, in, len, c, d);
+}
+
+/* ---- as the gateway shows it ---- */
+
+/* What the gateway signs. */
+static void
+shown_message(uint8_t out[static SHOWN_MESSAGE_BYTES], const uint8_t network_id[static 32],
+    uint16_t gateway, uint32_t epoch, const uint8_t hash[static 32])
+{
+	struct writer w;
+
+	writer_init(&w, out, SHOWN_MESSAGE_BYTES);
+	writer_copy(&w, SHOWN_LABEL, sizeof(SHOWN_LABEL) - 1);
+	writer_copy(&w, network_id, 32);
+	writer_u16(&w, gateway);
+	writer_u32(&w, epoch);
+	writer_copy(&w, hash, 32);
+	assert(writer_ok(&w) && w.used == SHOWN_MESSAGE_BYTES);
+}
+
+void
+sheet_sign(uint8_t signature[static SHEET_SIGNATURE_BYTES], const struct sheet *s,
+    uint16_t gateway, const uint8_t network_id[static 32], const uint8_t identity_sk[static 64])
+{
+	uint8_t m[SHOWN_MESSAGE_BYTES];
+
+	shown_message(m, network_id, gateway, s->epoch, s->hash);
+	crypto_sign_detached(signature, NULL, m, sizeof(m), identity_sk);
+}
+
+enum err
+sheet_verify(uint16_t gateway, uint32_t epoch, const uint8_t hash[static 32],
+    const uint8_t signature[static SHEET_SIGNATURE_BYTES], const uint8_t network_id[static 32],
+    const uint8_t identity_pk[static 32])
+{
+	uint8_t m[SHOWN_MESSAGE_BYTES];
+
+	shown_message(m, network_id, gateway, epoch, hash);
+	if (crypto_sign_verify_detached(signature, m, sizeof(m), identity_pk) != 0)
+		return ERR_SIGNATURE;
+	return ERR_OK;
+}
+
+enum err
+sheet_show_check(struct sheet_shown *out, const uint8_t *in, size_t len, const struct charter *c)
+{
+	const struct charter_node *gateway = charter_gateway(c);
+	struct sheet_shown s;
+
+	if (len < 4 + SHEET_SIGNATURE_BYTES)
+		return ERR_TRUNCATED;
+	if (gateway == NULL)
+		return ERR_SIGNATURE;
+	s.len = len - SHEET_SIGNATURE_BYTES;
+	s.signature = in + s.len;
+	s.epoch = load_u32(in);
+	hash_256(s.hash, in, s.len);
+	*out = s;
+	return sheet_verify(gateway->number, s.epoch, s.hash, s.signature, c->network_id,
+	    gateway->identity);
 }

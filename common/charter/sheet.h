@@ -67,6 +67,36 @@ RST_MUST_USE enum err sheet_decode(struct sheet **out, const void *in, size_t le
 RST_MUST_USE enum err sheet_read(struct sheet **out, const void *in, size_t len,
     const struct succession *s, struct diag *d);
 void sheet_free(struct sheet *s);
+
+/* ---- as the gateway shows it ---- */
+
+#define SHEET_SIGNATURE_BYTES 64
+#define SHEET_SHOWN_MAX (SHEET_BYTES_MAX + SHEET_SIGNATURE_BYTES)
+
+/*
+ * A sheet is shown with the gateway's signature behind it: with two of them for one
+ * epoch anybody can prove that the gateway lied, whatever block or session had them.
+ */
+struct sheet_shown {
+	uint32_t epoch;
+	uint8_t hash[32];
+	size_t len;		  /* of the sheet alone, which is in front */
+	const uint8_t *signature; /* borrowed: the last bytes */
+};
+
+void sheet_sign(uint8_t signature[static SHEET_SIGNATURE_BYTES], const struct sheet *s,
+    uint16_t gateway, const uint8_t network_id[static 32], const uint8_t identity_sk[static 64]);
+/* ERR_SIGNATURE. Needs only gateway, epoch and hash, as evidence has them. */
+RST_MUST_USE enum err sheet_verify(uint16_t gateway, uint32_t epoch, const uint8_t hash[static 32],
+    const uint8_t signature[static SHEET_SIGNATURE_BYTES], const uint8_t network_id[static 32],
+    const uint8_t identity_pk[static 32]);
+/*
+ * Check the signature of what was shown against any charter of the network: number
+ * and identity of the gateway never change. The sheet itself is looked at by
+ * sheet_read. ERR_TRUNCATED, ERR_SIGNATURE.
+ */
+RST_MUST_USE enum err sheet_show_check(struct sheet_shown *out, const uint8_t *in, size_t len,
+    const struct charter *c);
 /* The announcement of a node, or NULL if the sheet lacks it. */
 const struct announcement *sheet_node(const struct sheet *s, uint16_t node);
 

@@ -9,7 +9,8 @@
 #include "common/crypto/hash.h"
 
 #define SIGN_LABEL "restante/block/1"
-#define MESSAGE_BYTES (sizeof(SIGN_LABEL) - 1 + 32 + 2 + 8 + 32)
+#define EPOCH_LABEL "restante/epoch-block/1"
+#define MESSAGE_BYTES_MAX (sizeof(EPOCH_LABEL) - 1 + 32 + 2 + 8 + 32)
 #define FIXED_BYTES (1 + 2 + 8 + 32 + 32 + 2 + 2 + 2)
 #define ENTRY_HEADER_BYTES (1 + 4)
 
@@ -262,41 +263,44 @@ block_record_digest(uint8_t out[static BLOCK_DIGEST_BYTES], const uint8_t *recor
 
 /* ---- signatures ---- */
 
-/* What the gateway signs. */
-static void
-message(uint8_t out[static MESSAGE_BYTES], const uint8_t network_id[static 32], uint16_t gateway,
-    uint64_t round, const uint8_t hash[static 32])
+/* What the gateway signs; returns its length. */
+static size_t
+message(uint8_t out[static MESSAGE_BYTES_MAX], bool epoch_block,
+    const uint8_t network_id[static 32], uint16_t gateway, uint64_t round,
+    const uint8_t hash[static 32])
 {
+	const char *label = epoch_block ? EPOCH_LABEL : SIGN_LABEL;
 	struct writer w;
 
-	writer_init(&w, out, MESSAGE_BYTES);
-	writer_copy(&w, SIGN_LABEL, sizeof(SIGN_LABEL) - 1);
+	writer_init(&w, out, MESSAGE_BYTES_MAX);
+	writer_copy(&w, label, strlen(label));
 	writer_copy(&w, network_id, 32);
 	writer_u16(&w, gateway);
 	writer_u64(&w, round);
 	writer_copy(&w, hash, 32);
-	assert(writer_ok(&w) && w.used == MESSAGE_BYTES);
+	assert(writer_ok(&w));
+	return w.used;
 }
 
 void
 block_sign(uint8_t signature[static BLOCK_SIGNATURE_BYTES], const struct block *b,
     const uint8_t network_id[static 32], const uint8_t identity_sk[static 64])
 {
-	uint8_t m[MESSAGE_BYTES];
+	uint8_t m[MESSAGE_BYTES_MAX];
+	size_t n = message(m, b->epoch_block, network_id, b->gateway, b->round, b->hash);
 
-	message(m, network_id, b->gateway, b->round, b->hash);
-	crypto_sign_detached(signature, NULL, m, sizeof(m), identity_sk);
+	crypto_sign_detached(signature, NULL, m, n, identity_sk);
 }
 
 enum err
-block_verify(uint16_t gateway, uint64_t round, const uint8_t hash[static 32],
+block_verify(bool epoch_block, uint16_t gateway, uint64_t round, const uint8_t hash[static 32],
     const uint8_t signature[static BLOCK_SIGNATURE_BYTES], const uint8_t network_id[static 32],
     const uint8_t identity_pk[static 32])
 {
-	uint8_t m[MESSAGE_BYTES];
+	uint8_t m[MESSAGE_BYTES_MAX];
+	size_t n = message(m, epoch_block, network_id, gateway, round, hash);
 
-	message(m, network_id, gateway, round, hash);
-	if (crypto_sign_verify_detached(signature, m, sizeof(m), identity_pk) != 0)
+	if (crypto_sign_verify_detached(signature, m, n, identity_pk) != 0)
 		return ERR_SIGNATURE;
 	return ERR_OK;
 }

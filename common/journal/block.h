@@ -75,10 +75,15 @@ const struct block_entry *block_entry_find(const struct block *b, enum block_ent
 /* The digest of a record: BLAKE2b-64. */
 void block_record_digest(uint8_t out[static BLOCK_DIGEST_BYTES], const uint8_t *record, size_t len);
 
+/*
+ * Sign an encoded or decoded block. Epoch blocks are signed under a label of their
+ * own, so that a signature alone says that a quoted block is one: there is one in an
+ * epoch, and no other block of the gateway can be passed off for it.
+ */
 void block_sign(uint8_t signature[static BLOCK_SIGNATURE_BYTES], const struct block *b,
     const uint8_t network_id[static 32], const uint8_t identity_sk[static 64]);
 /* ERR_SIGNATURE. Also for evidence and quoted epoch blocks: needs only gateway, round, hash. */
-RST_MUST_USE enum err block_verify(uint16_t gateway, uint64_t round,
+RST_MUST_USE enum err block_verify(bool epoch_block, uint16_t gateway, uint64_t round,
     const uint8_t hash[static 32], const uint8_t signature[static BLOCK_SIGNATURE_BYTES],
     const uint8_t network_id[static 32], const uint8_t identity_pk[static 32]);
 

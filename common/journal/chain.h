@@ -19,6 +19,7 @@
 #include "common/base/err.h"
 #include "common/charter/charter.h"
 #include "common/journal/block.h"
+#include "common/journal/evidence.h"
 
 struct chain_point {
 	uint64_t round;
@@ -28,6 +29,7 @@ struct chain_point {
 struct chain;
 
 #define CHAIN_STATE_BYTES_MAX (1u << 20)
+#define CHAIN_SIGNED_MAX 512 /* of the latest epoch blocks, and blocks, signatures are kept */
 
 /*
  * anchor: an epoch block that is trusted (NULL: the reader trusts the epoch block
@@ -69,6 +71,19 @@ RST_MUST_USE enum err chain_epochs_done(struct chain *k);
  */
 bool chain_latest_epoch(const struct chain *k, struct chain_point *out,
     uint8_t signature[BLOCK_SIGNATURE_BYTES]);
+
+/*
+ * The first verified epoch block after a round whose signature is known; false: none
+ * is. To learn all that came since the last one that was looked at.
+ */
+bool chain_next_epoch(const struct chain *k, uint64_t after, struct chain_point *out,
+    uint8_t signature[static BLOCK_SIGNATURE_BYTES]);
+
+/*
+ * A block that was refused because it contradicts a verified one, and what was
+ * verified: the gateway signed both. The latest that was not taken yet; false: none.
+ */
+bool chain_take_evidence(struct chain *k, struct evidence *out);
 
 /*
  * What the verified epoch blocks say to an epoch block that somebody quotes (an

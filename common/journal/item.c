@@ -27,7 +27,7 @@ longest(uint8_t kind)
 {
 	switch ((enum item_kind)kind) {
 	case ITEM_SHEET:
-		return SHEET_BYTES_MAX;
+		return SHEET_SHOWN_MAX;
 	case ITEM_BLOCK:
 		return BLOCK_BYTES_MAX + BLOCK_SIGNATURE_BYTES;
 	case ITEM_RECORDS:

@@ -2,7 +2,7 @@
  * The journal stream that a session carries downward: items cut into frames.
  *
  *   item = kind u8 || length u32 || bytes
- *   kind 1 sheet; 2 block || signature (64); 3 the records of that block; 4 charter
+ *   kind 1 sheet || signature (64); 2 block || signature (64); 3 the records of that block; 4 charter
  *
  * Pure. The assembler is bounded: an item longer than its kind allows is
  * ERR_RANGE and ends the session.

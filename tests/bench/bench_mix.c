@@ -118,7 +118,7 @@ make_network(struct bench *b)
 static void
 store_key(const struct bench *b, struct disk *disk)
 {
-	static const struct epochfile key_file = { "key", "rstkey" };
+	static const struct epochfile key_file = { "key", "rstkey", 0 };
 	uint8_t file[EPOCHFILE_HEADER_BYTES + 2 * ONION_KEY_BYTES];
 	char name[EPOCHFILE_NAME_BYTES];
 	size_t i = network_index(b->network, MIX);
@@ -146,6 +146,7 @@ store_sheet(const struct bench *b, struct disk *disk)
 		.chain = chain, .own = MIX,
 		.identity_sk = b->network->keys[network_index(b->network, MIX)].identity_sk };
 	struct epochkeys *keys;
+	struct proofs *proofs;
 	struct sheets *sheets;
 	struct buf text, state;
 
@@ -154,13 +155,16 @@ store_sheet(const struct bench *b, struct disk *disk)
 	bench_must(queue != NULL && chain != NULL, "no memory");
 	bench_must(epochkeys_open(&keys, &keys_cfg, &events, NULL, NULL) == ERR_OK, "no keys");
 	cfg.keys = keys;
+	bench_must(proofs_open(&proofs, disk, queue, b->charter, NULL, NULL) == ERR_OK, "no proofs");
+	cfg.proofs = proofs;
 	bench_must(sheets_open(&sheets, &cfg, &state, NULL) == ERR_OK, "no sheets");
-	bench_must(sheet_encode(&text, b->keys->sheet) == ERR_OK, "no sheet");
+	network_show(&text, b->network, b->keys->sheet);
 	bench_must(sheets_offer(sheets, text.data, text.len, loop_wall_ms(b->loop)) == ERR_OK,
 	    "the sheet is refused");
 	workq_free(queue);
 	bench_must(sheets_find(sheets, b->epoch) != NULL, "the sheet was not accepted");
 	sheets_free(sheets);
+	proofs_free(proofs);
 	epochkeys_free(keys);
 	chain_free(chain);
 	buf_release(&text);

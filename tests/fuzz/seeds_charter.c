@@ -1,5 +1,5 @@
 /*
- * Writes the seeds of the charter and sheet corpora, always the same ones:
+ * Writes the seeds of the charter, sheet and evidence corpora, always the same ones:
  *
  *   seeds_charter tests/fuzz/corpus
  */
@@ -11,6 +11,8 @@
 
 #include "common/base/secret.h"
 #include "common/charter/nodeline.h"
+#include "common/journal/block.h"
+#include "common/journal/evidence.h"
 #include "tests/lib/network.h"
 
 #define EPOCH 83124
@@ -94,6 +96,46 @@ write_sheets(void)
 	network_free(n);
 }
 
+static struct evidence_statement
+said(const struct network *n, enum evidence_kind kind, uint64_t number, uint8_t salt)
+{
+	const uint8_t *sk = n->keys[network_index(n, charter_gateway(n->charter)->number)].identity_sk;
+	struct evidence_statement s = { .kind = kind, .number = number, .hash = { salt } };
+	struct block b = { .gateway = charter_gateway(n->charter)->number, .round = number,
+		.epoch_block = kind == EVIDENCE_EPOCH_BLOCK, .hash = { salt } };
+	struct sheet sheet = { .epoch = (uint32_t)number, .hash = { salt } };
+
+	if (kind == EVIDENCE_SHEET)
+		sheet_sign(s.signature, &sheet, b.gateway, n->charter->network_id, sk);
+	else
+		block_sign(s.signature, &b, n->charter->network_id, sk);
+	return s;
+}
+
+/* One of each kind, of the network of the charters. */
+static void
+write_evidence(void)
+{
+	static const char *const names[] = { "evidence/blocks", "evidence/epoch-blocks",
+		"evidence/sheets" };
+	struct network_config cfg = { .seed = 2, .mixes_per_layer = 1 };
+	struct network *n = network_new(&cfg);
+
+	for (int kind = EVIDENCE_BLOCK; kind <= EVIDENCE_SHEET; kind++) {
+		const struct evidence_statement a = said(n, (enum evidence_kind)kind, EPOCH, 1);
+		const struct evidence_statement b = said(n, (enum evidence_kind)kind, EPOCH, 2);
+		struct evidence e;
+		struct buf text;
+
+		buf_init(&text);
+		must(evidence_make(&e, n->charter, &a, &b));
+		must(evidence_encode(&text, &e));
+		write_seed(names[kind], text.data, text.len);
+		buf_release(&text);
+	}
+	network_free(n);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -105,5 +147,6 @@ main(int argc, char **argv)
 	must(secret_setup());
 	write_charters();
 	write_sheets();
+	write_evidence();
 	return 0;
 }

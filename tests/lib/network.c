@@ -223,3 +223,15 @@ network_epoch_free(struct network_epoch *e)
 	sheet_free(e->sheet);
 	free(e);
 }
+
+void
+network_show(struct buf *out, const struct network *n, struct sheet *s)
+{
+	const struct charter_node *gateway = charter_gateway(n->charter);
+	uint8_t signature[SHEET_SIGNATURE_BYTES];
+
+	must(sheet_encode(out, s) == ERR_OK, "encode a sheet", NULL);
+	sheet_sign(signature, s, gateway->number, n->charter->network_id,
+	    n->keys[network_index(n, gateway->number)].identity_sk);
+	must(buf_append(out, signature, sizeof(signature), SIZE_MAX) == ERR_OK, "sign a sheet", NULL);
+}

@@ -72,5 +72,7 @@ size_t network_index(const struct network *n, uint16_t number);
 /* Fresh epoch keys for all nodes and their sheet. */
 struct network_epoch *network_epoch_new(struct network *n, uint32_t epoch);
 void network_epoch_free(struct network_epoch *e);
+/* Append a sheet as the gateway shows it, signed. */
+void network_show(struct buf *out, const struct network *n, struct sheet *s);
 
 #endif

@@ -95,8 +95,10 @@ def decode(data):
     return gateway, round_number, previous, previous_epoch, entries, lines, digests
 
 
-def signed_bytes(network_id, gateway, round_number, digest):
-    return b"restante/block/1" + network_id + struct.pack("<HQ", gateway, round_number) + digest
+def signed_bytes(network_id, gateway, round_number, previous, previous_epoch, digest):
+    epoch_block = any(previous_epoch) or not any(previous)
+    label = b"restante/epoch-block/1" if epoch_block else b"restante/block/1"
+    return label + network_id + struct.pack("<HQ", gateway, round_number) + digest
 
 
 def judge(case):
@@ -105,7 +107,7 @@ def judge(case):
     except ValueError:
         return MALFORMED
     digest = blake2b(32, case["block"])
-    message = signed_bytes(case["network_id"], block[0], block[1], digest)
+    message = signed_bytes(case["network_id"], *block[:4], digest)
     try:
         crypto_sign_open(case["signature"] + message, crypto_sign_seed_keypair(case["seed"])[0])
     except exceptions.CryptoError:
@@ -114,7 +116,8 @@ def judge(case):
 
 
 def sign(case, digest):
-    message = signed_bytes(case["network_id"], case["gateway"], case["round"], digest)
+    names = ("network_id", "gateway", "round", "previous", "previous_epoch")
+    message = signed_bytes(*(case[name] for name in names), digest)
     return crypto_sign(message, crypto_sign_seed_keypair(case["seed"])[1])[:64]
 
 

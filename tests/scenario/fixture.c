@@ -196,6 +196,7 @@ start_mix(struct fixture_node *n)
 	    .disk = n->disk.disk,
 	    .charter = given(n),
 	    .listen = n->listen,
+	    .entrance = n->entrance,
 	    .number = n->charter->number,
 	    .identity_sk = n->keys->identity_sk,
 	    .link_sk = n->keys->link_sk,

@@ -56,6 +56,7 @@ person_start(struct person *p)
 	    .rng = &p->rng.rng,
 	    .keys = &p->keys.rng,
 	    .retention_ms = p->retention_ms,
+	    .entrance = p->entrance,
 	};
 	struct diag d = {""};
 	enum err e;
@@ -127,8 +128,15 @@ person_stop(struct person *p)
 void
 person_new(struct person *p, struct fixture *f)
 {
+	person_new_at(p, f, NULL);
+}
+
+void
+person_new_at(struct person *p, struct fixture *f, const char *entrance)
+{
 	memset(p, 0, sizeof(*p));
 	p->fixture = f;
+	p->entrance = entrance;
 	rng_seeded_init(&p->rng, rng_u64(world_rng(f->world)));
 	rng_seeded_init(&p->keys, rng_u64(world_rng(f->world)));
 	assert_err_ok(world_host_new(&p->host, f->world));

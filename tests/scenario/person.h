@@ -25,6 +25,7 @@ struct person {
 	unsigned starts;
 	int64_t down_ms; /* after a death: how long until it is started; <0: it is not */
 	int64_t retention_ms;
+	const char *entrance; /* NULL: as the charter says */
 	/* what it did: texts are numbers, in decimal */
 	unsigned said;	      /* the numbers given so far */
 	bool promised[PERSON_TEXTS_MAX]; /* the client said that it is durable */
@@ -33,6 +34,8 @@ struct person {
 
 /* Starts at once. */
 void person_new(struct person *p, struct fixture *f);
+/* The same, with sessions that enter elsewhere. */
+void person_new_at(struct person *p, struct fixture *f, const char *entrance);
 void person_free(struct person *p);
 void person_start(struct person *p);
 /* Close in order. */

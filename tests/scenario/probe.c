@@ -203,7 +203,7 @@ take_sheet(struct probe *p, const uint8_t *bytes, size_t n)
 {
 	struct sheet *sheet, **place;
 
-	assert_err_ok(sheet_read(&sheet, bytes, n, p->charters, NULL));
+	assert_err_ok(sheet_read(&sheet, bytes, n - SHEET_SIGNATURE_BYTES, p->charters, NULL));
 	place = &p->sheets[sheet->epoch % PROBE_SHEETS];
 	if (*place != NULL && (*place)->epoch == sheet->epoch)
 		assert_memory_equal((*place)->hash, sheet->hash, sizeof(sheet->hash));

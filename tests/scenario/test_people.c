@@ -450,11 +450,35 @@ day_is_kept(struct fixture *f, uint32_t day)
 	return r.error == FRAME_ERROR_COMPLETE;
 }
 
+/*
+ * b's journal was verified through the epoch blocks since `before`, to which its day is
+ * not kept any more: what it knew is part of it, nothing else is, and a who never left
+ * has the same one.
+ */
+static void
+check_bridge(struct scene *s, const struct chain_point *before)
+{
+	struct chain_point now, wrong = *before;
+	struct client_status status;
+
+	client_status(s->b.client, &status);
+	assert_true(status.verified);
+	assert_true(client_epoch_block(s->b.client, &now));
+	assert_true(timing_round_start(&s->f.network->charter->params, now.round - before->round) >
+	    s->f.network->charter->params.retention_ms);
+	assert_int_equal(client_judge(s->b.client, before), CHAIN_SAME);
+	assert_int_equal(client_judge(s->a.client, &now), CHAIN_SAME);
+	wrong.hash[0] ^= 1;
+	assert_int_equal(client_judge(s->b.client, &wrong), CHAIN_OTHER);
+	assert_null(client_evidence(s->b.client, 0)); /* nobody lied */
+}
+
 /* Away over a day's end; then for longer than the journal keeps anything. */
 static void
 test_absence(void **state)
 {
 	uint32_t first_day = timing_day(long_params(), FIXTURE_START_MS);
+	struct chain_point before;
 	struct scene s;
 
 	(void)state;
@@ -468,12 +492,15 @@ test_absence(void **state)
 	fixture_run_until_true(&s.f, b_caught_up, &s, 4 * HOUR_MS);
 	check_all_heard(&s);
 
+	/* Nothing in between is kept but the epoch blocks: from the anchor they lead to now. */
+	assert_true(client_epoch_block(s.b.client, &before));
 	person_stop(&s.b);
 	person_say(&s.a);
 	fixture_run_for(&s.f, 55 * HOUR_MS);
 	person_start(&s.b);
 	fixture_run_until_true(&s.f, b_caught_up, &s, 12 * HOUR_MS);
 	check_all_heard(&s);
+	check_bridge(&s, &before);
 	/* What the journal no longer keeps, and what its owner no longer wants to keep. */
 	assert_false(day_is_kept(&s.f, first_day));
 	assert_true(day_is_kept(&s.f, first_day + 2));

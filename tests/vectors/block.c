@@ -191,7 +191,7 @@ judge(const struct block_case *c, struct block *b)
 		return MALFORMED;
 	crypto_sign_seed_keypair(pk, sk, c->seed);
 	sodium_memzero(sk, sizeof(sk));
-	if (block_verify(b->gateway, b->round, b->hash, c->signature, c->network_id, pk) != ERR_OK)
+	if (block_verify(b->epoch_block, b->gateway, b->round, b->hash, c->signature, c->network_id, pk) != ERR_OK)
 		return BAD_SIGNATURE;
 	return GOOD;
 }

@@ -254,6 +254,23 @@ struct restante_status {
 };
 RESTANTE_API int restante_status(struct restante *r, struct restante_status *out);
 
+/* ---- evidence ---- */
+
+/*
+ * What proves that the gateway lied (RESTANTE_ALARM_FORK): two statements that it
+ * signed. The text is for everybody who has the charter (`restante-charter
+ * verify-evidence`); it says nothing of this client or its contacts.
+ */
+struct restante_evidence {
+	char kind[16];	    /* "sheets", "epoch-blocks", "blocks" */
+	uint64_t number;    /* of the epoch, or round */
+	char text[1024];
+	char sentence[640]; /* what it proves, for people */
+};
+/* i = 0, 1, ... until RESTANTE_E_NOT_FOUND. */
+RESTANTE_API int restante_evidence_at(struct restante *r, size_t i,
+    struct restante_evidence *out);
+
 #ifdef __cplusplus
 }
 #endif

@@ -64,6 +64,7 @@ int tool_run_sign(const struct call *c);
 int tool_run_combine(const struct call *c);
 int tool_run_show(const struct call *c);
 int tool_run_verify(const struct call *c);
+int tool_run_verify_evidence(const struct call *c);
 int tool_run_parameters(const struct call *c);
 
 /* The structs that their options are read into; main.c has the rows. */

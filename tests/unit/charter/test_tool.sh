@@ -5,6 +5,7 @@
 
 tool=$PWD/common/charter/tool/restante-charter
 [ -x "$tool" ] || tap_skip_all 'restante-charter is not built'
+corpus=$(cd "$srcdir/tests/fuzz/corpus" && pwd) || exit 1
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -146,3 +147,24 @@ expect 'it follows' 0 'next: valid: Example office, version 2' "$tool" verify --
 expect 'a draft has no successor' 1 'authorities signed' "$tool" next draft other
 expect 'show prints a draft' 0 '^node 4 .*gateway' "$tool" show draft
 expect 'show prints JSON' 0 '"role":"gateway","layer":3' "$tool" show --json charter
+
+# ---- evidence ----
+lied=$corpus/evidence
+two=$corpus/charter/two
+successor=$corpus/charter/next
+expect 'two blocks prove a lie' 0 '^The gateway of the network .* it signed two blocks for round 83124 ' \
+    "$tool" verify-evidence "$two" "$lied/blocks"
+expect 'two sheets prove a lie' 0 'two sheets for epoch 83124 .*the other 02000' "$tool" verify-evidence "$two" "$lied/sheets"
+expect 'by a later charter too' 0 'two sheets for epoch' "$tool" verify-evidence "$successor" "$lied/sheets"
+expect 'and by both' 0 'two sheets for epoch' "$tool" verify-evidence "$two" "$successor" "$lied/sheets"
+expect 'each once' 1 'given twice' "$tool" verify-evidence "$successor" "$successor" "$lied/sheets"
+expect 'as JSON' 0 '^{"proves":"sheets",.*"gateway":4,"epoch":83124,' \
+    "$tool" verify-evidence --json "$two" "$lied/sheets"
+expect 'not by another network' 1 'another network' "$tool" verify-evidence charter "$lied/sheets"
+sed 's/^sheet = 83124/sheet = 83125/' "$lied/sheets" >changed
+expect 'a changed file proves nothing' 1 'changed: is damaged\|changed: the evidence is damaged' \
+    "$tool" verify-evidence "$two" changed
+expect 'a charter is no evidence' 1 'no evidence' "$tool" verify-evidence "$two" key1
+expect 'evidence is no charter' 1 'line 1' "$tool" verify-evidence "$lied/sheets" "$lied/sheets"
+expect 'a missing file is no input' 66 'no such file' "$tool" verify-evidence "$two" no-file
+expect 'a charter is needed' 64 'verify-evidence' "$tool" verify-evidence "$lied/sheets"

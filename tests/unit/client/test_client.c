@@ -508,12 +508,26 @@ test_lies(void **state)
 	leave(t, people, 2);
 }
 
-/* Another sheet than the journal's: an alarm, and not one packet under it or the other. */
+/* As settled, with evidence that is kept. */
+static bool
+settled_with_evidence(const struct person *p)
+{
+	struct client_status s = person_status(p);
+
+	return s.online && s.verified && s.caught_up && s.alarms == CLIENT_ALARM_FORK;
+}
+
+/*
+ * Another sheet than the journal's: an alarm, and not one packet under it or the other.
+ * Both were signed, which is kept.
+ */
 static void
 test_another_sheet(void **state)
 {
 	struct person *people[1];
 	struct town *t = inhabited(people, 1);
+	const struct evidence *e;
+	uint64_t number;
 	unsigned packets;
 
 	(void)state;
@@ -524,7 +538,14 @@ test_another_sheet(void **state)
 	town_run(t, 10 * TOWN_MINUTE_MS);
 	assert_int_equal(t->notes + t->drops, packets);
 	/* the next epoch; its first slot may come a little later */
-	run_until(t, settled(people[0]) && t->notes + t->drops > packets, 8 * TOWN_HOUR_MS);
+	run_until(t, settled_with_evidence(people[0]) && t->notes + t->drops > packets,
+	    8 * TOWN_HOUR_MS);
+	person_kill(people[0]);
+	person_restart(people[0]);
+	e = client_evidence(people[0]->client, 0);
+	assert_non_null(e);
+	assert_err_ok(evidence_verify(e, t->network->charter, NULL));
+	assert_int_equal(evidence_lie(e, t->params, &number), EVIDENCE_TWO_SHEETS);
 	leave(t, people, 1);
 }
 

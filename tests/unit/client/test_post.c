@@ -400,6 +400,17 @@ static struct record_epoch_block
 signed_block(uint64_t round, uint8_t salt, const uint8_t sk[64])
 {
 	static const uint8_t network[32];
+	struct block b = { .gateway = 9, .round = round, .hash = { salt }, .epoch_block = true };
+	struct record_epoch_block out = { .round = round, .hash = { salt } };
+
+	block_sign(out.signature, &b, network, sk);
+	return out;
+}
+
+static struct record_epoch_block
+other_block(uint64_t round, uint8_t salt, const uint8_t sk[64])
+{
+	static const uint8_t network[32];
 	struct block b = { .gateway = 9, .round = round, .hash = { salt } };
 	struct record_epoch_block out = { .round = round, .hash = { salt } };
 
@@ -407,19 +418,29 @@ signed_block(uint64_t round, uint8_t salt, const uint8_t sk[64])
 	return out;
 }
 
-/* b says what it was shown; a has seen its own. Whether a holds evidence then. */
-static bool
-quoted(struct toy *t, const struct record_epoch_block *own, const struct record_epoch_block *theirs)
+/* b says what it was shown; a has seen its own. */
+static void
+quote(struct toy *t, const struct record_epoch_block *own, const struct record_epoch_block *theirs)
 {
 	size_t shown = t->a.shown_count;
 
-	post_set_epoch_block(t->a.post, own);
+	if (own->round != post_epoch_round(t->a.post))
+		post_set_epoch_block(t->a.post, own);
 	post_set_epoch_block(t->b.post, theirs);
 	send_text(t, &t->b, "from b");
 	for (unsigned i = 0; i < 2000 && t->a.shown_count == shown; i++)
 		turn(t);
 	assert_int_equal(t->a.shown_count, shown + 1);
-	return post_fork(t->a.post, NULL);
+}
+
+/* The same; whether a holds evidence then. */
+static bool
+quoted(struct toy *t, const struct record_epoch_block *own, const struct record_epoch_block *theirs)
+{
+	struct post_fork f;
+
+	quote(t, own, theirs);
+	return post_take_fork(t->a.post, &f);
 }
 
 static void
@@ -440,16 +461,26 @@ two_signed_blocks_of_one_epoch_are_evidence(void **state)
 	crash(&t->a, true);
 	own = signed_block(5 * rounds, 1, sk);
 	assert_false(quoted(t, &own, &own));
-	theirs = signed_block(6 * rounds, 2, sk); /* an epoch that a has not read yet */
-	assert_false(quoted(t, &own, &theirs));
 	theirs = signed_block(5 * rounds, 2, other_sk); /* not the gateway's */
 	assert_false(quoted(t, &own, &theirs));
+	theirs = other_block(5 * rounds + 1, 2, sk); /* the gateway's, but no epoch block */
+	assert_false(quoted(t, &own, &theirs));
+	theirs = signed_block(6 * rounds, 2, sk); /* an epoch that a has not read yet */
+	assert_false(quoted(t, &own, &theirs));
+	own = signed_block(6 * rounds + 1, 9, sk);
+	post_set_epoch_block(t->a.post, &own); /* now it has, and it is another one */
+	assert_true(post_take_fork(t->a.post, &f));
+	assert_memory_equal(&f.own, &own, sizeof(own));
+	assert_memory_equal(&f.theirs, &theirs, sizeof(theirs));
+	assert_false(post_take_fork(t->a.post, &f));
 	own = signed_block(7 * rounds, 3, sk);
 	theirs = signed_block(5 * rounds + 1, 2, sk); /* of an epoch before a's latest */
 	assert_true(quoted(t, &own, &theirs));
+	assert_false(quoted(t, &own, &own));
+	quote(t, &own, &theirs);
 	commit(&t->a);
 	crash(&t->a, true);
-	assert_true(post_fork(t->a.post, &f)); /* kept */
+	assert_true(post_take_fork(t->a.post, &f)); /* kept until it is taken */
 	assert_int_equal(f.own.round, 5 * rounds);
 	assert_int_equal(f.theirs.round, 5 * rounds + 1);
 	assert_memory_equal(&f.theirs, &theirs, sizeof(theirs));

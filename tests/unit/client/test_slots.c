@@ -201,7 +201,7 @@ encoded(struct network_epoch *e)
 	struct buf b;
 
 	buf_init(&b);
-	assert_err_ok(sheet_encode(&b, e->sheet));
+	network_show(&b, network, e->sheet);
 	return b;
 }
 
@@ -250,7 +250,7 @@ test_book_two_sheets(void **state)
 	sheetbook_free(k);
 	k = sheetbook_new(network->charters);
 	reader_init(&r, saved, w.used);
-	sheetbook_get(&r, k);
+	sheetbook_get(&r, k, true);
 	assert_err_ok(reader_end(&r));
 	assert_err_ok(sheetbook_offer(k, a.data, a.len, true, middle()));
 	assert_null(sheetbook_find(k, EPOCH, NULL)); /* also after a restart */
@@ -281,7 +281,7 @@ test_book_remembers(void **state)
 	sheetbook_free(k);
 	k = sheetbook_new(network->charters);
 	reader_init(&r, saved, w.used);
-	sheetbook_get(&r, k);
+	sheetbook_get(&r, k, true);
 	assert_err_ok(reader_end(&r));
 	assert_null(sheetbook_find(k, EPOCH, NULL)); /* a hash is no sheet */
 	assert_err_ok(sheetbook_offer(k, a.data, a.len, false, middle()));
@@ -293,7 +293,7 @@ test_book_remembers(void **state)
 	for (size_t n = 0; n < w.used; n++) {
 		struct sheetbook *cut = sheetbook_new(network->charters);
 		reader_init(&r, saved, n);
-		sheetbook_get(&r, cut);
+		sheetbook_get(&r, cut, true);
 		assert_false(reader_ok(&r));
 		sheetbook_free(cut);
 	}

@@ -14,7 +14,8 @@
 static const enum wire_type types[] = { WIRE_STATUS, WIRE_INVITE, WIRE_ACCEPT, WIRE_CONTACTS,
 	WIRE_CHANGE, WIRE_SEND_TEXT, WIRE_SEND_FILE, WIRE_MESSAGE, WIRE_FOLLOW, WIRE_SAVE,
 	WIRE_DELETE, WIRE_CANCEL, WIRE_RETENTION, WIRE_STOP, WIRE_DONE, WIRE_IS_STATUS,
-	WIRE_IS_CONTACT, WIRE_IS_MESSAGE, WIRE_IS_INVITATION, WIRE_IS_QUEUED, WIRE_IS_EVENT };
+	WIRE_IS_CONTACT, WIRE_IS_MESSAGE, WIRE_IS_INVITATION, WIRE_IS_QUEUED, WIRE_IS_EVENT,
+	WIRE_EVIDENCE, WIRE_IS_EVIDENCE };
 #define TYPES (sizeof(types) / sizeof(types[0]))
 
 static void
@@ -55,6 +56,10 @@ random_wire(enum wire_type type)
 	m.contact.state = (enum restante_contact_state)rng_below(test_rng(), 3);
 	m.contact.verified = (int)rng_below(test_rng(), 2);
 	fill(m.contact.safety_number, sizeof(m.contact.safety_number));
+	fill(m.evidence.kind, sizeof(m.evidence.kind));
+	fill(m.evidence.text, sizeof(m.evidence.text));
+	fill(m.evidence.sentence, sizeof(m.evidence.sentence));
+	m.evidence.number = rng_u64(test_rng());
 	m.message.id = rng_u64(test_rng());
 	m.message.late = (int)rng_below(test_rng(), 2);
 	m.message.state = (enum restante_message_state)rng_below(test_rng(), 5);
@@ -116,6 +121,14 @@ fields_arrive(void **state)
 	assert_int_equal(back.message.time, m.message.time);
 	assert_string_equal(back.message.name, m.message.name);
 	buf_release(&b);
+	m = random_wire(WIRE_IS_EVIDENCE);
+	assert_err_ok(wire_encode(&b, &m));
+	assert_err_ok(wire_decode(&back, b.data, b.len));
+	assert_string_equal(back.evidence.kind, m.evidence.kind);
+	assert_string_equal(back.evidence.text, m.evidence.text);
+	assert_string_equal(back.evidence.sentence, m.evidence.sentence);
+	assert_true(back.evidence.number == m.evidence.number);
+	buf_release(&b);
 	m = random_wire(WIRE_IS_STATUS);
 	assert_err_ok(wire_encode(&b, &m));
 	assert_err_ok(wire_decode(&back, b.data, b.len));
@@ -167,7 +180,8 @@ spoilt_messages_are_refused(void **state)
 
 	(void)state;
 	for (unsigned t = 0; t < 256; t++) {
-		bool bare = t == WIRE_STATUS || t == WIRE_CONTACTS || t == WIRE_FOLLOW || t == WIRE_STOP;
+		bool bare = t == WIRE_STATUS || t == WIRE_CONTACTS || t == WIRE_FOLLOW || t == WIRE_STOP ||
+		    t == WIRE_EVIDENCE;
 		type_only[4] = (uint8_t)t;
 		assert_int_equal(wire_decode(&back, type_only, 5) == ERR_OK, bare);
 	}

@@ -54,7 +54,7 @@ epoch_keys(struct town *t, uint32_t epoch)
 static void
 put_sheet(struct town *t, struct buf *out, uint32_t epoch)
 {
-	assert_err_ok(sheet_encode(out, epoch_keys(t, epoch)->sheet));
+	network_show(out, t->network, epoch_keys(t, epoch)->sheet);
 }
 
 /* ---- the journal ---- */
@@ -201,7 +201,7 @@ put_sheets(struct town_session *s)
 		buf_init(&b);
 		if (t->faults.other_sheet && s->open.read == FRAME_READ_LIVE) {
 			struct network_epoch *other = network_epoch_new(t->network, e);
-			assert_err_ok(sheet_encode(&b, other->sheet));
+			network_show(&b, t->network, other->sheet);
 			network_epoch_free(other);
 		} else {
 			put_sheet(t, &b, e);

@@ -265,7 +265,7 @@ static void
 take_sheet(struct stand *s, const uint8_t *p, size_t n)
 {
 	sheet_free(s->sheet);
-	assert_err_ok(sheet_decode(&s->sheet, p, n, s->charter, NULL));
+	assert_err_ok(sheet_decode(&s->sheet, p, n - SHEET_SIGNATURE_BYTES, s->charter, NULL));
 }
 
 static void

@@ -246,18 +246,25 @@ test_signature(void **state)
 	uint8_t other[32] = { 1 };
 
 	(void)state;
-	assert_err_ok(block_verify(gateway->number, one->point.round, one->point.hash,
+	assert_err_ok(block_verify(false, gateway->number, one->point.round, one->point.hash,
 	    one->signature, n->charter->network_id, gateway->identity));
-	assert_err(block_verify(gateway->number, one->point.round + 1, one->point.hash,
+	assert_err(block_verify(false, gateway->number, one->point.round + 1, one->point.hash,
 	    one->signature, n->charter->network_id, gateway->identity), ERR_SIGNATURE);
-	assert_err(block_verify(1, one->point.round, one->point.hash, one->signature,
+	assert_err(block_verify(false, 1, one->point.round, one->point.hash, one->signature,
 	    n->charter->network_id, gateway->identity), ERR_SIGNATURE);
-	assert_err(block_verify(gateway->number, one->point.round, other, one->signature,
+	assert_err(block_verify(false, gateway->number, one->point.round, other, one->signature,
 	    n->charter->network_id, gateway->identity), ERR_SIGNATURE);
-	assert_err(block_verify(gateway->number, one->point.round, one->point.hash,
+	assert_err(block_verify(false, gateway->number, one->point.round, one->point.hash,
 	    one->signature, other, gateway->identity), ERR_SIGNATURE);
+	/* no other block can be passed off for an epoch block, and the other way round */
+	assert_err(block_verify(true, gateway->number, one->point.round, one->point.hash,
+	    one->signature, n->charter->network_id, gateway->identity), ERR_SIGNATURE);
+	assert_err_ok(block_verify(true, gateway->number, j->at[0].point.round, j->at[0].point.hash,
+	    j->at[0].signature, n->charter->network_id, gateway->identity));
+	assert_err(block_verify(false, gateway->number, j->at[0].point.round, j->at[0].point.hash,
+	    j->at[0].signature, n->charter->network_id, gateway->identity), ERR_SIGNATURE);
 	one->signature[5] ^= 1;
-	assert_err(block_verify(gateway->number, one->point.round, one->point.hash,
+	assert_err(block_verify(false, gateway->number, one->point.round, one->point.hash,
 	    one->signature, n->charter->network_id, gateway->identity), ERR_SIGNATURE);
 	blocks_free(j);
 	network_free(n);

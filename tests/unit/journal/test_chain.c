@@ -325,6 +325,108 @@ test_forks(void **state)
 	chain_free(with_epochs);
 }
 
+/* The evidence that a refused block left, verified; what it proves. */
+static enum evidence_lie
+proven(struct chain *k, uint64_t *number)
+{
+	struct evidence e;
+
+	if (!chain_take_evidence(k, &e))
+		return EVIDENCE_NO_LIE;
+	assert_false(chain_take_evidence(k, &e)); /* once */
+	assert_err_ok(evidence_verify(&e, network->charter, NULL));
+	return evidence_lie(&e, &network->charter->params, number);
+}
+
+/* Wherever two journals meet, the gateway's own signatures are kept. */
+static void
+test_forks_are_proven(void **state)
+{
+	struct chain *k = chain_new(network->charter, epoch_point(2)), *again;
+	struct chain_segment *s = run(k, journal, 2 * PER_EPOCH, BLOCKS);
+	struct chain_segment *other = chain_segment_new(k);
+	struct blocks_one late = forked->at[4 * PER_EPOCH];
+	struct buf saved;
+	struct diag d;
+	uint64_t number;
+
+	(void)state;
+	assert_int_equal(proven(k, &number), EVIDENCE_NO_LIE);
+	assert_err(add(other, forked, BLOCKS - 1), ERR_CHAIN);
+	assert_int_equal(proven(k, &number), EVIDENCE_TWO_BLOCKS);
+	assert_true(number == journal->at[BLOCKS - 1].point.round);
+	assert_err(add(other, forked, 4 * PER_EPOCH), ERR_CHAIN);
+	assert_int_equal(proven(k, &number), EVIDENCE_TWO_BLOCKS);
+	late.signature[3] ^= 1; /* somebody else's word is no evidence */
+	assert_int_equal(chain_segment_add(other, &(struct block){ 0 }, late.bytes.data,
+	    late.bytes.len, late.signature), ERR_SIGNATURE);
+	assert_int_equal(proven(k, &number), EVIDENCE_NO_LIE);
+	buf_init(&saved);
+	assert_err_ok(chain_save(k, &saved));
+	again = chain_new(network->charter, epoch_point(2));
+	assert_err_ok(chain_load(again, saved.data, saved.len, &d)); /* signatures outlive it */
+	chain_segment_free(other);
+	other = chain_segment_new(again);
+	assert_err(add(other, forked, BLOCKS - 1), ERR_CHAIN);
+	assert_int_equal(proven(again, &number), EVIDENCE_TWO_BLOCKS);
+	buf_release(&saved);
+	chain_segment_free(other);
+	chain_segment_free(s);
+	chain_free(again);
+	chain_free(k);
+}
+
+/*
+ * A gateway that never uses one round in both journals has two epoch blocks in an
+ * epoch all the same, and an epoch has one.
+ */
+static void
+test_other_rounds(void **state)
+{
+	struct chain *k = chain_new(network->charter, NULL);
+	struct chain_segment *s = run(k, journal, 0, PER_EPOCH + 2), *other;
+	struct blocks *later = blocks_new(network, EPOCH, 2 * PER_EPOCH, SIZE_MAX, 4711);
+	struct blocks_one *one = &later->at[PER_EPOCH];
+	struct block b;
+	uint64_t number;
+
+	(void)state;
+	assert_err_ok(block_decode(&b, one->bytes.data, one->bytes.len));
+	store_u64(one->bytes.data + 3, b.round + 3);
+	blocks_sign(one, network);
+	other = chain_segment_new(k);
+	assert_err(add(other, later, PER_EPOCH), ERR_CHAIN);
+	assert_int_equal(proven(k, &number), EVIDENCE_TWO_EPOCH_BLOCKS);
+	assert_int_equal(number, EPOCH + 1);
+	chain_segment_free(other);
+	chain_segment_free(s);
+	blocks_free(later);
+	chain_free(k);
+}
+
+/* What came since: in order, with signatures; an anchor has none. */
+static void
+test_next_epoch(void **state)
+{
+	struct chain *k = chain_new(network->charter, epoch_point(0));
+	struct chain_point point;
+	uint8_t signature[64];
+	uint64_t after = 0;
+
+	(void)state;
+	assert_false(chain_next_epoch(k, 0, &point, signature));
+	read_epochs(k, 4);
+	for (size_t i = 0; i < 4; i++) {
+		assert_true(chain_next_epoch(k, after, &point, signature));
+		assert_memory_equal(point.hash, epoch_point(i)->hash, 32);
+		assert_memory_equal(signature, journal->at[i * PER_EPOCH].signature, 64);
+		after = point.round;
+	}
+	assert_false(chain_next_epoch(k, after, &point, signature));
+	assert_false(chain_next_epoch(k, UINT64_MAX, &point, signature));
+	chain_free(k);
+}
+
 static void
 test_epochs_without_the_anchor(void **state)
 {
@@ -409,9 +511,9 @@ test_bad_state(void **state)
 	assert_err(chain_load(other, saved.data, saved.len, &d), ERR_CHAIN);
 	assert_contains(d.text, "remove it");
 	chain_free(other);
-	store_u16(saved.data + 6, 2);
+	store_u16(saved.data + 6, 3);
 	assert_err(chain_load(k, saved.data, saved.len, &d), ERR_VERSION);
-	store_u16(saved.data + 6, 1);
+	store_u16(saved.data + 6, 2);
 	for (size_t i = 8; i < saved.len; i++) {
 		saved.data[i] ^= 1;
 		assert_err(chain_load(k, saved.data, saved.len, &d), ERR_MALFORMED);
@@ -458,6 +560,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_epoch_blocks_where_they_belong, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_signatures, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_forks, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_forks_are_proven, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_other_rounds, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_next_epoch, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_epochs_without_the_anchor, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_epochs_must_link, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_quoted_epoch_blocks, set_up, tear_down),

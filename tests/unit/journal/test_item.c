@@ -103,7 +103,7 @@ test_bad_headers(void **state)
 	header_refused(0, 1, ERR_MALFORMED);
 	header_refused(5, 1, ERR_MALFORMED);
 	header_refused(255, 1, ERR_MALFORMED);
-	header_refused(ITEM_SHEET, SHEET_BYTES_MAX + 1, ERR_RANGE);
+	header_refused(ITEM_SHEET, SHEET_SHOWN_MAX + 1, ERR_RANGE);
 	header_refused(ITEM_BLOCK, (4u << 20) + 65, ERR_RANGE);
 	header_refused(ITEM_RECORDS, ITEM_RECORDS_MAX + 1, ERR_RANGE);
 	header_refused(ITEM_RECORDS, UINT32_MAX, ERR_RANGE);
@@ -151,7 +151,7 @@ test_callback_stops(void **state)
 static void
 test_append_bounds(void **state)
 {
-	uint8_t p[SHEET_BYTES_MAX + 1] = {0};
+	uint8_t p[SHEET_SHOWN_MAX + 1] = {0};
 	struct buf stream;
 
 	(void)state;

@@ -17,6 +17,7 @@ struct book {
 	struct network *net;
 	struct epochkeys *keys;
 	struct chain *chain;
+	struct proofs *proofs;
 	struct sheets *sheets;
 	unsigned changes;
 	size_t chain_bytes; /* saved state that was loaded */
@@ -44,6 +45,7 @@ open_sheets(struct book *k, struct diag *d)
 		.charters = k->net->charters,
 		.keys = k->keys,
 		.chain = k->chain,
+		.proofs = k->proofs,
 		.own = OWN,
 		.identity_sk = k->net->keys[network_index(k->net, OWN)].identity_sk,
 		.changed = on_changed,
@@ -71,6 +73,7 @@ open_book(struct book *k)
 	assert_err_ok(epochkeys_open(&k->keys, &cfg, &none, NULL, NULL));
 	k->chain = chain_new(k->net->charter, NULL);
 	assert_non_null(k->chain);
+	assert_err_ok(proofs_open(&k->proofs, k->s.disk, k->s.queue, k->net->charter, NULL, NULL));
 	assert_err_ok(open_sheets(k, NULL));
 }
 
@@ -79,6 +82,7 @@ close_book(struct book *k)
 {
 	stand_crash(&k->s);
 	sheets_free(k->sheets);
+	proofs_free(k->proofs);
 	chain_free(k->chain);
 	epochkeys_free(k->keys);
 }
@@ -130,7 +134,7 @@ make_sheet(struct book *k, struct buf *out, uint32_t epoch, enum ours ours)
 		memmove(&e->sheet->nodes[at], &e->sheet->nodes[at + 1],
 		    (e->sheet->count - at) * sizeof(e->sheet->nodes[0]));
 	}
-	assert_err_ok(sheet_encode(out, e->sheet));
+	network_show(out, k->net, e->sheet);
 	network_epoch_free(e);
 }
 
@@ -245,7 +249,7 @@ test_two_sheets(void **state)
 	assert_true(sheets_struck(k.sheets, EPOCH));
 	assert_null(sheets_find(k.sheets, EPOCH));
 	assert_int_equal(k.changes, 2);
-	assert_true(stand_has(&k.s, "evidence-00011170"));
+	assert_true(stand_has(&k.s, "evidence-sheets-00011170"));
 	restart(&k); /* it stays struck */
 	assert_true(sheets_struck(k.sheets, EPOCH));
 	offer(&k, &first, start_of(&k, EPOCH));
@@ -255,7 +259,7 @@ test_two_sheets(void **state)
 	assert_non_null(sheets_find(k.sheets, EPOCH + 1));
 	sheets_turn(k.sheets, start_of(&k, EPOCH + 1) + k.net->charter->params.grace_ms);
 	stand_run(&k.s, 1000);
-	assert_true(stand_has(&k.s, "evidence-00011170"));
+	assert_true(stand_has(&k.s, "evidence-sheets-00011170"));
 	assert_false(stand_has(&k.s, "sheet-00011170"));
 	buf_release(&first);
 	buf_release(&second);
@@ -263,11 +267,12 @@ test_two_sheets(void **state)
 	book_down(&k);
 }
 
-/* The evidence holds both sheets, byte for byte. */
+/* The evidence proves the two sheets to whoever has the charter, and says no more. */
 static void
 test_evidence(void **state)
 {
 	struct buf first, second, file;
+	struct evidence evidence;
 	struct book k;
 
 	(void)state;
@@ -278,16 +283,59 @@ test_evidence(void **state)
 	k.s.plan = (struct disk_fault){ .at = 1, .err = ERR_FULL };
 	offer(&k, &second, start_of(&k, EPOCH));
 	assert_true(sheets_struck(k.sheets, EPOCH)); /* at once, whatever the disk says */
-	assert_false(stand_has(&k.s, "evidence-00011170"));
-	sheets_turn(k.sheets, start_of(&k, EPOCH));
+	assert_false(stand_has(&k.s, "evidence-sheets-00011170"));
+	proofs_turn(k.proofs);
 	stand_run(&k.s, 1000);
-	stand_read(&k.s, &file, "evidence-00011170");
-	assert_int_equal(file.len, 12 + 4 + first.len + 4 + second.len + 16);
-	assert_memory_equal(file.data + 16, first.data, first.len);
-	assert_memory_equal(file.data + 20 + first.len, second.data, second.len);
+	stand_read(&k.s, &file, "evidence-sheets-00011170");
+	assert_err_ok(evidence_parse(&evidence, file.data, file.len, NULL));
+	assert_err_ok(evidence_verify(&evidence, k.net->charter, NULL));
+	assert_int_equal(evidence.said[0].kind, EVIDENCE_SHEET);
+	assert_int_equal(evidence_epoch(&evidence, &k.net->charter->params), EPOCH);
+	offer(&k, &second, start_of(&k, EPOCH));
+	assert_int_equal(proofs_count(k.proofs), 1); /* once is enough */
 	buf_release(&file);
 	buf_release(&first);
 	buf_release(&second);
+	book_down(&k);
+}
+
+/* A sheet that the gateway did not sign is nobody's lie: it is refused, and strikes nothing. */
+static void
+test_unsigned(void **state)
+{
+	struct buf first, second;
+	struct book k;
+
+	(void)state;
+	book_up(&k);
+	make_sheet(&k, &first, EPOCH, OURS);
+	make_sheet(&k, &second, EPOCH, OURS);
+	offer(&k, &first, start_of(&k, EPOCH));
+	second.data[second.len - 1] ^= 1;
+	assert_err(sheets_offer(k.sheets, second.data, second.len, start_of(&k, EPOCH)),
+	    ERR_SIGNATURE);
+	assert_err(sheets_offer(k.sheets, first.data, first.len - SHEET_SIGNATURE_BYTES,
+	    start_of(&k, EPOCH)), ERR_SIGNATURE);
+	assert_false(sheets_struck(k.sheets, EPOCH));
+	assert_non_null(sheets_find(k.sheets, EPOCH));
+	buf_release(&first);
+	buf_release(&second);
+	book_down(&k);
+}
+
+/* A damaged file of evidence is told, and not taken for a lie. */
+static void
+test_damaged_evidence(void **state)
+{
+	struct proofs *proofs;
+	struct diag d = { "" };
+	struct book k;
+
+	(void)state;
+	book_up(&k);
+	assert_err_ok(disk_replace(k.s.disk, "evidence-blocks-00011170", "restante-evidence 1\n", 20));
+	assert_err(proofs_open(&proofs, k.s.disk, NULL, k.net->charter, NULL, &d), ERR_MALFORMED);
+	assert_non_null(strstr(d.text, "evidence-blocks-00011170"));
 	book_down(&k);
 }
 
@@ -440,6 +488,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_other_epochs_are_passed_over),
 	cmocka_unit_test(test_two_sheets),
 	cmocka_unit_test(test_evidence),
+	cmocka_unit_test(test_unsigned),
+	cmocka_unit_test(test_damaged_evidence),
 	cmocka_unit_test(test_first_without_us),
 	cmocka_unit_test(test_crash_at_every_operation),
 	cmocka_unit_test(test_stored_by_a_later_turn),

@@ -212,6 +212,31 @@ test_sheet(void **state)
 }
 
 /* What was done in an epoch is an alarm until its end, also if only the disk tells. */
+/* As long as evidence is kept there is an alarm, whatever the epoch. */
+static void
+test_evidence(void **state)
+{
+	struct scene s;
+	bool good;
+
+	(void)state;
+	scene_begin(&s, test_tmpdir(), 0);
+	run_for(&s, MINUTE_MS);
+	s.view.evidence = 2;
+	s.view.lied_epoch = 999;
+	run_for(&s, 3 * MINUTE_MS);
+	assert_int_equal(logged(&s, "alarm gateway-lied epoch=999\n"), 1);
+	run_for(&s, 2 * s.net->charter->params.epoch_ms);
+	(void)status(&s, true, &good);
+	assert_false(good);
+	s.view.evidence = 0;
+	run_for(&s, MINUTE_MS);
+	assert_int_equal(logged(&s, "info gateway-lied-over\n"), 1);
+	(void)status(&s, true, &good);
+	assert_true(good);
+	scene_end(&s);
+}
+
 static void
 test_epoch(void **state)
 {
@@ -410,6 +435,7 @@ test_manager(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_links),
 	cmocka_unit_test(test_sheet),
+	cmocka_unit_test(test_evidence),
 	cmocka_unit_test(test_epoch),
 	cmocka_unit_test(test_before_its_charter),
 	cmocka_unit_test(test_journal),

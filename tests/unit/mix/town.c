@@ -295,7 +295,7 @@ town_make_sheet(struct town *t, struct buf *out, uint32_t epoch)
 	assert_err_ok(announcement_decode(&e->sheet->nodes[at], t->announced[epoch - TOWN_EPOCH],
 	    t->net->charter));
 	buf_init(out);
-	assert_err_ok(sheet_encode(out, e->sheet));
+	network_show(out, t->net, e->sheet);
 	if (t->epoch != NULL)
 		network_epoch_free(t->epoch);
 	t->epoch = e;
