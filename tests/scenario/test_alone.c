@@ -209,12 +209,13 @@ test_without_heartbeats_the_deposit_is_alone(void **state)
 
 	(void)state;
 	begin(&s, true);
-	assert_true(most_pooled(&s.f, 5 * MINUTE_MS) >= 3); /* in peace it is not */
+	assert_true(most_pooled(&s.f, 5 * MINUTE_MS) >= 4); /* in peace it is not */
 	begin_attack(&s.f, &s.victim.rng.rng, 0);
 	fixture_run_for(&s.f, 2 * MINUTE_MS); /* what was under way has left */
 	for (int i = 0; i < 5; i++) {
 		digests[i] = probe_deposit_any(&s.victim);
-		assert_int_equal(most_pooled(&s.f, 10 * MINUTE_MS), 1);
+		/* its own packets alone: at the turn of an hour it has two sessions */
+		assert_in_range(most_pooled(&s.f, 10 * MINUTE_MS), 1, 2);
 		assert_int_equal(probe_listed(&s.victim, digests[i]), 1);
 	}
 	assert_true(attack.dropped > 5 * attack.count);
