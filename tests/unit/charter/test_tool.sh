@@ -42,7 +42,7 @@ same()
 	tap_report "$1" "$(cmp "$2" "$3" 2>&1)"
 }
 
-tap_plan 72
+tap_plan 84
 
 # ---- a ceremony ----
 expect 'create makes a draft' 0 '' "$tool" create --name 'Example agency' --not-after 2099-01-01 draft
