@@ -105,7 +105,7 @@ choose(struct pool *k, int64_t now_ms, const struct rng *rng)
 {
 	size_t n;
 
-	if (k->strategy->leaving == NULL)
+	if (k->strategy->choose != NULL)
 		return k->strategy->choose(k, now_ms, rng);
 	n = k->strategy->leaving(k, k->count, rng);
 	return n < k->count ? pool_choose_any(k, n, rng) : n;

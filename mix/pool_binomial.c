@@ -9,10 +9,29 @@
  * too and tells less about T (Diaz and Serjantov, "Generalising Mixes", Privacy
  * Enhancing Technologies 2003, section 4). P is rate * Phi((T - mean) / deviation),
  * Phi being the normal distribution as normal.h computes it; the tosses are exact for
- * the value computed. They say how many leave; which ones is a uniform draw, which comes
- * to the same.
+ * the value computed.
  */
 
+static size_t
+choose(struct pool *k, int64_t now_ms, const struct rng *rng)
+{
+	uint32_t chance = strategy_chance(&k->params, k->count);
+	size_t stays = k->count;
+
+	(void)now_ms;
+	/* From the end, so that each is tossed once wherever it is moved. */
+	for (size_t i = k->count; i-- > 0;) {
+		struct pool_item item = k->items[i];
+
+		if (!rng_chance(rng, chance, NORMAL_ONE))
+			continue;
+		k->items[i] = k->items[--stays];
+		k->items[stays] = item;
+	}
+	return k->count - stays;
+}
+
+/* As many tosses; which ones leave is a uniform draw then, for all had the same chance. */
 static size_t
 leaving(const struct pool *k, size_t held, const struct rng *rng)
 {
@@ -25,5 +44,6 @@ leaving(const struct pool *k, size_t held, const struct rng *rng)
 }
 
 const struct pool_strategy pool_binomial = {
-	.name = "binomial", .arm = pool_arm_round, .leaving = leaving
+	.name = "binomial", .arm = pool_arm_round, .leaving = leaving,
+	.choose = choose
 };

@@ -37,12 +37,13 @@ struct pool_strategy {
 	void (*added)(struct pool *k, int64_t now_ms);
 	/*
 	 * Strategies that flush by the round and look at nothing but how many packets
-	 * there are: how many of `held` leave. Which ones is drawn uniformly. NULL: choose.
+	 * there are: how many of `held` leave. Which ones is drawn uniformly. NULL: others.
 	 */
 	size_t (*leaving)(const struct pool *k, size_t held, const struct rng *rng);
 	/*
 	 * Choose who leaves: bring them to the end of items, return how many they
-	 * are. Their order does not matter, it is drawn afterwards. NULL: leaving.
+	 * are. Their order does not matter, it is drawn afterwards. NULL: as many as
+	 * `leaving` says, any of them.
 	 */
 	size_t (*choose)(struct pool *k, int64_t now_ms, const struct rng *rng);
 };
