@@ -391,6 +391,10 @@ on_open(struct town_session *s, const struct frame_up *f)
 
 	s->opened = true;
 	s->open = f->open;
+	if (!right_hour(t, s->open.hour)) { /* it was under way over the end of an hour */
+		end_session(s, FRAME_ERROR_HOUR);
+		return;
+	}
 	switch (s->open.read) {
 	case FRAME_READ_LIVE:
 		t->live_opened++;
@@ -403,9 +407,7 @@ on_open(struct town_session *s, const struct frame_up *f)
 		t->epochs_opened++;
 		break;
 	}
-	if (!right_hour(t, s->open.hour))
-		end_session(s, FRAME_ERROR_HOUR);
-	else if (s->open.read == FRAME_READ_DAY && t->faults.deny_days)
+	if (s->open.read == FRAME_READ_DAY && t->faults.deny_days)
 		end_session(s, FRAME_ERROR_DAY);
 	else if (s->open.read != FRAME_READ_DAY || !t->faults.silent_days)
 		timer_after(s->timer, 0);
