@@ -41,7 +41,11 @@ exchange()
 	    >>"$net_dir/needles"
 	net_client alice send confidante "$secret_text" &&
 	    net_client alice send confidante --file "$net_dir/plan.bin" || return 1
-	net_wait 90 came
+	net_wait 90 came && net_wait 60 enough
+}
+enough() # slots for eight seconds went over Alice's wire, however fast the exchange was
+{
+	[ "$(net_client alice --json status | sed -n 's/.*"slots":\([0-9]*\).*/\1/p')" -ge 160 ]
 }
 came() { net_client bob --json inbox | grep -q '"kind":"file".*"complete":true'; }
 introduce() # Alice calls Bob her confidante: a name to look for
