@@ -38,17 +38,6 @@ struct sweep {
 
 /* ---- the grid ---- */
 
-static bool
-is_key(const char *name)
-{
-	const struct config_schema *k = scenario_schema();
-
-	for (size_t i = 0; i < k->count; i++)
-		if (strcmp(k->keys[i].name, name) == 0)
-			return true;
-	return false;
-}
-
 static size_t
 commas(const char *text)
 {
@@ -130,7 +119,7 @@ add_axis(struct sweep *s, const struct scenario *base, const char *text, struct 
 
 	if (e != ERR_OK)
 		return e;
-	if (!is_key(a->text))
+	if (config_find(scenario_schema(), a->text) == NULL)
 		return diag_set(d, ERR_NOT_FOUND, "a scenario has no key '%.100s'; "
 		    "`restante-evaluate scenario` lists them", a->text);
 	for (struct axis *b = s->axes; b < a; b++)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "evaluation/scenario.h"
+#include "mix/pool.h"
 #include "tests/lib/test.h"
 
 static enum err
@@ -223,6 +224,35 @@ test_load_places_the_recording(void **state)
 	assert_err(scenario_check(&s, path, &d), ERR_RANGE);
 }
 
+/* A scenario may count cover exactly where the pools themselves can be counted. */
+static void
+test_counted_cover_is_what_pools_can(void **state)
+{
+	static const char *const strategies[STRATEGY_KINDS] = { "threshold packets=9", "timed",
+		"timed-pool min=3", "timed-dynamic-pool min=2 rate=0.6",
+		"threshold-or-timed packets=9", "threshold-and-timed packets=9",
+		"threshold-pool packets=9 min=3", "binomial rate=0.8 mean=50 deviation=20",
+		"stop-and-go mean=5s" };
+
+	(void)state;
+	for (size_t i = 0; i < STRATEGY_KINDS; i++) {
+		char lines[128];
+		struct scenario s;
+		struct params p;
+		struct pool *k;
+		struct diag d;
+
+		(void)snprintf(lines, sizeof(lines), "strategy = %s\n", strategies[i]);
+		assert_err_ok(parse(&s, lines, &d));
+		scenario_params(&p, &s);
+		assert_int_equal(p.strategy[0].kind, i); /* all of them */
+		assert_err_ok(pool_new(&k, &p, 0, 0));
+		s.cover = COVER_COUNTED;
+		assert_err(scenario_check(&s, "it", &d), pool_counts(k) ? ERR_OK : ERR_RANGE);
+		pool_free(k);
+	}
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_defaults_parse_to_themselves),
 	cmocka_unit_test(test_what_follows),
@@ -230,5 +260,6 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_at_the_limits),
 	cmocka_unit_test(test_first_line),
 	cmocka_unit_test(test_load_places_the_recording),
+	cmocka_unit_test(test_counted_cover_is_what_pools_can),
 };
 TEST_MAIN(tests)
