@@ -89,7 +89,7 @@ no_layer_empty(const struct epoch_list *l)
 	bool layer[PARAMS_LAYERS_MAX + 1] = { false };
 
 	for (size_t i = 0; i < l->charter->node_count; i++)
-		if (l->there[i])
+		if (l->there[i]) /* so it announces, and has a layer */
 			layer[l->charter->nodes[i].layer] = true;
 	for (unsigned i = 0; i <= l->charter->params.layers; i++)
 		if (!layer[i])
@@ -144,7 +144,7 @@ announcements_ready(struct announcements *a, uint32_t epoch, int64_t wall_ms)
 
 	if (l == NULL || l->complete_ms == 0)
 		return false;
-	if (l->count == l->charter->node_count)
+	if (l->count == charter_announcers(l->charter))
 		return true;
 	if (wall_ms >= start)
 		return stragglers_had_time(a, l, wall_ms);

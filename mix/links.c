@@ -607,6 +607,14 @@ peer_roles(struct peer *p, const struct charter_node *own, const struct charter_
 {
 	bool own_gateway = own->role == CHARTER_GATEWAY, gateway = n->role == CHARTER_GATEWAY;
 
+	if (own->role == CHARTER_REGISTRAR) {
+		p->dials = gateway;
+		return;
+	}
+	if (n->role == CHARTER_REGISTRAR) {
+		p->accepts = own_gateway;
+		return;
+	}
 	if (own_gateway) {
 		p->next = p->dials = n->layer == 0;
 		p->accepts = true;

@@ -177,5 +177,5 @@ nodekeys_find(const struct charter_node **out, const struct nodekeys *k, const s
 	}
 	return diag_set(d, ERR_NOT_FOUND, "the charter has no %s with our identity key: have our "
 	    "node line added to it, or name the charter that has it",
-	    role == CHARTER_MIX ? "mix" : "gateway");
+	    charter_role_text(role));
 }

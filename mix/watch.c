@@ -355,7 +355,7 @@ report_node(struct report *r, struct watch *w)
 	report_text(r, "reason", reason);
 	report_u64(r, "uptime_minutes", (uint64_t)(minutes - minutes % 10));
 	report_u64(r, "node", own->number);
-	report_text(r, "role", own->role == CHARTER_MIX ? "mix" : "gateway");
+	report_text(r, "role", charter_role_text(own->role));
 	if (own->role == CHARTER_MIX)
 		report_u64(r, "layer", own->layer);
 }

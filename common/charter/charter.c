@@ -48,13 +48,62 @@ charter_node(const struct charter *c, uint16_t number)
 	return NULL;
 }
 
+static const struct charter_node *
+first_of(const struct charter *c, enum charter_role role)
+{
+	for (size_t i = 0; i < c->node_count; i++)
+		if (c->nodes[i].role == role)
+			return &c->nodes[i];
+	return NULL;
+}
+
 const struct charter_node *
 charter_gateway(const struct charter *c)
 {
+	return first_of(c, CHARTER_GATEWAY);
+}
+
+const struct charter_node *
+charter_registrar(const struct charter *c)
+{
+	return first_of(c, CHARTER_REGISTRAR);
+}
+
+const char *
+charter_role_text(enum charter_role role)
+{
+	static const char *const texts[] = { [CHARTER_MIX] = "mix", [CHARTER_GATEWAY] = "gateway",
+		[CHARTER_REGISTRAR] = "registrar" };
+
+	return texts[role];
+}
+
+bool
+charter_has_address(enum charter_role role)
+{
+	return role != CHARTER_REGISTRAR;
+}
+
+bool
+charter_has_entrance(enum charter_role role)
+{
+	return role != CHARTER_MIX;
+}
+
+bool
+charter_announces(const struct charter_node *n)
+{
+	return n->role != CHARTER_REGISTRAR;
+}
+
+size_t
+charter_announcers(const struct charter *c)
+{
+	size_t count = 0;
+
 	for (size_t i = 0; i < c->node_count; i++)
-		if (c->nodes[i].role == CHARTER_GATEWAY)
-			return &c->nodes[i];
-	return NULL;
+		count += charter_announces(&c->nodes[i]) ? 1 : 0;
+	return count;
 }
 
 size_t
@@ -130,15 +179,15 @@ address_ok(const char address[static CHARTER_ADDRESS_MAX])
 static enum err
 check_addresses(const struct charter_node *n, struct diag *d)
 {
-	bool gateway = n->role == CHARTER_GATEWAY;
+	bool address = charter_has_address(n->role), entrance = charter_has_entrance(n->role);
 
-	if (!address_ok(n->address) || (gateway && !address_ok(n->entrance)))
+	if ((address && !address_ok(n->address)) || (entrance && !address_ok(n->entrance)))
 		return diag_set(d, ERR_MALFORMED,
 		    "node %u: an address is not host:port, [IPv6]:port or unix:/path", n->number);
-	if (hsid_is_onion(n->address))
+	if (address && hsid_is_onion(n->address))
 		return diag_set(d, ERR_MALFORMED,
-		    "node %u: only a gateway's entrance can be an onion address", n->number);
-	if (gateway && hsid_is_onion(n->entrance) && !hsid_is_address(n->entrance))
+		    "node %u: only an entrance can be an onion address", n->number);
+	if (entrance && hsid_is_onion(n->entrance) && !hsid_is_address(n->entrance))
 		return diag_set(d, ERR_MALFORMED, "node %u: the entrance's onion "
 		    "address is mistyped, or not in lower case: copy it anew", n->number);
 	return ERR_OK;
@@ -158,6 +207,8 @@ check_node(const struct charter *c, const struct charter_node *n, struct diag *d
 	if (n->role == CHARTER_GATEWAY && n->layer != c->params.layers)
 		return diag_set(d, ERR_RANGE,
 		    "node %u: a gateway's layer is the one after the mixes", n->number);
+	if (n->role == CHARTER_REGISTRAR && n->layer != CHARTER_NO_LAYER)
+		return diag_set(d, ERR_RANGE, "node %u: a registrar has no layer", n->number);
 	if (crypto_core_ed25519_is_valid_point(n->identity) != 1)
 		return diag_set(
 		    d, ERR_CRYPTO, "node %u: its identity is not an Ed25519 key", n->number);
@@ -183,10 +234,10 @@ check_distinct(const struct charter *c, size_t i, struct diag *d)
 			return diag_set(d, ERR_MALFORMED,
 			    "nodes %u and %u have the same key: every node makes its own",
 			    o->number, n->number);
-		if (o->role == CHARTER_GATEWAY && n->role == CHARTER_GATEWAY)
-			return diag_set(d, ERR_RANGE,
-			    "nodes %u and %u are both gateways: a network has exactly one",
-			    o->number, n->number);
+		if (o->role == n->role && n->role != CHARTER_MIX)
+			return diag_set(d, ERR_RANGE, "nodes %u and %u are both %ss: a network has "
+			    "%s one", o->number, n->number, charter_role_text(n->role),
+			    n->role == CHARTER_GATEWAY ? "exactly" : "at most");
 	}
 	return ERR_OK;
 }
@@ -415,6 +466,8 @@ charter_derive(struct charter *c)
 
 		if (n->role == CHARTER_GATEWAY)
 			n->layer = c->params.layers;
+		else if (n->role == CHARTER_REGISTRAR)
+			n->layer = CHARTER_NO_LAYER;
 		else if (n->layer < PARAMS_LAYERS_MAX)
 			c->params.mixes[n->layer]++;
 	}

@@ -21,15 +21,20 @@
 #define CHARTER_NAME_MAX 64
 #define CHARTER_ADDRESS_MAX 128
 
-enum charter_role { CHARTER_MIX, CHARTER_GATEWAY };
+enum charter_role { CHARTER_MIX, CHARTER_GATEWAY, CHARTER_REGISTRAR };
+/* The layer of a node that is on no path: greater than any, and than any and one. */
+#define CHARTER_NO_LAYER UINT8_MAX
 
 struct charter_node {
 	uint16_t number;      /* unique, never reused in a network's life */
 	enum charter_role role;
-	uint8_t layer;	      /* mixes: 0..layers-1; gateway: layers */
+	uint8_t layer;	      /* mixes: 0..layers-1; gateway: layers; registrar: CHARTER_NO_LAYER */
 	uint8_t identity[32]; /* Ed25519 */
 	uint8_t link[32];     /* X25519 */
-	/* where other nodes reach it, and (gateway) where clients do */
+	/*
+	 * Where other nodes reach it (not the registrar, which dials), and where clients
+	 * do (gateway, registrar); otherwise empty.
+	 */
 	char address[CHARTER_ADDRESS_MAX], entrance[CHARTER_ADDRESS_MAX];
 };
 
@@ -105,6 +110,16 @@ bool charter_in_force(const struct charter *c, int64_t wall_ms);
 const struct charter_node *charter_node(const struct charter *c, uint16_t number);
 /* NULL in a draft without one; never in a parsed charter. */
 const struct charter_node *charter_gateway(const struct charter *c);
+/* NULL if the network has none: then nobody needs tickets and stamps. */
+const struct charter_node *charter_registrar(const struct charter *c);
+/* "mix", "gateway", "registrar". */
+const char *charter_role_text(enum charter_role role);
+/* Whether nodes reach a node of this role by its address; whether clients do by its entrance. */
+bool charter_has_address(enum charter_role role);
+bool charter_has_entrance(enum charter_role role);
+/* Whether a node has an epoch key, which it announces; how many nodes do. */
+bool charter_announces(const struct charter_node *n);
+size_t charter_announcers(const struct charter *c);
 /* The mixes of a layer: fills at most max pointers, returns how many there are. */
 size_t charter_layer(const struct charter *c, unsigned layer, const struct charter_node **out,
     size_t max);
@@ -113,7 +128,8 @@ size_t charter_layer(const struct charter *c, unsigned layer, const struct chart
 bool charter_key_usable(const uint8_t pk[static 32]);
 /*
  * What must hold of every draft: parameters that agree, nodes with sane and
- * distinct keys and addresses, in layers that exist, one gateway at most.
+ * distinct keys and addresses, in layers that exist, one gateway and one registrar
+ * at most.
  */
 RST_MUST_USE enum err charter_check_draft(const struct charter *c, struct diag *d);
 /* And of a whole charter: one gateway, no empty layer, enough authorities. */
@@ -131,7 +147,7 @@ RST_MUST_USE enum err charter_follows(const struct charter *next, const struct c
 
 /* ---- changing a draft (restante-charter) ---- */
 
-/* Fill in what follows from nodes and layers: the gateway's layer, params.mixes. */
+/* Fill in what follows from nodes and layers: the layer of what is no mix, params.mixes. */
 void charter_derive(struct charter *c);
 /* After any change: derive, drop the signatures, which no longer hold, and take the hash anew. */
 RST_MUST_USE enum err charter_changed(struct charter *c);

@@ -409,7 +409,7 @@ next_number(uint32_t *out, const char **s, uint32_t max)
 	return true;
 }
 
-/* "NUMBER layer=L mix ..." or "NUMBER gateway ..." */
+/* "NUMBER layer=L mix ...", "NUMBER gateway ..." or "NUMBER registrar ..." */
 static void
 parse_node(struct parser *ps, struct charter_node *out, unsigned layers, const char *value)
 {
@@ -434,9 +434,9 @@ parse_node(struct parser *ps, struct charter_node *out, unsigned layers, const c
 	if (e != ERR_OK)
 		fail(ps, e, "node %u: %s", number, why.text);
 	else if ((out->role == CHARTER_MIX) != layered)
-		fail(ps, ERR_MALFORMED, "node %u: a mix has a layer, a gateway has none", number);
+		fail(ps, ERR_MALFORMED, "node %u: a mix has a layer=, no other node does", number);
 	out->number = (uint16_t)number;
-	out->layer = (uint8_t)layer;
+	out->layer = out->role == CHARTER_REGISTRAR ? CHARTER_NO_LAYER : (uint8_t)layer;
 }
 
 static void

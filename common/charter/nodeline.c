@@ -18,14 +18,15 @@
 void
 nodeline_print_body(char out[static NODELINE_BYTES], const struct charter_node *n)
 {
-	bool gateway = n->role == CHARTER_GATEWAY;
+	bool address = charter_has_address(n->role), entrance = charter_has_entrance(n->role);
 	char identity[ENCODE_HEX_SIZE(32)], link[ENCODE_HEX_SIZE(32)];
 
 	encode_hex(identity, n->identity, sizeof(n->identity));
 	encode_hex(link, n->link, sizeof(n->link));
-	(void)snprintf(out, NODELINE_BYTES, "%s identity=%s link=%s address=%.*s%s%.*s",
-	    gateway ? "gateway" : "mix", identity, link, CHARTER_ADDRESS_MAX - 1, n->address,
-	    gateway ? " entrance=" : "", gateway ? CHARTER_ADDRESS_MAX - 1 : 0, n->entrance);
+	(void)snprintf(out, NODELINE_BYTES, "%s identity=%s link=%s%s%.*s%s%.*s",
+	    charter_role_text(n->role), identity, link, address ? " address=" : "",
+	    address ? CHARTER_ADDRESS_MAX - 1 : 0, n->address, entrance ? " entrance=" : "",
+	    entrance ? CHARTER_ADDRESS_MAX - 1 : 0, n->entrance);
 }
 
 void
@@ -85,14 +86,17 @@ address_field(char out[static CHARTER_ADDRESS_MAX], const char **s, const char *
 static bool
 role_word(enum charter_role *out, const char **s)
 {
-	if (strncmp(*s, "mix ", 4) == 0) {
-		*out = CHARTER_MIX;
-		*s += 4;
-		return true;
-	}
-	if (strncmp(*s, "gateway ", 8) == 0) {
-		*out = CHARTER_GATEWAY;
-		*s += 8;
+	static const enum charter_role roles[] = { CHARTER_MIX, CHARTER_GATEWAY,
+		CHARTER_REGISTRAR };
+
+	for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++) {
+		const char *word = charter_role_text(roles[i]);
+		size_t n = strlen(word);
+
+		if (strncmp(*s, word, n) != 0 || (*s)[n] != ' ')
+			continue;
+		*out = roles[i];
+		*s += n + 1;
 		return true;
 	}
 	return false;
@@ -103,11 +107,11 @@ static enum err
 check_onion(const struct charter_node *n, struct diag *d)
 {
 	if (hsid_is_onion(n->address))
-		return diag_set(d, ERR_MALFORMED, "address= cannot be an onion address: only a "
-		    "gateway's entrance= can");
+		return diag_set(d, ERR_MALFORMED, "address= cannot be an onion address: only an "
+		    "entrance= can");
 	if (hsid_is_onion(n->entrance) && !hsid_is_address(n->entrance))
 		return diag_set(d, ERR_MALFORMED, "the onion address in entrance= is mistyped, or "
-		    "not in lower case: copy the gateway's line anew");
+		    "not in lower case: copy the node's line anew");
 	return ERR_OK;
 }
 
@@ -118,7 +122,8 @@ nodeline_parse_body(struct charter_node *out, const char *body, struct diag *d)
 	const char *s = body;
 
 	if (!role_word(&n.role, &s))
-		return diag_set(d, ERR_MALFORMED, "a node is a \"mix\" or a \"gateway\"");
+		return diag_set(d, ERR_MALFORMED, "a node is a \"mix\", a \"gateway\" or a "
+		    "\"registrar\"");
 	if (!key_field(n.identity, &s, "identity="))
 		return diag_set(d, ERR_MALFORMED,
 		    "identity= and 64 hexadecimal digits must follow the role: copy the node's "
@@ -126,12 +131,12 @@ nodeline_parse_body(struct charter_node *out, const char *body, struct diag *d)
 	if (!key_field(n.link, &s, "link="))
 		return diag_set(d, ERR_MALFORMED, "link= and 64 hexadecimal digits must follow the "
 		    "identity: copy the node's line anew");
-	if (!address_field(n.address, &s, "address="))
+	if (charter_has_address(n.role) && !address_field(n.address, &s, "address="))
 		return diag_set(d, ERR_MALFORMED, "address= must be host:port, [IPv6]:port or "
 		    "unix:/path");
-	if (n.role == CHARTER_GATEWAY && !address_field(n.entrance, &s, "entrance="))
-		return diag_set(d, ERR_MALFORMED, "a gateway's entrance= must be "
-		    "NAME.onion:port, host:port, [IPv6]:port or unix:/path");
+	if (charter_has_entrance(n.role) && !address_field(n.entrance, &s, "entrance="))
+		return diag_set(d, ERR_MALFORMED, "a %s's entrance= must be NAME.onion:port, "
+		    "host:port, [IPv6]:port or unix:/path", charter_role_text(n.role));
 	if (*s != '\0')
 		return diag_set(d, ERR_TRAILING, "something follows the end of the node's line");
 	if (check_onion(&n, d) != ERR_OK)
@@ -149,7 +154,8 @@ nodeline_parse(struct charter_node *out, const char *line, struct diag *d)
 
 	if (strncmp(line, HEAD, strlen(HEAD)) != 0)
 		return diag_set(d, ERR_MALFORMED, "not a node's public line: it begins with \"" HEAD
-		    "\" and is printed by restante-mix init or restante-gateway init");
+		    "\" and is printed by the init command of restante-mix, restante-gateway or "
+		    "restante-registrar");
 	line += strlen(HEAD);
 	n = strcspn(line, " ");
 	if (n >= sizeof(number))

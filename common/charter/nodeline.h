@@ -1,11 +1,12 @@
 /*
- * A node's public line: what `restante-mix init` and `restante-gateway init`
- * print and `restante-charter add-node` reads.
+ * A node's public line: what the `init` commands of restante-mix, restante-gateway
+ * and restante-registrar print and `restante-charter add-node` reads.
  *
  *   restante-node 1 mix identity=HEX link=HEX address=HOST:PORT
  *   restante-node 1 gateway identity=HEX link=HEX address=... entrance=...
+ *   restante-node 1 registrar identity=HEX link=HEX entrance=...
  *
- * The entrance may be an onion address (common/crypto/hsid.h), spelled rightly.
+ * An entrance may be an onion address (common/crypto/hsid.h), spelled rightly.
  *
  * A charter has the part from the role on in its node lines. Pure.
  */

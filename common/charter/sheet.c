@@ -84,7 +84,7 @@ announcement_decode(struct announcement *out, const uint8_t in[static ANNOUNCEME
 	if (reader_end(&r) != ERR_OK || a.suite != c->params.suite)
 		return ERR_MALFORMED;
 	node = charter_node(c, a.node);
-	if (node == NULL)
+	if (node == NULL || !charter_announces(node))
 		return ERR_NOT_FOUND;
 	message(m, &a, c->network_id);
 	if (crypto_sign_verify_detached(a.signature, m, sizeof(m), node->identity) != 0)

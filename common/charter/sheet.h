@@ -29,7 +29,7 @@ void announcement_sign(struct announcement *a, const uint8_t network_id[static 3
 void announcement_encode(uint8_t out[static ANNOUNCEMENT_BYTES], const struct announcement *a);
 /*
  * Parse and verify against the charter: ERR_MALFORMED (another suite, a public
- * key of low order), ERR_NOT_FOUND (node), ERR_SIGNATURE.
+ * key of low order), ERR_NOT_FOUND (no node that has an epoch key), ERR_SIGNATURE.
  */
 RST_MUST_USE enum err announcement_decode(struct announcement *out,
     const uint8_t in[static ANNOUNCEMENT_BYTES], const struct charter *c);

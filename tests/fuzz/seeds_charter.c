@@ -69,6 +69,20 @@ write_charters(void)
 	network_free(n);
 }
 
+/* With a registrar, and its line. */
+static void
+write_registrar(void)
+{
+	struct network_config cfg = { .seed = 2, .mixes_per_layer = 1, .registrar = true };
+	struct network *n = network_new(&cfg);
+	char line[NODELINE_BYTES];
+
+	write_seed("charter/registrar", n->text.data, n->text.len);
+	nodeline_print(line, charter_registrar(n->charter));
+	write_seed("charter/registrar-line", line, strlen(line));
+	network_free(n);
+}
+
 /* The network of fuzz_sheet.c: whole, and without one mix. */
 static void
 write_sheets(void)
@@ -146,6 +160,7 @@ main(int argc, char **argv)
 	corpus = argv[1];
 	must(secret_setup());
 	write_charters();
+	write_registrar();
 	write_sheets();
 	write_evidence();
 	return 0;

@@ -32,15 +32,18 @@ make_address(char out[static CHARTER_ADDRESS_MAX], const struct network_config *
 }
 
 static void
-make_entrance(char out[static CHARTER_ADDRESS_MAX], const struct network_config *cfg)
+make_entrance(char out[static CHARTER_ADDRESS_MAX], const struct network_config *cfg,
+    enum charter_role role)
 {
 	unsigned base = cfg->port_base != 0 ? cfg->port_base : 7000;
+	bool gateway = role == CHARTER_GATEWAY;
 	int n;
 
 	if (cfg->unix_dir != NULL)
-		n = snprintf(out, CHARTER_ADDRESS_MAX, "unix:%s/entrance", cfg->unix_dir);
+		n = snprintf(out, CHARTER_ADDRESS_MAX, "unix:%s/%s", cfg->unix_dir,
+		    gateway ? "entrance" : "tokens");
 	else
-		n = snprintf(out, CHARTER_ADDRESS_MAX, "127.0.0.1:%u", base + 500);
+		n = snprintf(out, CHARTER_ADDRESS_MAX, "127.0.0.1:%u", base + (gateway ? 500 : 501));
 	must(n > 0 && n < CHARTER_ADDRESS_MAX, "address too long", NULL);
 }
 
@@ -70,8 +73,10 @@ add_node(struct network *n, const struct network_config *cfg, enum charter_role 
 	make_address(address, cfg, (uint16_t)(i + 1));
 	network_keys_new(&n->keys[i], &node, n, role, layer, address);
 	node.number = (uint16_t)(i + 1);
-	if (role == CHARTER_GATEWAY)
-		make_entrance(node.entrance, cfg);
+	if (!charter_has_address(role))
+		memset(node.address, 0, sizeof(node.address));
+	if (charter_has_entrance(role))
+		make_entrance(node.entrance, cfg, role);
 	must(charter_add_node(n->charter, &node) == ERR_OK, "add a node", NULL);
 }
 
@@ -153,6 +158,8 @@ network_new(const struct network_config *cfg)
 		for (unsigned i = 0; i < mixes; i++)
 			add_node(n, cfg, CHARTER_MIX, layer);
 	add_node(n, cfg, CHARTER_GATEWAY, c->params.layers);
+	if (cfg->registrar)
+		add_node(n, cfg, CHARTER_REGISTRAR, CHARTER_NO_LAYER);
 	add_authorities(n);
 	buf_init(&n->text);
 	n->charter = seal(n, &n->text, n->charter);
@@ -194,11 +201,13 @@ network_epoch_new(struct network *n, uint32_t epoch)
 	must(e != NULL && s != NULL, "out of memory", NULL);
 	s->epoch = epoch;
 	memcpy(s->charter_hash, c->hash, sizeof(s->charter_hash));
-	s->count = c->node_count;
 	s->ticket_key_count = sheet_ticket_keys(&c->params);
 	for (size_t i = 0; i < c->node_count; i++) {
-		struct announcement *a = &s->nodes[i];
+		struct announcement *a = &s->nodes[s->count];
 
+		if (!charter_announces(&c->nodes[i]))
+			continue;
+		s->count++;
 		rng_bytes(&n->rng.rng, e->sk[i], sizeof(e->sk[i]));
 		crypto_scalarmult_base(e->pk[i], e->sk[i]);
 		a->node = c->nodes[i].number;

@@ -5,6 +5,7 @@
 #ifndef TESTS_LIB_NETWORK_H
 #define TESTS_LIB_NETWORK_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,10 +22,12 @@ struct network_config {
 	uint64_t seed;
 	const struct params *params; /* NULL: the defaults */
 	unsigned mixes_per_layer;    /* 0: one */
+	bool registrar;		     /* one more node, behind the gateway */
 	/*
 	 * Node n listens at "unix:DIR/node-n" if unix_dir is given, else at
 	 * 127.0.0.1, port base + n (base 0: 7000). The gateway's entrance is
-	 * "unix:DIR/entrance", else the port base + 500.
+	 * "unix:DIR/entrance", else the port base + 500; the registrar's "unix:DIR/tokens"
+	 * or base + 501.
 	 */
 	const char *unix_dir;
 	uint16_t port_base;
@@ -51,7 +54,7 @@ struct network_epoch {
 	uint8_t pk[CHARTER_NODES_MAX][32], sk[CHARTER_NODES_MAX][32];
 };
 
-/* Fails the test if anything goes wrong. Nodes: mixes from 1 on by layer, the gateway last. */
+/* Fails the test if anything goes wrong. Nodes: mixes from 1 on by layer, the gateway, the registrar. */
 struct network *network_new(const struct network_config *cfg);
 void network_free(struct network *n);
 /* The keys of one more node and, but for its number, what a charter has of it. */

@@ -69,12 +69,11 @@ place_node(struct charter_node *n, const struct charter *ch, int64_t layer, stru
 	if (ch->last_number == UINT16_MAX)
 		return diag_set(d, ERR_FULL, "all node numbers are used up: found a new network");
 	n->number = (uint16_t)(ch->last_number + 1);
-	if (n->role == CHARTER_GATEWAY && layer >= 0)
-		return diag_set(d, ERR_USAGE, "this is a gateway's line: a gateway has no --layer");
-	if (n->role == CHARTER_GATEWAY) {
-		n->layer = ch->params.layers;
-		return ERR_OK;
-	}
+	if (n->role != CHARTER_MIX && layer >= 0)
+		return diag_set(d, ERR_USAGE, "this is a %s's line: a %s has no --layer",
+		    charter_role_text(n->role), charter_role_text(n->role));
+	if (n->role != CHARTER_MIX)
+		return ERR_OK; /* charter_derive says which */
 	if (layer < 0 || layer >= ch->params.layers)
 		return diag_set(d, ERR_USAGE, "a mix needs --layer from 0 (first) to %u (last)",
 		    ch->params.layers - 1u);

@@ -105,12 +105,14 @@ print_nodes(FILE *f, const struct charter *ch)
 		const struct charter_node *n = &ch->nodes[i];
 
 		encode_hex(hex, n->identity, 32);
+		(void)fprintf(f, "node %-9u%s", n->number, charter_role_text(n->role));
 		if (n->role == CHARTER_MIX)
-			(void)fprintf(f, "node %-9umix, layer %u, at %s, identity %s\n", n->number,
-			    n->layer, n->address, hex);
-		else
-			(void)fprintf(f, "node %-9ugateway, at %s, entrance %s, identity %s\n",
-			    n->number, n->address, n->entrance, hex);
+			(void)fprintf(f, ", layer %u", n->layer);
+		if (charter_has_address(n->role))
+			(void)fprintf(f, ", at %s", n->address);
+		if (charter_has_entrance(n->role))
+			(void)fprintf(f, ", entrance %s", n->entrance);
+		(void)fprintf(f, ", identity %s\n", hex);
 	}
 }
 
@@ -220,12 +222,14 @@ json_nodes(struct json *j, const struct charter *ch)
 
 		json_object(j);
 		json_count(j, "number", n->number);
-		json_text(j, "role", n->role == CHARTER_MIX ? "mix" : "gateway");
-		json_count(j, "layer", n->layer);
+		json_text(j, "role", charter_role_text(n->role));
+		if (n->role != CHARTER_REGISTRAR)
+			json_count(j, "layer", n->layer);
 		json_hex(j, "identity", n->identity);
 		json_hex(j, "link", n->link);
-		json_text(j, "address", n->address);
-		if (n->role == CHARTER_GATEWAY)
+		if (charter_has_address(n->role))
+			json_text(j, "address", n->address);
+		if (charter_has_entrance(n->role))
 			json_text(j, "entrance", n->entrance);
 		json_close(j);
 	}

@@ -414,9 +414,9 @@ static const struct refusal {
 	{ "layer=1 mix", "layer=0 mix", ERR_NOT_FOUND, "", "layer 1 has no mix" },
 	{ "layer=1 mix", "mix", ERR_MALFORMED, "line 37:", "a mix has a layer" },
 	{ "node = 4 gateway", "node = 4 layer=2 gateway", ERR_MALFORMED,
-	    "line 39:", "none" },
+	    "line 39:", "no other node does" },
 	{ "layer=1 mix", "layer=1 relay", ERR_MALFORMED,
-	    "line 37:", "\"mix\" or a \"gateway\"" },
+	    "line 37:", "\"mix\", a \"gateway\"" },
 	{ "mix identity=", "mix identity=zz", ERR_MALFORMED, "line 36:", "identity=" },
 	{ " link=", " link=0", ERR_MALFORMED, "line 36:", "link=" },
 	{ "address=127.0.0.1:7001", "address=127.0.0.1:0", ERR_MALFORMED,
@@ -693,6 +693,66 @@ a_second_gateway_is_refused(void **state)
 	network_free(n);
 }
 
+static struct network *
+with_registrar(void)
+{
+	struct network_config cfg = { .seed = test_seed(), .registrar = true };
+
+	return network_new(&cfg);
+}
+
+/* Printed, signed and parsed it was by network_new already. */
+static void
+a_registrar_is_in_no_layer(void **state)
+{
+	struct network *n = with_registrar();
+	const struct charter_node *r = charter_registrar(n->charter);
+
+	(void)state;
+	assert_int_equal(n->charter->node_count, 5);
+	assert_int_equal(r->number, 5);
+	assert_int_equal(r->layer, CHARTER_NO_LAYER);
+	assert_string_equal(r->address, "");
+	assert_string_equal(r->entrance, "127.0.0.1:7501");
+	assert_int_equal(charter_gateway(n->charter)->number, 4);
+	assert_int_equal(charter_announcers(n->charter), 4);
+	for (unsigned layer = 0; layer < PARAMS_LAYERS_MAX; layer++)
+		assert_int_equal(charter_layer(n->charter, layer, NULL, 0), layer < 3 ? 1 : 0);
+	for (unsigned layer = 0; layer < 3; layer++)
+		assert_int_equal(n->charter->params.mixes[layer], 1);
+	network_free(n);
+	n = make(1);
+	assert_null(charter_registrar(n->charter));
+	network_free(n);
+}
+
+static void
+what_a_registrar_may_not_be(void **state)
+{
+	struct network *n = with_registrar();
+	struct charter_node second = *charter_registrar(n->charter);
+	struct network_keys keys;
+	struct diag d;
+
+	(void)state;
+	n->charter->nodes[4].layer = 3;
+	assert_err(charter_check_draft(n->charter, &d), ERR_RANGE);
+	assert_contains(d.text, "a registrar has no layer");
+	n->charter->nodes[4].layer = CHARTER_NO_LAYER;
+	(void)snprintf(n->charter->nodes[4].entrance, CHARTER_ADDRESS_MAX, "mistyped.onion:80");
+	assert_err(charter_check_draft(n->charter, &d), ERR_MALFORMED);
+	assert_contains(d.text, "mistyped");
+	memcpy(n->charter->nodes[4].entrance, second.entrance, CHARTER_ADDRESS_MAX);
+	assert_err_ok(charter_check(n->charter, &d));
+	network_keys_new(&keys, &second, n, CHARTER_REGISTRAR, 0, "");
+	second.number = 6;
+	(void)snprintf(second.entrance, CHARTER_ADDRESS_MAX, "127.0.0.1:1");
+	assert_err_ok(charter_add_node(n->charter, &second));
+	assert_err(charter_check_draft(n->charter, &d), ERR_RANGE);
+	assert_contains(d.text, "both registrars: a network has at most one");
+	network_free(n);
+}
+
 /* The successor of n's charter, changed by `change`, signed by the given authorities, parsed. */
 static enum err
 succeed(struct charter **out, const struct network *n, void (*change)(struct charter *),
@@ -836,6 +896,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(signing_holds_one_signature_of_each_authority),
 	cmocka_unit_test(numbers_are_never_given_twice),
 	cmocka_unit_test(a_second_gateway_is_refused),
+	cmocka_unit_test(a_registrar_is_in_no_layer),
+	cmocka_unit_test(what_a_registrar_may_not_be),
 	cmocka_unit_test(a_successor_names_and_follows_its_predecessor),
 	cmocka_unit_test(former_authorities_must_agree_to_a_change_of_authorities),
 	cmocka_unit_test(what_may_not_change_is_refused),

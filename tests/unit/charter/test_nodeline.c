@@ -14,6 +14,8 @@
 #define GATEWAY                                                                                    \
 	"gateway identity=" KEY_A " link=" KEY_B " address=[::1]:7004 entrance=unix:/run/rst/in"
 
+#define REGISTRAR "registrar identity=" KEY_A " link=" KEY_B " entrance=127.0.0.1:7005"
+
 #define ONION_NAME "aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4bqead"
 #define ONION_GATEWAY(name)                                                                        \
 	"restante-node 1 gateway identity=" KEY_A " link=" KEY_B                                   \
@@ -55,6 +57,22 @@ a_gateway_line_reads_as_it_prints(void **state)
 }
 
 static void
+a_registrar_line_reads_as_it_prints(void **state)
+{
+	struct charter_node n;
+	char text[NODELINE_BYTES];
+	struct diag d;
+
+	(void)state;
+	assert_err_ok(nodeline_parse(&n, "restante-node 1 " REGISTRAR, &d));
+	assert_int_equal(n.role, CHARTER_REGISTRAR);
+	assert_string_equal(n.address, "");
+	assert_string_equal(n.entrance, "127.0.0.1:7005");
+	nodeline_print(text, &n);
+	assert_string_equal(text, "restante-node 1 " REGISTRAR);
+}
+
+static void
 the_longest_line_fits(void **state)
 {
 	struct charter_node n = { .role = CHARTER_GATEWAY }, again;
@@ -89,11 +107,11 @@ other_lines_are_refused_with_a_reason(void **state)
 		{ "restante-node x " MIX, ERR_MALFORMED, "version is not a number" },
 		{ "restante-node 123456789 " MIX, ERR_MALFORMED, "version is not a number" },
 		{ "restante-node 1", ERR_TRUNCATED, "ends after its version" },
-		{ "restante-node 1 ", ERR_MALFORMED, "\"mix\" or a \"gateway\"" },
-		{ "restante-node 1  " MIX, ERR_MALFORMED, "\"mix\" or a \"gateway\"" },
+		{ "restante-node 1 ", ERR_MALFORMED, "\"mix\", a \"gateway\"" },
+		{ "restante-node 1  " MIX, ERR_MALFORMED, "\"mix\", a \"gateway\"" },
 		{ "restante-node 1 hub identity=" KEY_A, ERR_MALFORMED,
-		    "\"mix\" or a \"gateway\"" },
-		{ "restante-node 1 mix", ERR_MALFORMED, "\"mix\" or a \"gateway\"" },
+		    "\"mix\", a \"gateway\"" },
+		{ "restante-node 1 mix", ERR_MALFORMED, "\"mix\", a \"gateway\"" },
 		{ "restante-node 1 mix identity=" KEY_A, ERR_MALFORMED, "link=" },
 		{ "restante-node 1 mix identity=" KEY_A "0 link=" KEY_B, ERR_MALFORMED,
 		    "identity=" },
@@ -112,6 +130,11 @@ other_lines_are_refused_with_a_reason(void **state)
 		{ "restante-node 1 gateway identity=" KEY_A " link=" KEY_B " address=127.0.0.1:1",
 		    ERR_MALFORMED, "entrance=" },
 		{ "restante-node 1 " GATEWAY " x", ERR_TRAILING, "follows the end" },
+		{ "restante-node 1 registrar identity=" KEY_A " link=" KEY_B, ERR_MALFORMED,
+		    "a registrar's entrance=" },
+		{ "restante-node 1 registrar identity=" KEY_A " link=" KEY_B " address=127.0.0.1:1"
+		  " entrance=127.0.0.1:2", ERR_MALFORMED, "a registrar's entrance=" },
+		{ "restante-node 1 registrars identity=" KEY_A, ERR_MALFORMED, "\"registrar\"" },
 		{ ONION_GATEWAY("aoqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4bqeae"),
 		    ERR_MALFORMED, "mistyped" },
 		{ ONION_GATEWAY("boqqpp7tzyil4hlq3umoos6atft6jvrqtosq2xy53sdgiesvgg4bqead"),
@@ -167,6 +190,7 @@ an_address_that_does_not_fit_is_refused(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_mix_line_reads_as_it_prints),
 	cmocka_unit_test(a_gateway_line_reads_as_it_prints),
+	cmocka_unit_test(a_registrar_line_reads_as_it_prints),
 	cmocka_unit_test(the_longest_line_fits),
 	cmocka_unit_test(other_lines_are_refused_with_a_reason),
 	cmocka_unit_test(an_entrance_may_be_an_onion_address),

@@ -37,6 +37,29 @@ unmake(struct world *w)
 	network_free(w->n);
 }
 
+/* A registrar has no epoch key: a sheet is whole without one, and has none of it. */
+static void
+a_registrar_announces_nothing(void **state)
+{
+	struct network_config cfg = { .seed = test_seed(), .registrar = true };
+	struct network *n = network_new(&cfg);
+	const struct charter_node *r = charter_registrar(n->charter);
+	struct network_epoch *e = network_epoch_new(n, EPOCH);
+	struct announcement a = e->sheet->nodes[0];
+	uint8_t bytes[ANNOUNCEMENT_BYTES];
+
+	(void)state;
+	assert_int_equal(e->sheet->count, charter_announcers(n->charter));
+	assert_null(sheet_node(e->sheet, r->number));
+	a.node = r->number;
+	announcement_sign(&a, n->charter->network_id,
+	    n->keys[network_index(n, r->number)].identity_sk);
+	announcement_encode(bytes, &a);
+	assert_err(announcement_decode(&a, bytes, n->charter), ERR_NOT_FOUND);
+	network_epoch_free(e);
+	network_free(n);
+}
+
 /* Sign the i-th announcement of the copy again. */
 static void
 resign(struct world *w, size_t i)
@@ -356,6 +379,7 @@ sheets_too_large_to_encode_are_refused(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(an_announcement_has_the_documented_bytes),
+	cmocka_unit_test(a_registrar_announces_nothing),
 	cmocka_unit_test(every_flipped_bit_of_an_announcement_is_refused),
 	cmocka_unit_test(announcements_of_strangers_and_with_bad_keys_are_refused),
 	cmocka_unit_test(an_announcement_is_bound_to_its_network),

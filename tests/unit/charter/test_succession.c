@@ -251,6 +251,73 @@ test_nodes_that_stay(void **state)
 	charter_free(next);
 }
 
+/* ---- the registrar ---- */
+
+static void
+add_registrar(struct charter *next, void *arg)
+{
+	struct charter_node n = *(const struct charter_node *)arg;
+
+	n.number = (uint16_t)(next->last_number + 1);
+	(void)snprintf(n.entrance, sizeof(n.entrance), "127.0.0.1:%u", n.number);
+	assert_err_ok(charter_add_node(next, &n));
+}
+
+static void
+replace_registrar(struct charter *next, void *arg)
+{
+	assert_err_ok(charter_remove_node(next, charter_registrar(next)->number));
+	add_registrar(next, arg);
+}
+
+static void
+remove_registrar(struct charter *next, void *arg)
+{
+	(void)arg;
+	assert_err_ok(charter_remove_node(next, charter_registrar(next)->number));
+}
+
+/* The gateway's place as a registrar: its number had another role. */
+static void
+other_role(struct charter *next, void *arg)
+{
+	struct charter_node *r = &next->nodes[next->node_count - 1];
+
+	(void)arg;
+	assert_int_equal(r->role, CHARTER_REGISTRAR);
+	r->role = CHARTER_MIX;
+	r->layer = 0;
+	(void)snprintf(r->address, sizeof(r->address), "127.0.0.1:9");
+	memset(r->entrance, 0, sizeof(r->entrance));
+}
+
+/* It may come, be another one, and go; what it was, no number stays for another role. */
+static void
+test_registrar_comes_and_goes(void **state)
+{
+	const struct succession *s = network->charters;
+	struct charter_node first, second;
+	struct network_keys keys;
+	struct charter *next;
+	struct diag d;
+
+	(void)state;
+	network_keys_new(&keys, &first, network, CHARTER_REGISTRAR, 0, "");
+	network_keys_new(&keys, &second, network, CHARTER_REGISTRAR, 0, "");
+	(void)network_succeed(network, NULL, EPOCH, add_registrar, &first);
+	next = network_next(network, EPOCH + 2, other_role, NULL);
+	assert_err(charter_follows(next, succession_latest(s), &d), ERR_CHAIN);
+	assert_contains(d.text, "keeps its layer");
+	charter_free(next);
+	(void)network_succeed(network, NULL, EPOCH + 2, replace_registrar, &second);
+	(void)network_succeed(network, NULL, EPOCH + 4, remove_registrar, NULL);
+	assert_null(charter_registrar(succession_at(s, EPOCH - 1)));
+	assert_memory_equal(charter_registrar(succession_at(s, EPOCH))->identity, first.identity, 32);
+	assert_memory_equal(charter_registrar(succession_at(s, EPOCH + 3))->identity,
+	    second.identity, 32);
+	assert_null(charter_registrar(succession_at(s, EPOCH + 4)));
+}
+
 /* ---- the gateway's door, and paths ---- */
 
 static void
@@ -388,6 +455,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_offers, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_constants, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_nodes_that_stay, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_registrar_comes_and_goes, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_doors, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_paths_are_mended, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_sheets, set_up, tear_down),

@@ -15,6 +15,7 @@ mix0='restante-node 1 mix identity=cfe27ff4d51eb9379c66c282ebe9654aa3a49e467d73a
 mix1='restante-node 1 mix identity=da950460257286b45a567fbe912b13cf0e1f917f0d29ee9a9ad95b26feff281d link=0308e9e63614ddbcb371d918a055727bf0c23c64778da5fab28a88ca7c61bd0e address=127.0.0.1:7002'
 mix2='restante-node 1 mix identity=ab0d3b28b9777cd48f33bda548e1832f4cac7dab761e7fea24e7033f3bb57c13 link=c077a521d9e11a4c32df8c93495cae61dffa3b6570412f20efb71837c1083c66 address=127.0.0.1:7003'
 gateway='restante-node 1 gateway identity=39b7f53d45c8fd72159a0d00300f64b673315aa8a45a76b1b4420eaae098f00c link=092daad32bff5f3d21f9d3f38e309a4d285909179e2d1d3f5f27d9077216650d address=127.0.0.1:7004 entrance=unix:/run/restante/entrance'
+registrar='restante-node 1 registrar identity=c47cdb4e0c154bdc5f21aa40eae11a0ad406eb313be8454d4d9b387205fd61df link=295029b75ef1df0e1d8e6827c008a8fe0d8c379d6ebb84305741fbf5f5bab82a entrance=127.0.0.1:7600'
 
 # expect name code pattern command...: the exit code, and a line of output that
 # matches (or no output at all for an empty pattern).
@@ -42,7 +43,7 @@ same()
 	tap_report "$1" "$(cmp "$2" "$3" 2>&1)"
 }
 
-tap_plan 84
+tap_plan 87
 
 # ---- a ceremony ----
 expect 'create makes a draft' 0 '' "$tool" create --name 'Example agency' --not-after 2099-01-01 draft
@@ -74,6 +75,10 @@ expect 'mix 2 is added' 0 '^node 3$' "$tool" add-node draft --layer 2 "$mix2"
 printf '%s\n' "$gateway" | "$tool" add-node draft - >out 2>&1
 tap_report 'a line comes by standard input' "$(grep -vx 'node 4' out)"
 expect 'an empty input is no line' 66 'no public line' "$tool" add-node draft -
+cp draft with-registrar
+expect 'a registrar has no layer' 64 'a registrar has no --layer' "$tool" add-node with-registrar --layer 0 "$registrar"
+expect 'a registrar is added' 0 '^node 5$' "$tool" add-node with-registrar "$registrar"
+expect 'a registrar is shown' 0 '^node 5 .*registrar, entrance 127.0.0.1:7600, identity' "$tool" show with-registrar
 expect 'one gateway is enough' 1 'have the same key' "$tool" add-node draft "$gateway"
 expect 'a mangled line is refused' 1 'copy the node' "$tool" add-node draft --layer 0 "${mix0%??????????????????????????}"
 expect 'a newer line is refused by name' 1 'restante-node 2: made by a newer' "$tool" add-node draft --layer 0 'restante-node 2 x'
