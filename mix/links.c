@@ -196,6 +196,22 @@ links_send_announcement(struct links *k, uint16_t to, const uint8_t *announcemen
 	return peer_send(k, to, &f);
 }
 
+enum err
+links_send_seed(struct links *k, uint16_t to, uint32_t epoch, const uint8_t seed[static 32])
+{
+	const struct frame_node f = { .type = FRAME_NODE_SEED, .epoch = epoch, .seed = seed };
+	struct peer *p = peer_of(k, to);
+	enum err e;
+
+	if (p == NULL || !p->dials)
+		return ERR_NOT_FOUND;
+	if (!links_is_up(k, to) || !STAILQ_EMPTY(&p->queue))
+		return ERR_STATE;
+	e = line_send(&p->out, &f);
+	sodium_memzero(k->scratch, frame_bytes(k, p->out.layer));
+	return e == ERR_OK ? ERR_OK : ERR_STATE;
+}
+
 void
 links_end_batch(struct links *k)
 {
@@ -253,24 +269,29 @@ take_batch(struct line *n, const struct frame_node *f)
 	}
 }
 
-/* Packets and announcements go from the dialler to the acceptor only. */
+/* Packets, announcements and seeds go from the dialler to the acceptor only. */
 static void
 take_frame(struct line *n, const struct frame_node *f)
 {
 	struct links *k = n->owner;
 	uint16_t peer = n->peer->number;
+	bool registrar = n->peer->layer == CHARTER_NO_LAYER;
 
 	switch (f->type) {
 	case FRAME_NODE_PACKET:
-		if (!n->dialled)
+		if (!n->dialled && !registrar)
 			k->events.packet(k->arg, peer, f->epoch, (uint8_t *)(uintptr_t)f->packet);
 		return;
 	case FRAME_NODE_ANNOUNCEMENT:
-		if (!n->dialled && k->events.announcement != NULL)
+		if (!n->dialled && !registrar && k->events.announcement != NULL)
 			k->events.announcement(k->arg, peer, f->announcement);
 		return;
 	case FRAME_NODE_BATCH:
 		take_batch(n, f);
+		return;
+	case FRAME_NODE_SEED:
+		if (!n->dialled && registrar && k->events.seed != NULL)
+			k->events.seed(k->arg, peer, f->epoch, f->seed);
 		return;
 	case FRAME_NODE_IDLE:
 		return;
@@ -887,6 +908,8 @@ own_addresses(const struct links *k, const char *out[static SUCCESSION_CURRENT_M
 	const struct charter *list[SUCCESSION_CURRENT_MAX];
 	size_t n = succession_current(k->cfg.charters, list, loop_wall_ms(k->cfg.loop)), count = 0;
 
+	if (!charter_has_address(k->own->role))
+		return 0;
 	if (k->cfg.listen != NULL) {
 		out[0] = k->cfg.listen;
 		return 1;

@@ -3,8 +3,8 @@
  * docs/protocol.md, "Links: Noise and frames" and "Mixing" (batch numbers).
  *
  * Who dials whom follows from the charter: a mix dials every mix of the next
- * layer, and the gateway; the gateway dials every mix of layer 0. Both directions
- * of a link have frames of the size of the acceptor's layer.
+ * layer, and the gateway; the gateway dials every mix of layer 0; a registrar dials
+ * the gateway, listens nowhere, and sends it nothing but seeds. Both directions of a link have frames of the size of the acceptor's layer.
  *
  * When the charter changes there are links between the nodes of all charters that
  * count (succession.h), so that new ones are up before they are needed, and packets
@@ -46,6 +46,11 @@ struct links_events {
 	void (*packet)(void *arg, uint16_t from, uint32_t epoch, uint8_t *packet);
 	/* ANNOUNCEMENT_BYTES, not yet verified; NULL: ignored. */
 	void (*announcement)(void *arg, uint16_t from, const uint8_t *announcement);
+	/*
+	 * From the registrar alone: the issuer seed (32 bytes, secret) of an epoch, valid
+	 * during the call. It comes again with every link, and now and then. May be NULL.
+	 */
+	void (*seed)(void *arg, uint16_t from, uint32_t epoch, const uint8_t *seed);
 	/* The packets since the last one were this batch. May be NULL. */
 	void (*batch)(void *arg, uint16_t from, uint64_t number);
 	/* A link that we dialled (to), or accepted (from), came up or was lost. May be NULL. */
@@ -96,6 +101,12 @@ RST_MUST_USE enum err links_send_packet(struct links *k, uint16_t to, uint32_t e
     const uint8_t *packet);
 RST_MUST_USE enum err links_send_announcement(struct links *k, uint16_t to,
     const uint8_t *announcement);
+/*
+ * Send an issuer seed to the gateway (registrar). It does not wait, so that no copy of
+ * it lies about: ERR_STATE while the link is down or full. ERR_NOT_FOUND.
+ */
+RST_MUST_USE enum err links_send_seed(struct links *k, uint16_t to, uint32_t epoch,
+    const uint8_t seed[static 32]);
 
 typedef void links_done_cb(void *arg, enum err e);
 

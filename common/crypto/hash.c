@@ -35,6 +35,13 @@ hash_parts_keyed(uint8_t *out, size_t out_len, const uint8_t key[static 32],
 }
 
 void
+hash_parts_keyed_64(uint8_t *out, size_t out_len, const uint8_t key[static 64],
+    const struct hash_part *parts, size_t n)
+{
+	blake2b(out, out_len, key, 64, parts, n);
+}
+
+void
 hash_256(uint8_t out[static HASH_BYTES], const void *p, size_t len)
 {
 	const struct hash_part part = { p, len };

@@ -22,6 +22,10 @@ void hash_parts(uint8_t *out, size_t out_len, const struct hash_part *parts, siz
 void hash_parts_keyed(uint8_t *out, size_t out_len, const uint8_t key[static 32],
     const struct hash_part *parts, size_t n);
 
+/* The same with a key of 64 bytes, the longest that BLAKE2b takes. */
+void hash_parts_keyed_64(uint8_t *out, size_t out_len, const uint8_t key[static 64],
+    const struct hash_part *parts, size_t n);
+
 /* BLAKE2b-256 of one string. */
 void hash_256(uint8_t out[static HASH_BYTES], const void *p, size_t len);
 

@@ -10,6 +10,7 @@
 
 #define FRAME_HEADER_BYTES 8
 #define FRAME_ERROR_BYTES 2
+#define FRAME_SEED_BYTES 32
 
 static size_t
 packet_bytes(const struct params *p, unsigned layer)
@@ -39,6 +40,12 @@ end_in_zeros(struct reader *r)
 
 /* ---- node links ---- */
 
+static bool
+has_epoch(enum frame_node_type type)
+{
+	return type == FRAME_NODE_PACKET || type == FRAME_NODE_SEED;
+}
+
 static void
 write_batch(struct writer *w, const struct frame_node *f)
 {
@@ -65,7 +72,7 @@ frame_node_encode(uint8_t *out, const struct params *p, unsigned layer, const st
 	writer_init(&w, out, params_node_frame_bytes(p, layer));
 	writer_u8(&w, (uint8_t)f->type);
 	writer_zeros(&w, 3);
-	writer_u32(&w, f->type == FRAME_NODE_PACKET ? f->epoch : 0);
+	writer_u32(&w, has_epoch(f->type) ? f->epoch : 0);
 	switch (f->type) {
 	case FRAME_NODE_PACKET:
 		write_packet(&w, f->packet, packet_bytes(p, layer));
@@ -77,6 +84,9 @@ frame_node_encode(uint8_t *out, const struct params *p, unsigned layer, const st
 		break;
 	case FRAME_NODE_BATCH:
 		write_batch(&w, f);
+		break;
+	case FRAME_NODE_SEED:
+		writer_copy(&w, f->seed, FRAME_SEED_BYTES);
 		break;
 	}
 	writer_pad(&w);
@@ -94,11 +104,11 @@ frame_node_decode(struct frame_node *out, const struct params *p, unsigned layer
 	reader_init(&r, in, params_node_frame_bytes(p, layer));
 	type = reader_u8(&r);
 	reader_zeros(&r, 3);
-	if (type > FRAME_NODE_BATCH)
+	if (type > FRAME_NODE_SEED)
 		return ERR_MALFORMED;
 	f.type = (enum frame_node_type)type;
 	f.epoch = reader_u32(&r);
-	if (f.type != FRAME_NODE_PACKET && f.epoch != 0)
+	if (!has_epoch(f.type) && f.epoch != 0)
 		return ERR_MALFORMED;
 	switch (f.type) {
 	case FRAME_NODE_PACKET:
@@ -111,6 +121,9 @@ frame_node_decode(struct frame_node *out, const struct params *p, unsigned layer
 		break;
 	case FRAME_NODE_BATCH:
 		read_batch(&r, &f);
+		break;
+	case FRAME_NODE_SEED:
+		f.seed = reader_view(&r, FRAME_SEED_BYTES);
 		break;
 	}
 	e = end_in_zeros(&r);

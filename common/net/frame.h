@@ -17,7 +17,7 @@
  *
  * The encoders write every byte and take the packet or stream from anywhere,
  * its place in `out` (byte 8) included. Fields that a type does not use are
- * written as zero and refused if they are not: the epoch of all but packets,
+ * written as zero and refused if they are not: the epoch of all but packets and seeds,
  * the day of all but FRAME_READ_DAY, everything behind the content.
  */
 
@@ -26,6 +26,7 @@ enum frame_node_type {
 	FRAME_NODE_IDLE = 1,
 	FRAME_NODE_ANNOUNCEMENT = 2,
 	FRAME_NODE_BATCH = 3,
+	FRAME_NODE_SEED = 4,
 };
 enum frame_batch_kind {
 	FRAME_BATCH_HAD = 0,  /* on opening: the highest batch I had from you */
@@ -37,6 +38,7 @@ struct frame_node {
 	uint32_t epoch;
 	const uint8_t *packet;       /* packet: layer's packet bytes, inside the frame */
 	const uint8_t *announcement; /* ANNOUNCEMENT_BYTES, inside the frame */
+	const uint8_t *seed;	     /* 32 bytes, inside the frame: an issuer seed of `epoch` */
 	enum frame_batch_kind batch_kind;
 	uint64_t batch;
 };

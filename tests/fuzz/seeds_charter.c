@@ -1,5 +1,5 @@
 /*
- * Writes the seeds of the charter, sheet and evidence corpora, always the same ones:
+ * Writes the seeds of the charter, sheet, evidence and token corpora, always the same ones:
  *
  *   seeds_charter tests/fuzz/corpus
  */
@@ -13,6 +13,8 @@
 #include "common/charter/nodeline.h"
 #include "common/journal/block.h"
 #include "common/journal/evidence.h"
+#include "common/token/issuance.h"
+#include "common/token/notice.h"
 #include "tests/lib/network.h"
 
 #define EPOCH 83124
@@ -150,6 +152,58 @@ write_evidence(void)
 	network_free(n);
 }
 
+/* A kind's letter and its bytes. */
+static void
+write_token(const char *name, char letter, const void *p, size_t n)
+{
+	static char bytes[1 + ISSUANCE_ANSWER_BYTES];
+
+	bytes[0] = letter;
+	memcpy(bytes + 1, p, n);
+	write_seed(name, bytes, 1 + n);
+}
+
+/* Of one batch, its question and two answers; the notice of its epoch; a code. */
+static void
+write_tokens(void)
+{
+	static struct issuance_request q = { .kind = TOKEN_TICKET, .epoch = EPOCH };
+	static struct issuance_answer a;
+	static uint8_t up[ISSUANCE_REQUEST_BYTES], down[ISSUANCE_ANSWER_BYTES];
+	struct network_config cfg = { .seed = 2, .registrar = true };
+	struct network *n = network_new(&cfg);
+	const struct params *p = &n->charter->params;
+	const uint8_t seed[32] = { 1 }, network[32] = { 0 };
+	char code[ENROLMENT_TEXT_BYTES] = "";
+	struct rng_seeded rng;
+	struct notice notice;
+	struct issuer *s;
+	struct buf text;
+
+	rng_seeded_init(&rng, 4);
+	must(issuer_new(&s, p, EPOCH, seed));
+	must(issuance_ask(&q, p, seed, seed));
+	issuance_request_encode(up, &q);
+	write_token("token/request", 'q', up, sizeof(up));
+	issuance_serve(&a, s, &q, p, &rng.rng);
+	issuance_answer_encode(down, &a);
+	write_token("token/answer", 'a', down, sizeof(down));
+	issuance_refuse(&a, ISSUANCE_CODE);
+	issuance_answer_encode(down, &a);
+	write_token("token/refusal", 'a', down, sizeof(down));
+	notice.keys = *issuer_keys(s);
+	buf_init(&text);
+	must(notice_encode(&text, &notice, charter_gateway(n->charter)->number,
+	    n->charter->network_id,
+	    n->keys[network_index(n, charter_gateway(n->charter)->number)].identity_sk));
+	write_token("token/notice", 'n', text.data, text.len);
+	buf_release(&text);
+	enrolment_encode(code, seed, network);
+	write_token("token/code", 'c', code, strlen(code));
+	issuer_free(s);
+	network_free(n);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -163,5 +217,6 @@ main(int argc, char **argv)
 	write_registrar();
 	write_sheets();
 	write_evidence();
+	write_tokens();
 	return 0;
 }

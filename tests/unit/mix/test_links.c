@@ -18,6 +18,7 @@
 #define EPOCH 78703u
 #define NODES 4 /* mixes 1, 2, 3 and the gateway 4 */
 #define GATEWAY 4
+#define REGISTRAR 5 /* in some towns */
 #define TAKEN_MAX 512
 
 struct node {
@@ -32,7 +33,9 @@ struct node {
 		uint16_t from;
 		uint8_t first; /* byte of the packet */
 	} taken[TAKEN_MAX];
-	size_t taken_count, batches, announcements, ups, downs, roll_backs;
+	size_t taken_count, batches, announcements, ups, downs, roll_backs, seeds;
+	uint32_t seed_epoch;
+	uint8_t seed[32];
 	uint64_t last_batch;
 	uint8_t announced;
 };
@@ -40,7 +43,8 @@ struct node {
 struct town {
 	struct world *world;
 	struct network *net;
-	struct node nodes[NODES + 1]; /* by number */
+	uint16_t count;
+	struct node nodes[REGISTRAR + 1]; /* by number */
 	size_t queue_max;
 };
 
@@ -63,6 +67,17 @@ on_announcement(void *arg, uint16_t from, const uint8_t *a)
 	(void)from;
 	n->announcements++;
 	n->announced = a[0];
+}
+
+static void
+on_seed(void *arg, uint16_t from, uint32_t epoch, const uint8_t *seed)
+{
+	struct node *n = arg;
+
+	assert_int_equal(from, REGISTRAR);
+	n->seeds++;
+	n->seed_epoch = epoch;
+	memcpy(n->seed, seed, sizeof(n->seed));
 }
 
 static void
@@ -97,7 +112,7 @@ open_node(struct node *n, struct diag *d)
 {
 	static const struct links_events events = {
 		.packet = on_packet, .announcement = on_announcement, .batch = on_batch,
-		.state = on_state, .rolled_back = on_rolled_back
+		.state = on_state, .rolled_back = on_rolled_back, .seed = on_seed
 	};
 	struct town *t = n->town;
 	struct links_config cfg = {
@@ -143,17 +158,17 @@ kill_node(struct node *n)
 }
 
 static void
-town_up(struct town *t)
+town_with(struct town *t, bool registrar)
 {
 	const struct world_config wc = { .seed = test_seed(), .wall_ms = START_MS,
 		.out = { .delay_us = 10000, .spread_us = 1000 },
 		.in = { .delay_us = 10000, .spread_us = 1000 } };
-	const struct network_config nc = { .seed = 5 };
+	const struct network_config nc = { .seed = 5, .registrar = registrar };
 
-	*t = (struct town){ .queue_max = 400 };
+	*t = (struct town){ .queue_max = 400, .count = registrar ? REGISTRAR : NODES };
 	assert_err_ok(world_new(&t->world, &wc));
 	t->net = network_new(&nc);
-	for (uint16_t i = 1; i <= NODES; i++) {
+	for (uint16_t i = 1; i <= t->count; i++) {
 		struct node *n = &t->nodes[i];
 
 		n->town = t;
@@ -165,9 +180,15 @@ town_up(struct town *t)
 }
 
 static void
+town_up(struct town *t)
+{
+	town_with(t, false);
+}
+
+static void
 start_all(struct town *t)
 {
-	for (uint16_t i = 1; i <= NODES; i++)
+	for (uint16_t i = 1; i <= t->count; i++)
 		start_node(&t->nodes[i]);
 }
 
@@ -180,7 +201,7 @@ run(struct town *t, int64_t ms)
 static void
 town_down(struct town *t)
 {
-	for (uint16_t i = 1; i <= NODES; i++) {
+	for (uint16_t i = 1; i <= t->count; i++) {
 		stop_node(&t->nodes[i]);
 		disk_free(t->nodes[i].disk);
 	}
@@ -797,6 +818,52 @@ test_peers_come_and_go(void **state)
 	town_down(&t);
 }
 
+/* A registrar dials the gateway and nobody else, and says nothing there but seeds. */
+static void
+test_registrar(void **state)
+{
+	static const uint8_t announcement[ANNOUNCEMENT_BYTES], seed[32] = { 9, 8, 7 };
+	struct links_peer peers[8];
+	struct town t;
+	struct node *r, *g;
+
+	(void)state;
+	town_with(&t, true);
+	r = &t.nodes[REGISTRAR];
+	g = &t.nodes[GATEWAY];
+	start_node(r);
+	assert_err(links_send_seed(r->links, GATEWAY, EPOCH, seed), ERR_STATE);
+	assert_err(links_send_seed(r->links, 1, EPOCH, seed), ERR_NOT_FOUND);
+	for (uint16_t i = 1; i <= NODES; i++)
+		start_node(&t.nodes[i]);
+	run(&t, 35000);
+	assert_int_equal(links_list(r->links, peers, 8), 1);
+	assert_true(peers[0].number == GATEWAY && peers[0].dialled_up && !peers[0].accepts);
+	assert_int_equal(links_list(g->links, peers, 8), 4);
+	assert_true(peers[3].number == REGISTRAR && peers[3].accepted_up && !peers[3].dials);
+	for (uint16_t i = 1; i <= 3; i++)
+		for (size_t j = links_list(t.nodes[i].links, peers, 8); j-- > 0;)
+			assert_true(peers[j].number != REGISTRAR);
+	assert_err_ok(links_send_seed(r->links, GATEWAY, EPOCH + 3, seed));
+	assert_err_ok(links_send_announcement(r->links, GATEWAY, announcement));
+	assert_err_ok(send_one(r, GATEWAY, 1));
+	assert_err_ok(send_one(&t.nodes[3], GATEWAY, 2));
+	run(&t, 2000);
+	assert_int_equal(g->seeds, 1);
+	assert_int_equal(g->seed_epoch, EPOCH + 3);
+	assert_memory_equal(g->seed, seed, sizeof(seed));
+	assert_int_equal(g->announcements, 0);
+	assert_int_equal(g->taken_count, 1);
+	assert_int_equal(g->taken[0].first, 2);
+	/* a mix has no seeds to give */
+	assert_err_ok(links_send_seed(t.nodes[2].links, 3, EPOCH, seed));
+	assert_err_ok(links_send_seed(t.nodes[3].links, GATEWAY, EPOCH, seed));
+	run(&t, 2000);
+	assert_int_equal(t.nodes[3].seeds, 0);
+	assert_int_equal(g->seeds, 1);
+	town_down(&t);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_who_links_to_whom),
 	cmocka_unit_test(test_packets_arrive),
@@ -813,6 +880,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_wrong_keys_are_named),
 	cmocka_unit_test(test_another_key),
 	cmocka_unit_test(test_peers_come_and_go),
+	cmocka_unit_test(test_registrar),
 };
 
 TEST_MAIN(tests)

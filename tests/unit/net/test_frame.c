@@ -75,6 +75,7 @@ test_node_layout(void **state)
 {
 	static const uint8_t packet_header[] = {0, 0, 0, 0, 0x78, 0x56, 0x34, 0x12};
 	static const uint8_t batch[] = {3, 0, 0, 0, 0, 0, 0, 0, 1, 8, 7, 6, 5, 4, 3, 2, 1};
+	static const uint8_t seed_header[] = {4, 0, 0, 0, 0x78, 0x56, 0x34, 0x12};
 	static const uint8_t announcement_header[] = {2, 0, 0, 0, 0, 0, 0, 0};
 	struct frame_node f = {.type = FRAME_NODE_PACKET, .epoch = 0x12345678, .packet = content};
 
@@ -94,6 +95,11 @@ test_node_layout(void **state)
 	assert_memory_equal(frame + HEADER_BYTES, content, ANNOUNCEMENT_BYTES);
 	assert_zeros(frame + HEADER_BYTES + ANNOUNCEMENT_BYTES,
 	    node_bytes - HEADER_BYTES - ANNOUNCEMENT_BYTES);
+	f = (struct frame_node){.type = FRAME_NODE_SEED, .epoch = 0x12345678, .seed = content};
+	frame_node_encode(frame, &params, 1, &f);
+	assert_memory_equal(frame, seed_header, HEADER_BYTES);
+	assert_memory_equal(frame + HEADER_BYTES, content, 32);
+	assert_zeros(frame + HEADER_BYTES + 32, node_bytes - HEADER_BYTES - 32);
 }
 
 static void
@@ -144,7 +150,7 @@ test_down_layout(void **state)
 static struct frame_node
 random_node(void)
 {
-	struct frame_node f = {.type = (enum frame_node_type)rng_below(test_rng(), 4)};
+	struct frame_node f = {.type = (enum frame_node_type)rng_below(test_rng(), 5)};
 
 	switch (f.type) {
 	case FRAME_NODE_PACKET:
@@ -159,6 +165,10 @@ random_node(void)
 	case FRAME_NODE_BATCH:
 		f.batch_kind = (enum frame_batch_kind)rng_below(test_rng(), 2);
 		f.batch = rng_u64(test_rng());
+		break;
+	case FRAME_NODE_SEED:
+		f.epoch = random_u32();
+		f.seed = content;
 		break;
 	}
 	return f;
@@ -180,6 +190,7 @@ test_node_round_trip(void **state)
 		assert_int_equal(got.batch_kind, f.batch_kind);
 		assert_true(got.batch == f.batch);
 		assert_ptr_equal(got.packet, f.packet != NULL ? frame + HEADER_BYTES : NULL);
+		assert_ptr_equal(got.seed, f.seed != NULL ? frame + HEADER_BYTES : NULL);
 		assert_ptr_equal(
 		    got.announcement, f.announcement != NULL ? frame + HEADER_BYTES : NULL);
 		frame_node_encode(again, &params, layer, &got);
