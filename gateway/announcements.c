@@ -160,7 +160,8 @@ announcements_count(const struct announcements *a, uint32_t epoch)
 }
 
 enum err
-announcements_sheet(const struct announcements *a, struct buf *out, uint32_t epoch)
+announcements_sheet(const struct announcements *a, struct buf *out, uint32_t epoch,
+    const struct issuer_keys *issuer)
 {
 	const struct epoch_list *l = list_of(a, epoch);
 	struct sheet *s;
@@ -176,7 +177,9 @@ announcements_sheet(const struct announcements *a, struct buf *out, uint32_t epo
 	for (size_t i = 0; i < l->charter->node_count; i++)
 		if (l->there[i])
 			s->nodes[s->count++] = l->list[i];
-	s->ticket_key_count = sheet_ticket_keys(a->params); /* zero until tickets exist */
+	s->ticket_key_count = sheet_ticket_keys(a->params);
+	if (issuer != NULL)
+		issuer_keys_to_sheet(s, issuer);
 	e = sheet_encode(out, s);
 	sheet_free(s);
 	return e;

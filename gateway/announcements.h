@@ -13,6 +13,7 @@
 #include "common/base/err.h"
 #include "common/charter/charter.h"
 #include "common/charter/sheet.h"
+#include "common/token/issuer.h"
 
 struct announcements;
 
@@ -42,8 +43,11 @@ bool announcements_ready(struct announcements *a, uint32_t epoch, int64_t wall_m
 /* How many nodes have announced for an epoch. */
 size_t announcements_count(const struct announcements *a, uint32_t epoch);
 
-/* Append the sheet's encoding. ERR_NOT_FOUND if a layer is empty, ERR_MEMORY. */
+/*
+ * Append the sheet's encoding. issuer: the epoch's keys, NULL without a registrar.
+ * ERR_NOT_FOUND if a layer is empty, ERR_MEMORY.
+ */
 RST_MUST_USE enum err announcements_sheet(const struct announcements *a, struct buf *out,
-    uint32_t epoch);
+    uint32_t epoch, const struct issuer_keys *issuer);
 
 #endif

@@ -3,23 +3,17 @@
 #include "gateway/daydb.h"
 
 #include <assert.h>
-#include <dirent.h>
-#include <errno.h>
-#include <fcntl.h>
 #include <leveldb/c.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "common/base/secret.h"
 #include "common/crypto/hash.h"
+#include "gateway/database.h"
 
 #define NAME_BYTES 32
 #define WRITE_BUFFER_BYTES ((size_t)64 << 20)
-#define OPEN_FILES_MAX 64
-#define PATH_BYTES 4096
 #define SEAL_BYTES (DAYDB_NONCE_BYTES + crypto_aead_xchacha20poly1305_ietf_ABYTES)
 #define FIXED_BYTES 8
 
@@ -36,24 +30,6 @@ struct sealed {
 	uint8_t *value;
 	size_t len;
 };
-
-/* ---- LevelDB's errors ---- */
-
-/* Free LevelDB's sentence; it says what happened in no other way. */
-static enum err
-take_error(char *text)
-{
-	static const char *const full[] = { "No space left", "File too large", "quota exceeded" };
-	enum err e = ERR_IO;
-
-	for (size_t i = 0; i < sizeof(full) / sizeof(full[0]); i++)
-		if (strstr(text, full[i]) != NULL)
-			e = ERR_FULL;
-	if (strstr(text, "Corruption") != NULL)
-		e = ERR_MALFORMED;
-	leveldb_free(text);
-	return e;
-}
 
 /* ---- names and values ---- */
 
@@ -146,7 +122,7 @@ get(struct buf *out, uint64_t *fixed, struct daydb *k, const uint8_t name[static
 	value = leveldb_get(k->db, options, (const char *)name, NAME_BYTES, &n, &text);
 	leveldb_readoptions_destroy(options);
 	if (text != NULL)
-		return take_error(text);
+		return database_error(text);
 	if (value == NULL)
 		return ERR_NOT_FOUND;
 	e = unseal(out, fixed, k, name, (const uint8_t *)value, n);
@@ -155,41 +131,6 @@ get(struct buf *out, uint64_t *fixed, struct daydb *k, const uint8_t name[static
 }
 
 /* ---- open and close ---- */
-
-/* LevelDB's own log has fine times and sizes; it goes on writing into nothing. */
-static void
-remove_logs(const char *path)
-{
-	static const char *const names[] = { "LOG", "LOG.old" };
-	char file[PATH_BYTES];
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		int n = snprintf(file, sizeof(file), "%s/%s", path, names[i]);
-
-		if (n > 0 && (size_t)n < sizeof(file))
-			(void)unlink(file);
-	}
-}
-
-static enum err
-open_database(struct daydb *k, const char *path)
-{
-	leveldb_options_t *options = leveldb_options_create();
-	char *text = NULL;
-
-	leveldb_options_set_create_if_missing(options, 1);
-	leveldb_options_set_paranoid_checks(options, 1);
-	leveldb_options_set_compression(options, leveldb_no_compression);
-	leveldb_options_set_write_buffer_size(options, WRITE_BUFFER_BYTES);
-	leveldb_options_set_max_file_size(options, WRITE_BUFFER_BYTES);
-	leveldb_options_set_max_open_files(options, OPEN_FILES_MAX);
-	k->db = leveldb_open(options, path, &text);
-	leveldb_options_destroy(options);
-	remove_logs(path);
-	if (text != NULL)
-		return take_error(text);
-	return k->db == NULL ? ERR_IO : ERR_OK;
-}
 
 enum err
 daydb_open(struct daydb **out, const char *path, const uint8_t key[static DAYDB_KEY_BYTES])
@@ -203,7 +144,7 @@ daydb_open(struct daydb **out, const char *path, const uint8_t key[static DAYDB_
 	if (k->keys != NULL) {
 		memcpy(k->keys, key, DAYDB_KEY_BYTES);
 		hash_derive(k->keys + DAYDB_KEY_BYTES, key, "restante/store/value", NULL, 0);
-		e = open_database(k, path);
+		e = database_open(&k->db, path, WRITE_BUFFER_BYTES, NULL);
 	}
 	if (e != ERR_OK) {
 		daydb_close(k);
@@ -325,7 +266,7 @@ write_all(struct daydb *k, struct sealed *list, size_t n)
 	leveldb_write(k->db, options, batch, &text);
 	leveldb_writebatch_destroy(batch);
 	leveldb_writeoptions_destroy(options);
-	return text == NULL ? ERR_OK : take_error(text);
+	return text == NULL ? ERR_OK : database_error(text);
 }
 
 enum err
@@ -349,36 +290,8 @@ daydb_put(struct daydb *k, const struct store_round *r, const struct daydb_head 
 
 /* ---- removing ---- */
 
-/* Unlink every file of a directory; LevelDB makes no directories but "lost". */
-static enum err
-empty_directory(const char *path, unsigned depth)
-{
-	DIR *dir = opendir(path);
-	struct dirent *entry;
-	char file[PATH_BYTES];
-	enum err e = ERR_OK;
-
-	if (dir == NULL)
-		return errno == ENOENT ? ERR_OK : ERR_IO;
-	while ((entry = readdir(dir)) != NULL) {
-		int n = snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
-
-		if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-			continue;
-		if (n < 0 || (size_t)n >= sizeof(file))
-			e = ERR_IO;
-		else if (unlink(file) != 0 && (depth == 0 ||
-			empty_directory(file, depth - 1) != ERR_OK))
-			e = ERR_IO;
-	}
-	closedir(dir);
-	if (e == ERR_OK && rmdir(path) != 0 && errno != ENOENT)
-		e = ERR_IO;
-	return e;
-}
-
 enum err
 daydb_remove(const char *path)
 {
-	return empty_directory(path, 1);
+	return database_remove(path);
 }

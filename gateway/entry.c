@@ -107,6 +107,7 @@ entry_open(struct entry **out, const struct entry_config *cfg, const struct entr
 		.link_pk = e->link_pk,
 		.events = events,
 		.arg = arg,
+		.tickets = cfg->tickets,
 		.sessions_max = cfg->sessions_max };
 	rc = make_parts(e, cfg);
 	if (rc == ERR_OK)
@@ -148,6 +149,8 @@ entry_free(struct entry *e)
 		chunk_drop(e->house.sheets[i]);
 	for (size_t i = 0; i < GUEST_CHARTERS; i++)
 		chunk_drop(e->house.charters[i]);
+	for (size_t i = 0; i < GUEST_NOTICES; i++)
+		chunk_drop(e->house.notices[i]);
 	chunks_free(e->house.chunks);
 	free(e->house.frame);
 	free(e);
@@ -204,18 +207,35 @@ entry_sheet(struct entry *e, uint32_t epoch, const uint8_t *sheet, size_t len)
 	return ERR_OK;
 }
 
+/* One more that stands apart; the oldest of the ring gives way. */
+static enum err
+keep(struct chunk **ring, size_t size, uint64_t *number, enum item_kind kind, const uint8_t *p,
+    size_t len)
+{
+	struct chunk *c = chunk_item(kind, p, len), **at;
+
+	if (c == NULL)
+		return ERR_MEMORY;
+	at = &ring[(*number)++ % size];
+	chunk_drop(*at);
+	*at = c;
+	return ERR_OK;
+}
+
 enum err
 entry_charter(struct entry *e, const uint8_t *text, size_t len)
 {
 	struct guest_house *h = &e->house;
-	struct chunk *c = chunk_item(ITEM_CHARTER, text, len), **at;
 
-	if (c == NULL)
-		return ERR_MEMORY;
-	at = &h->charters[h->charter_number++ % GUEST_CHARTERS];
-	chunk_drop(*at);
-	*at = c;
-	return ERR_OK;
+	return keep(h->charters, GUEST_CHARTERS, &h->charter_number, ITEM_CHARTER, text, len);
+}
+
+enum err
+entry_notice(struct entry *e, const uint8_t *notice, size_t len)
+{
+	struct guest_house *h = &e->house;
+
+	return keep(h->notices, GUEST_NOTICES, &h->notice_number, ITEM_ISSUER, notice, len);
 }
 
 void

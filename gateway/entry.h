@@ -8,7 +8,7 @@
  * Bounds: sessions_max sessions (beyond: refused with BUSY, far beyond: not
  * accepted), frames ahead of the slot clock (RATE), a few queued frames per
  * session (a slow reader falls behind, and ends at its mark), a time-out for
- * handshake, open frame and silence.
+ * handshake, open frame and silence; with tickets, one check for a connection.
  */
 #ifndef GATEWAY_ENTRY_H
 #define GATEWAY_ENTRY_H
@@ -22,6 +22,7 @@
 #include "common/charter/charter.h"
 #include "common/net/loop.h"
 #include "gateway/store.h"
+#include "gateway/tickets.h"
 
 struct entry;
 
@@ -34,6 +35,7 @@ struct entry_config {
 	const struct rng *rng, *keys;
 	struct log *log;
 	size_t sessions_max;
+	struct tickets *tickets; /* borrowed; NULL: nobody needs one */
 };
 
 struct entry_events {
@@ -47,6 +49,7 @@ struct entry_status {
 	size_t sessions;    /* open now */
 	uint64_t opened;    /* so far */
 	uint64_t refused;   /* by an error frame, for whatever reason */
+	uint64_t looked;    /* came without a ticket, and were shown what is public */
 	uint64_t malformed; /* frames that ended their session */
 };
 
@@ -70,6 +73,9 @@ void entry_published(struct entry *e, uint32_t day, uint32_t index, uint64_t rou
 /* The sheet of an epoch: sent to every session, first of all. Copied. ERR_MEMORY. */
 RST_MUST_USE enum err entry_sheet(struct entry *e, uint32_t epoch, const uint8_t *sheet,
     size_t len);
+
+/* The issuer notice of an epoch, likewise, before the sheets. Copied. ERR_MEMORY. */
+RST_MUST_USE enum err entry_notice(struct entry *e, const uint8_t *notice, size_t len);
 
 /* A charter that a session is given before its sheets. Copied. ERR_MEMORY. */
 RST_MUST_USE enum err entry_charter(struct entry *e, const uint8_t *text, size_t len);

@@ -16,6 +16,14 @@ struct batch {
 	struct onion_job *jobs;
 };
 
+/* A command whose tag is staged. */
+struct opened {
+	uint8_t *packet;
+	struct onion_command command; /* leads into packet */
+	bool stamped;		      /* it must be paid for */
+	struct stamp stamp;
+};
+
 struct exit {
 	struct exit_config cfg;
 	struct onion_geometry geometry;
@@ -23,7 +31,9 @@ struct exit {
 	struct unwrap *unwrap;
 	struct batch intake[EPOCHS]; /* by parity of the epoch */
 	struct batch opening;	     /* being unwrapped */
-	struct batch opened;	     /* commands whose tags are staged */
+	struct opened **opened;	     /* of this round, and of those that could not be committed */
+	size_t opened_count, opened_room;
+	struct stamp **stamps;	     /* being judged, or NULL */
 	const struct epochkey *key;  /* held while opening */
 	size_t next_epoch;	     /* of the intakes to be opened in this round */
 	bool busy;
@@ -105,7 +115,7 @@ keep(struct exit *x, struct batch *b, const uint8_t *packet)
 	const struct charter *c = succession_near(x->cfg.charters, b->epoch);
 	uint8_t *copy;
 
-	if (b->count + x->opened.count >= c->params.pool_max)
+	if (b->count + x->opened_count >= c->params.pool_max)
 		return ERR_FULL;
 	if (batch_reserve(b, 1) != ERR_OK)
 		return ERR_MEMORY;
@@ -148,19 +158,81 @@ finish(struct exit *x, enum err e)
 }
 
 static void
+clear_opened(struct exit *x)
+{
+	for (size_t i = 0; i < x->opened_count; i++) {
+		packet_free(x, x->opened[i]->packet);
+		free(x->opened[i]);
+	}
+	x->opened_count = 0;
+}
+
+static void
 hand_over(struct exit *x)
 {
-	struct onion_command c;
+	for (size_t i = 0; i < x->opened_count; i++) {
+		const struct opened *o = x->opened[i];
 
-	for (size_t i = 0; i < x->opened.count; i++) {
-		if (onion_command_parse(&c, &x->geometry, x->opened.jobs[i].inner) != ERR_OK) {
-			x->status.malformed++;
-			continue;
-		}
-		x->status.by_kind[c.kind]++;
-		x->cfg.command(x->cfg.arg, &c);
+		x->status.by_kind[o->command.kind]++;
+		if (o->stamped && o->stamp.verdict != STAMP_PAID)
+			x->status.unpaid++;
+		else
+			x->cfg.command(x->cfg.arg, &o->command);
 	}
-	batch_clear(x, &x->opened);
+	clear_opened(x);
+}
+
+/* What is committed is handed over, or else waits for the next round as it is. */
+static void
+settle(struct exit *x, enum err e)
+{
+	if (e == ERR_OK)
+		hand_over(x);
+	else
+		x->status.failed_commits++;
+	finish(x, e);
+}
+
+/* With an error they are tried again, as they are, by the next round. */
+static void
+on_judged(void *arg, enum err e)
+{
+	struct exit *x = arg;
+
+	free(x->stamps);
+	x->stamps = NULL;
+	x->cfg.spent_answered(x->cfg.arg, e);
+	if (e == ERR_OK)
+		hand_over(x);
+	else
+		x->status.failed_commits++;
+	finish(x, ERR_OK);
+}
+
+/* The deposits that must be paid for. */
+static void
+judge(struct exit *x)
+{
+	size_t n = 0;
+	enum err e = ERR_OK;
+
+	x->stamps = calloc(x->opened_count + 1, sizeof(x->stamps[0]));
+	if (x->stamps == NULL) {
+		settle(x, ERR_MEMORY);
+		return;
+	}
+	for (size_t i = 0; i < x->opened_count; i++)
+		if (x->opened[i]->stamped)
+			x->stamps[n++] = &x->opened[i]->stamp;
+	if (n > 0)
+		e = stamps_judge(x->cfg.stamps, x->stamps, n, on_judged, x);
+	if (e != ERR_OK) {
+		on_judged(x, e);
+	} else if (n == 0) {
+		free(x->stamps);
+		x->stamps = NULL;
+		settle(x, ERR_OK);
+	}
 }
 
 static void
@@ -169,10 +241,9 @@ on_committed(void *arg, enum err e)
 	struct exit *x = arg;
 
 	if (e == ERR_OK)
-		hand_over(x);
+		judge(x);
 	else
-		x->status.failed_commits++;
-	finish(x, e);
+		settle(x, e);
 }
 
 static void
@@ -180,10 +251,50 @@ commit(struct exit *x)
 {
 	enum err e = replay_commit(x->cfg.replay, on_committed, x);
 
-	if (e != ERR_OK) {
-		x->status.failed_commits++;
-		finish(x, e);
+	if (e != ERR_OK)
+		settle(x, e);
+}
+
+static enum err
+reserve_opened(struct exit *x, size_t n)
+{
+	size_t room = x->opened_room > 0 ? x->opened_room : 64;
+	struct opened **list;
+
+	while (room < x->opened_count + n)
+		room *= 2;
+	if (room == x->opened_room)
+		return ERR_OK;
+	list = realloc(x->opened, room * sizeof(struct opened *));
+	if (list == NULL)
+		return ERR_MEMORY;
+	x->opened = list;
+	x->opened_room = room;
+	return ERR_OK;
+}
+
+/* Takes the packet over if it has a command. */
+static bool
+take_opened(struct exit *x, const struct onion_job *job, uint32_t epoch)
+{
+	struct onion_command c;
+	struct opened *o;
+
+	if (onion_command_parse(&c, &x->geometry, job->inner) != ERR_OK) {
+		x->status.malformed++;
+		return false;
 	}
+	o = calloc(1, sizeof(*o));
+	if (o == NULL) {
+		x->status.dropped_full++;
+		return false;
+	}
+	o->packet = job->packet;
+	o->command = c;
+	o->stamped = c.kind == ONION_DEPOSIT && stamps_needed(x->cfg.stamps, epoch);
+	stamp_init(&o->stamp, epoch, o->command.stamp, c.body);
+	x->opened[x->opened_count++] = o;
+	return true;
 }
 
 /* The survivors join what earlier rounds opened and could not commit. */
@@ -191,16 +302,14 @@ static void
 on_unwrapped(void *arg, size_t survivors)
 {
 	struct exit *x = arg;
-	size_t moved = 0;
+	bool room = reserve_opened(x, survivors) == ERR_OK;
 
 	epochkeys_drop(x->key);
 	x->key = NULL;
-	if (batch_reserve(&x->opened, survivors) == ERR_OK)
-		moved = survivors;
-	for (size_t i = 0; i < moved; i++)
-		x->opened.jobs[x->opened.count++] = x->opening.jobs[i];
-	for (size_t i = moved; i < x->opening.count; i++)
-		packet_free(x, x->opening.jobs[i].packet);
+	for (size_t i = 0; i < x->opening.count; i++)
+		if (i >= survivors || !room ||
+		    !take_opened(x, &x->opening.jobs[i], x->opening.epoch))
+			packet_free(x, x->opening.jobs[i].packet);
 	x->opening.count = 0;
 	open_next(x);
 }
@@ -271,7 +380,7 @@ exit_round(struct exit *x, exit_done_cb *done, void *arg)
 bool
 exit_busy(const struct exit *x)
 {
-	return x->busy || x->opened.count > 0;
+	return x->busy || x->opened_count > 0;
 }
 
 /* ---- life ---- */
@@ -311,7 +420,9 @@ exit_free(struct exit *x)
 	for (size_t i = 0; i < EPOCHS; i++)
 		batch_release(x, &x->intake[i]);
 	batch_release(x, &x->opening);
-	batch_release(x, &x->opened);
+	clear_opened(x);
+	free(x->opened);
+	free(x->stamps);
 	free(x);
 }
 

@@ -11,6 +11,7 @@
 #include "common/charter/timing.h"
 #include "common/net/charters.h"
 #include "gateway/announcements.h"
+#include "gateway/issuers.h"
 #include "gateway/journal.h"
 #include "mix/epochkeys.h"
 #include "mix/links.h"
@@ -21,6 +22,8 @@
 #define STOP_LOOK_MS 20
 #define MISSING_MS 60000 /* a sheet that is so late is worth a warning */
 #define EPOCHS 2
+#define NOTICES (ISSUER_AHEAD + 4)
+#define SEEDS_MISSING_MS 300000 /* a seed is missed from so long after the start */
 
 /* The sheet that the entry was given last for each parity of the epoch. */
 struct given_sheet {
@@ -40,6 +43,9 @@ struct gateway {
 	struct links *links;
 	struct announcements *announcements;
 	struct journal *journal;
+	struct issuers *issuers;
+	struct stamps *stamps;
+	struct tickets *tickets;
 	struct exit *exit;
 	struct entry *entry;
 	struct timer *round; /* the end of the running round */
@@ -47,6 +53,11 @@ struct gateway {
 	struct journal_round *putting; /* the block under way */
 	int64_t retry_ms;	       /* 0: the last write succeeded */
 	struct given_sheet given[EPOCHS];
+	struct given_sheet noticed[NOTICES]; /* the same of issuer notices */
+	bool dropping;	     /* marks of an epoch that is over */
+	bool drop_failed;    /* they could not be destroyed */
+	bool spending_fails; /* the last time */
+	bool seeds_missing;
 	bool unnumbered; /* packets went out since the last batch number */
 	bool expiring, watching, closing;
 	bool disk_failed; /* the last write to our own disk */
@@ -57,6 +68,7 @@ struct gateway {
 	gateway_done_cb *publish_done;
 	void *publish_arg;
 	struct unwrap_counts drops_logged;
+	uint64_t unpaid_logged;
 	uint64_t blocks, forwarded, dropped_in;
 	int64_t stop_by_ms;
 	void (*stopped)(void *arg);
@@ -107,15 +119,29 @@ announce_own(struct gateway *g, uint32_t epoch)
 		return;
 }
 
+/* Whether tickets and stamps are needed in an epoch. */
+static bool
+has_registrar(const struct gateway *g, uint32_t epoch)
+{
+	const struct charter *c = succession_at(g->all, epoch);
+
+	return c != NULL && charter_registrar(c) != NULL;
+}
+
 static enum err
 make_sheet(struct gateway *g, uint32_t epoch)
 {
+	const struct issuer_keys *keys = journal_issuer_keys(g->journal, epoch);
 	struct sheet *s = NULL;
 	struct buf bytes;
 	enum err e;
 
+	/* a sheet without keys would keep everybody out for all of the epoch */
+	if (has_registrar(g, epoch) && keys == NULL)
+		return ERR_NOT_FOUND;
 	buf_init(&bytes);
-	e = announcements_sheet(g->announcements, &bytes, epoch);
+	e = announcements_sheet(g->announcements, &bytes, epoch,
+	    has_registrar(g, epoch) ? keys : NULL);
 	if (e == ERR_OK)
 		e = sheet_read(&s, bytes.data, bytes.len, g->all, NULL);
 	buf_release(&bytes);
@@ -182,6 +208,136 @@ sheet_hash(void *arg, uint32_t epoch)
 	const struct sheet *s = journal_sheet_of(g->journal, epoch);
 
 	return s != NULL ? s->hash : NULL;
+}
+
+/* ---- issuer seeds ---- */
+
+static bool
+seed_fits(void *arg, const struct issuer_keys *keys)
+{
+	const struct gateway *g = arg;
+	const struct issuer_keys *known = journal_issuer_keys(g->journal, keys->epoch);
+
+	return known == NULL || (memcmp(known->tickets, keys->tickets, /* public */
+	    sizeof(known->tickets)) == 0 && memcmp(known->stamp, keys->stamp, 32) == 0); /* public */
+}
+
+/* The public keys go into the journal, once; without memory the next round does it. */
+static void
+notice_seed(struct gateway *g, uint32_t epoch)
+{
+	const struct redeemer *r = issuers_find(g->issuers, epoch);
+
+	if (r != NULL)
+		(void)!journal_issuer(g->journal, issuer_keys(r->issuer));
+}
+
+static void
+seed_stored(void *arg, uint32_t epoch)
+{
+	notice_seed(arg, epoch);
+}
+
+static void
+seed_came(void *arg, uint16_t from, uint32_t epoch, const uint8_t *seed)
+{
+	struct gateway *g = arg;
+	enum err e = issuers_take(g->issuers, from, epoch, seed, wall_ms(g));
+
+	/* a clock that differs by a little offers an epoch that is just over */
+	if (e != ERR_OK && e != ERR_EPOCH)
+		log_event(g->cfg.log, LOG_SEED_REFUSED, epoch, (uint64_t)-(int64_t)e, 0);
+}
+
+/* A notice goes to the sessions once its block is durable. */
+static void
+give_notices(struct gateway *g)
+{
+	uint32_t now = epoch_now(g);
+
+	for (uint32_t epoch = now; epoch <= now + ISSUER_AHEAD; epoch++) {
+		const struct buf *bytes = journal_notice_bytes(g->journal, epoch);
+		struct given_sheet *given = &g->noticed[epoch % NOTICES];
+
+		if (bytes == NULL || (given->given && given->epoch == epoch))
+			continue;
+		/* without memory the next round tries again */
+		if (entry_notice(g->entry, bytes->data, bytes->len) == ERR_OK)
+			*given = (struct given_sheet){ true, epoch };
+	}
+}
+
+/* The registrar gives seeds days ahead; without the next one the network would stop. */
+static void
+watch_seeds(struct gateway *g)
+{
+	uint32_t now = epoch_now(g), lacking = now;
+	bool missing;
+
+	if (wall_ms(g) - g->started_ms < params_scaled(g->params, SEEDS_MISSING_MS))
+		return;
+	while (lacking < now + 2 && (!has_registrar(g, lacking) ||
+	    issuers_find(g->issuers, lacking) != NULL))
+		lacking++;
+	missing = lacking < now + 2;
+	if (missing && !g->seeds_missing)
+		log_event(g->cfg.log, LOG_SEEDS_MISSING, lacking, 0, 0);
+	if (!missing && g->seeds_missing)
+		log_event(g->cfg.log, LOG_SEEDS_MISSING_OVER, 0, 0, 0);
+	g->seeds_missing = missing;
+}
+
+static void
+spent_answered(void *arg, enum err e)
+{
+	struct gateway *g = arg;
+
+	if (g->closing)
+		return;
+	if (e != ERR_OK && !g->spending_fails)
+		log_event(g->cfg.log, LOG_SPENT_FAILED, (uint64_t)-(int64_t)e, 0, 0);
+	if (e == ERR_OK && g->spending_fails && !g->drop_failed)
+		log_event(g->cfg.log, LOG_SPENT_RECOVERED, 0, 0, 0);
+	g->spending_fails = e != ERR_OK;
+}
+
+static void
+on_dropped(void *arg, enum err e)
+{
+	struct gateway *g = arg;
+
+	g->dropping = false;
+	if (e != ERR_OK && !g->drop_failed)
+		log_event(g->cfg.log, LOG_SPENT_FAILED, (uint64_t)-(int64_t)e, 0, 0);
+	if (e == ERR_OK && g->drop_failed && !g->spending_fails)
+		log_event(g->cfg.log, LOG_SPENT_RECOVERED, 0, 0, 0);
+	g->drop_failed = e != ERR_OK;
+}
+
+/* Marks go when nothing can be redeemed any more: the seed first, on the disk too. */
+static void
+drop_spent(struct gateway *g)
+{
+	uint32_t epoch;
+
+	if (g->dropping || exit_busy(g->exit) || spent_epochs(g->cfg.spent, &epoch, 1) == 0 ||
+	    wall_ms(g) < timing_epoch_start(g->params, epoch + 1) + g->params->grace_ms ||
+	    issuers_exists(g->issuers, epoch))
+		return;
+	g->dropping = spent_drop(g->cfg.spent, epoch, on_dropped, g) == ERR_OK;
+}
+
+static void
+turn_seeds(struct gateway *g)
+{
+	uint32_t now = epoch_now(g);
+
+	issuers_turn(g->issuers, wall_ms(g));
+	for (uint32_t epoch = now; epoch <= now + ISSUER_AHEAD; epoch++)
+		notice_seed(g, epoch);
+	give_notices(g);
+	drop_spent(g);
+	watch_seeds(g);
 }
 
 /* ---- packets ---- */
@@ -278,6 +434,7 @@ published(struct gateway *g)
 	journal_round_free(g->putting);
 	g->putting = NULL;
 	g->blocks++;
+	give_notices(g);
 	give_sheets(g);
 }
 
@@ -376,6 +533,7 @@ log_drops(struct gateway *g)
 {
 	const struct unwrap_counts *now = exit_unwrapped(g->exit);
 	uint32_t epoch = epoch_now(g);
+	struct exit_status exit;
 
 	if (epoch == g->epoch_logged)
 		return;
@@ -384,6 +542,11 @@ log_drops(struct gateway *g)
 		if (n > 0)
 			log_event(g->cfg.log, LOG_DROPS, n, cause, g->epoch_logged);
 	}
+	exit_get_status(g->exit, &exit);
+	if (exit.unpaid > g->unpaid_logged)
+		log_event(g->cfg.log, LOG_UNPAID, exit.unpaid - g->unpaid_logged,
+		    g->epoch_logged, 0);
+	g->unpaid_logged = exit.unpaid;
 	g->drops_logged = *now;
 	g->epoch_logged = epoch;
 }
@@ -471,6 +634,27 @@ on_stored(void *arg, enum err e)
 		g->publish_done(g->publish_arg, e);
 }
 
+static bool
+same_registrar(const struct charter *a, const struct charter *b)
+{
+	const struct charter_node *x = charter_registrar(a), *y = charter_registrar(b);
+
+	return x == NULL ? y == NULL : y != NULL && x->number == y->number;
+}
+
+/* Whether there are issuer keys for an epoch, or a later one. */
+static bool
+seeds_reach(const struct gateway *g, uint32_t epoch)
+{
+	uint32_t last = epoch_now(g) + ISSUER_AHEAD;
+
+	for (; epoch <= last; epoch++)
+		if (issuers_exists(g->issuers, epoch) ||
+		    journal_issuer_keys(g->journal, epoch) != NULL)
+			return true;
+	return false;
+}
+
 /* Everybody must know of it before the first announcement for its first epoch. */
 static enum err
 check_start(const struct gateway *g, const struct charter *c, struct diag *d)
@@ -483,6 +667,11 @@ check_start(const struct gateway *g, const struct charter *c, struct diag *d)
 	if (coming >= SUCCESSION_COMING_MAX)
 		return diag_set(d, ERR_FULL, "%zu charters are still to come; publish this one "
 		    "when they are in force", coming);
+	if (!same_registrar(c, succession_latest(g->all)) && seeds_reach(g, c->from_epoch))
+		return diag_set(d, ERR_EPOCH, "the registrar has given its keys for epochs up to %"
+		    PRIu32 ", and they are published; another registrar, or none, can take over "
+		    "from epoch %" PRIu32 " at the earliest: set that from-epoch and have it signed "
+		    "again", epoch_now(g) + ISSUER_AHEAD, epoch_now(g) + ISSUER_AHEAD + 1);
 	if (c->from_epoch < first)
 		return diag_set(d, ERR_EPOCH, "from-epoch is %" PRIu32 ", but a charter that is "
 		    "published now can take effect from epoch %" PRIu32 " at the earliest, so that "
@@ -535,6 +724,7 @@ on_round(void *arg)
 	epochkeys_turn(g->keys, wall_ms(g));
 	if (!exit_busy(g->exit))
 		replay_prune(g->replay, key_exists, g);
+	turn_seeds(g);
 	look_for_sheet(g, epoch);
 	look_for_sheet(g, epoch + 1);
 	give_sheets(g);
@@ -585,8 +775,17 @@ open_disk(struct gateway *g, struct diag *d)
 		.keys = g->cfg.keys,
 		.log = g->cfg.log };
 	const struct epochkeys_events events = { NULL, NULL };
+	const struct issuers_config issuers = { .disk = g->cfg.disk,
+		.queue = g->queue,
+		.charters = g->all,
+		.log = g->cfg.log,
+		.fits = seed_fits,
+		.made = seed_stored,
+		.arg = g };
 	enum err e = epochkeys_open(&g->keys, &keys, &events, g, d);
 
+	if (e == ERR_OK)
+		e = issuers_open(&g->issuers, &issuers, d);
 	if (e != ERR_OK)
 		return e;
 	return replay_open(&g->replay, g->cfg.disk, g->queue, g->cfg.rng, replay_tags_max(g->all), d);
@@ -606,9 +805,31 @@ open_links(struct gateway *g, struct diag *d)
 		.keys = g->cfg.keys,
 		.log = g->cfg.log };
 	const struct links_events events = { .packet = packet_out,
-		.announcement = announcement_came };
+		.announcement = announcement_came,
+		.seed = seed_came };
 
 	return links_open(&g->links, &cfg, &events, g, d);
+}
+
+static enum err
+open_tokens(struct gateway *g)
+{
+	const struct stamps_config stamps = { .loop = g->cfg.loop,
+		.charters = g->all,
+		.issuers = g->issuers,
+		.spent = g->cfg.spent,
+		.keys = g->cfg.keys,
+		.threads = g->cfg.threads > 0 ? g->cfg.threads : 1 };
+	const struct tickets_config tickets = { .loop = g->cfg.loop,
+		.charters = g->all,
+		.issuers = g->issuers,
+		.spent = g->cfg.spent,
+		.keys = g->cfg.keys,
+		.spent_answered = spent_answered,
+		.arg = g };
+	enum err e = stamps_new(&g->stamps, &stamps);
+
+	return e == ERR_OK ? tickets_new(&g->tickets, &tickets) : e;
 }
 
 static enum err
@@ -618,9 +839,11 @@ open_exit(struct gateway *g)
 		.charters = g->all,
 		.keys = g->keys,
 		.replay = g->replay,
+		.stamps = g->stamps,
 		.threads = g->cfg.threads > 0 ? g->cfg.threads : 1,
 		.sheet_hash = sheet_hash,
 		.command = command,
+		.spent_answered = spent_answered,
 		.arg = g };
 
 	return exit_new(&g->exit, &cfg);
@@ -648,6 +871,7 @@ enter(struct gateway *g, const char *listen, struct diag *d)
 		.rng = g->cfg.rng,
 		.keys = g->cfg.keys,
 		.log = g->cfg.log,
+		.tickets = g->tickets,
 		.sessions_max = g->cfg.sessions_max };
 
 	return entry_open(&g->entry, &cfg, &events, g, d);
@@ -694,6 +918,8 @@ open_all(struct gateway *g, struct diag *d)
 		e = open_disk(g, d);
 	if (e == ERR_OK)
 		e = open_links(g, d);
+	if (e == ERR_OK)
+		e = open_tokens(g);
 	if (e == ERR_OK)
 		e = open_exit(g);
 	if (e == ERR_OK)
@@ -749,6 +975,7 @@ gateway_new(struct gateway **out, const struct gateway_config *cfg, struct diag 
 
 	if (g == NULL) {
 		store_free(cfg->store);
+		spent_free(cfg->spent);
 		return ERR_MEMORY;
 	}
 	g->cfg = *cfg;
@@ -764,6 +991,7 @@ gateway_new(struct gateway **out, const struct gateway_config *cfg, struct diag 
 	log_event(cfg->log, LOG_STARTED, g->own->number, epoch_now(g), 0);
 	epochkeys_turn(g->keys, wall_ms(g));
 	turn_charters(g);
+	turn_seeds(g);
 	give_sheets(g);
 	arm_round(g);
 	*out = g;
@@ -782,15 +1010,19 @@ gateway_free(struct gateway *g)
 	timer_free(g->retry);
 	timer_free(g->stop_look);
 	entry_free(g->entry);
-	/* store and queue bring their last callbacks from here */
+	/* stores and queue bring their last callbacks from here */
 	store_free(g->cfg.store);
+	spent_free(g->cfg.spent);
 	if (g->queue != NULL)
 		workq_free(g->queue);
+	stamps_free(g->stamps);
 	exit_free(g->exit);
+	tickets_free(g->tickets);
 	if (g->links != NULL)
 		links_free(g->links);
 	replay_free(g->replay);
 	epochkeys_free(g->keys);
+	issuers_free(g->issuers);
 	journal_round_free(g->putting);
 	journal_free(g->journal);
 	announcements_free(g->announcements);
@@ -863,6 +1095,10 @@ gateway_get_status(const struct gateway *g, struct gateway_status *out)
 	out->blocks = g->blocks;
 	out->forwarded = g->forwarded;
 	out->dropped_in = g->dropped_in;
+	out->registrar = has_registrar(g, epoch_now(g));
+	out->seeds = issuers_count(g->issuers, epoch_now(g));
+	tickets_get_status(g->tickets, &out->tickets);
+	stamps_get_status(g->stamps, &out->stamps);
 	entry_get_status(g->entry, &out->entry);
 	exit_get_status(g->exit, &out->exit);
 	out->unwrapped = *exit_unwrapped(g->exit);

@@ -21,7 +21,10 @@
 #include "common/net/loop.h"
 #include "gateway/entry.h"
 #include "gateway/exit.h"
+#include "gateway/spent.h"
+#include "gateway/stamps.h"
 #include "gateway/store.h"
+#include "gateway/tickets.h"
 #include "mix/links.h"
 
 struct gateway;
@@ -30,6 +33,7 @@ struct gateway_config {
 	struct loop *loop;
 	struct disk *disk;	       /* the node's own directory; borrowed */
 	struct store *store;	       /* owned by the gateway, also if gateway_new fails */
+	struct spent *spent;	       /* the same */
 	/*
 	 * Borrowed, and only until gateway_new returns. The directory has what it was before
 	 * and what has become of it since.
@@ -65,6 +69,10 @@ struct gateway_status {
 	struct entry_status entry;
 	struct exit_status exit;
 	struct unwrap_counts unwrapped;
+	bool registrar; /* the charter in force has one */
+	unsigned seeds; /* of the running epoch and those to come */
+	struct tickets_status tickets;
+	struct stamps_status stamps;
 };
 
 /* Load the state (blocks), listen, dial. Errors with a sentence. */

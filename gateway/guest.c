@@ -34,11 +34,12 @@ struct guest {
 	struct timer *timer;	/* until `open`: the time-out; then the catch-up clock */
 	int64_t since_ms;	/* boot clock: when the open frame came */
 	uint64_t frames;	/* up, since then */
-	bool opened, asking;	/* asking: the store still has our address */
+	bool opened, asking;	/* asking: a store still has our address */
 	bool gone;		/* freed as soon as the store has answered */
 	struct frame_open open;
 	uint64_t sheets_sent;	/* number of the last sheet that was sent */
-	uint64_t charters_sent; /* the same */
+	uint64_t charters_sent, notices_sent; /* the same */
+	bool looks;		/* without a ticket: it is shown what stands apart, no more */
 	enum guest_place place;
 	bool caught_up;		/* a live session that has had all there was */
 	uint32_t day, index;	/* of the next block; epoch blocks: index */
@@ -292,13 +293,15 @@ next_of(struct chunk *const *ring, size_t size, uint64_t number, uint64_t *sent)
 	return *sent < number ? chunk_hold(ring[(*sent)++ % size]) : NULL;
 }
 
-/* What goes before everything else: charters, then the sheets that belong to them. */
+/* What goes before everything else: charters, issuer notices, and sheets, that belong to them. */
 static bool
 next_apart(struct guest *g)
 {
 	const struct guest_house *h = g->house;
 
 	g->chunk = next_of(h->charters, GUEST_CHARTERS, h->charter_number, &g->charters_sent);
+	if (g->chunk == NULL)
+		g->chunk = next_of(h->notices, GUEST_NOTICES, h->notice_number, &g->notices_sent);
 	if (g->chunk == NULL)
 		g->chunk = next_of(h->sheets, GUEST_SHEETS, h->sheet_number, &g->sheets_sent);
 	g->offset = 0;
@@ -311,6 +314,10 @@ next_chunk(struct guest *g)
 {
 	if (next_apart(g) || g->place == PLACE_ASKED || g->place == PLACE_END)
 		return;
+	if (g->looks) {
+		g->place = PLACE_END;
+		return;
+	}
 	switch (g->open.read) {
 	case FRAME_READ_LIVE:
 		if (g->place == PLACE_UNKNOWN)
@@ -396,7 +403,7 @@ send_frame(struct guest *g)
 	if (link_unsent_frames(g->link) >= QUEUE_FRAMES)
 		return; /* a slow reader: it falls behind */
 	if (g->chunk == NULL && g->place == PLACE_END) {
-		guest_end(g, FRAME_ERROR_COMPLETE);
+		guest_end(g, g->looks ? FRAME_ERROR_TICKET : FRAME_ERROR_COMPLETE);
 		return;
 	}
 	f.fill = (uint16_t)fill_stream(g, h->frame + 8, room);
@@ -476,6 +483,75 @@ check_open(const struct guest *g, const struct frame_open *o)
 }
 
 static void
+admit(struct guest *g)
+{
+	g->opened = true;
+	g->since_ms = loop_boot_ms(g->house->loop);
+	g->house->status.opened++;
+	arm_clock(g);
+	send_frame(g);
+}
+
+/*
+ * Who has no ticket yet cannot have one before the notices, by which tickets are checked.
+ * They are public, small, and cost us nothing to look up.
+ */
+static void
+let_look(struct guest *g)
+{
+	g->looks = true;
+	g->opened = true;
+	g->since_ms = loop_boot_ms(g->house->loop);
+	g->house->status.looked++;
+	arm_clock(g);
+	send_frame(g);
+}
+
+static void
+on_ticket(void *arg, enum err e)
+{
+	struct guest *g = arg;
+
+	g->asking = false;
+	if (g->gone) {
+		guest_destroy(g);
+		return;
+	}
+	if (e != ERR_OK) {
+		guest_end(g, e == ERR_EXISTS ? FRAME_ERROR_TICKET : FRAME_ERROR_STORE);
+		return;
+	}
+	link_pause(g->link, false);
+	admit(g);
+}
+
+static enum frame_error
+ticket_error(enum err e)
+{
+	return e == ERR_DENIED ? FRAME_ERROR_TICKET :
+	    e == ERR_BUSY ? FRAME_ERROR_BUSY : FRAME_ERROR_STORE;
+}
+
+/* Until the ticket is spent, durably, nothing is taken and nothing is told. */
+static void
+take_ticket(struct guest *g)
+{
+	enum err e;
+
+	if (tickets_none(g->house->tickets, &g->open)) {
+		let_look(g);
+		return;
+	}
+	e = tickets_redeem(g->house->tickets, &g->open, link_hash(g->link), on_ticket, g);
+	if (e != ERR_OK) {
+		guest_end(g, ticket_error(e));
+		return;
+	}
+	g->asking = true;
+	link_pause(g->link, true);
+}
+
+static void
 take_open(struct guest *g, const struct frame_open *o)
 {
 	enum frame_error e = check_open(g, o);
@@ -485,11 +561,10 @@ take_open(struct guest *g, const struct frame_open *o)
 		return;
 	}
 	g->open = *o;
-	g->opened = true;
-	g->since_ms = loop_boot_ms(g->house->loop);
-	g->house->status.opened++;
-	arm_clock(g);
-	send_frame(g);
+	if (g->house->tickets != NULL && tickets_needed(g->house->tickets, o->hour))
+		take_ticket(g);
+	else
+		admit(g);
 }
 
 /* ---- frames ---- */
@@ -530,6 +605,8 @@ on_frame(void *arg, uint8_t *plain, size_t n)
 		guest_end(g, FRAME_ERROR_RATE);
 		return;
 	}
+	if (g->looks)
+		return;
 	h->events->packet(h->arg, f.first_mix, f.epoch, f.packet);
 	if (g->caught_up) {
 		arm_clock(g);

@@ -15,6 +15,7 @@
 #include "gateway/entry.h"
 
 #define GUEST_SHEETS 2 /* the running and the coming epoch's */
+#define GUEST_NOTICES (ISSUER_AHEAD + 1) /* of the running epoch and those to come */
 #define GUEST_CHARTERS 8 /* the latest: who missed no more changes needs nothing else */
 #define GUEST_ASKS 64  /* reads of the store at a time */
 #define GUEST_STARTS 4 /* hours whose first block is remembered */
@@ -53,6 +54,9 @@ struct guest_house {
 	uint64_t sheet_number;
 	struct chunk *charters[GUEST_CHARTERS]; /* the same */
 	uint64_t charter_number;
+	struct chunk *notices[GUEST_NOTICES]; /* the same */
+	uint64_t notice_number;
+	struct tickets *tickets; /* NULL: nobody needs one */
 	struct guest_ask asks[GUEST_ASKS];
 	struct guest_start starts[GUEST_STARTS];
 	uint8_t *frame; /* room for one frame down */

@@ -13,12 +13,19 @@
 #include "common/journal/item.h"
 
 #define STATE_MAGIC "rsjrnl"
-#define STATE_VERSION 2
+#define STATE_VERSION 3
 #define SHEETS_MAX 4 /* former, running and coming epoch, and one to spare */
+#define NOTICES_MAX (ISSUER_AHEAD + 2) /* of the running epoch, those to come, one that ends */
 
 struct kept_sheet {
 	struct sheet *sheet; /* NULL: free */
 	struct buf bytes; /* and our signature: what is shown, and an entry of a block */
+	bool written;
+};
+
+struct kept_notice {
+	struct buf bytes; /* empty: free */
+	struct notice notice;
 	bool written;
 };
 
@@ -38,6 +45,7 @@ struct journal {
 	uint64_t round;
 	uint8_t hash[32], epoch_hash[32];
 	struct kept_sheet sheets[SHEETS_MAX];
+	struct kept_notice notices[NOTICES_MAX];
 	/* what waits */
 	struct deposit *deposits;
 	size_t deposit_count, deposit_room;
@@ -76,6 +84,8 @@ journal_free(struct journal *j)
 		return;
 	for (size_t i = 0; i < SHEETS_MAX; i++)
 		sheet_drop(&j->sheets[i]);
+	for (size_t i = 0; i < NOTICES_MAX; i++)
+		buf_release(&j->notices[i].bytes);
 	buf_release(&j->records);
 	buf_release(&j->notes);
 	free(j->deposits);
@@ -195,6 +205,82 @@ forget_sheets(struct journal *j)
 			sheet_drop(&j->sheets[i]);
 }
 
+/* ---- issuer notices ---- */
+
+static const struct kept_notice *
+find_notice(const struct journal *j, uint32_t epoch)
+{
+	for (size_t i = 0; i < NOTICES_MAX; i++)
+		if (j->notices[i].bytes.len > 0 && j->notices[i].notice.keys.epoch == epoch)
+			return &j->notices[i];
+	return NULL;
+}
+
+const struct issuer_keys *
+journal_issuer_keys(const struct journal *j, uint32_t epoch)
+{
+	const struct kept_notice *k = find_notice(j, epoch);
+
+	return k != NULL ? &k->notice.keys : NULL;
+}
+
+const struct buf *
+journal_notice_bytes(const struct journal *j, uint32_t epoch)
+{
+	const struct kept_notice *k = find_notice(j, epoch);
+
+	return k != NULL && k->written ? &k->bytes : NULL;
+}
+
+static bool
+same_keys(const struct issuer_keys *a, const struct issuer_keys *b)
+{
+	return a->hours == b->hours &&
+	    memcmp(a->tickets, b->tickets, a->hours * sizeof(a->tickets[0])) == 0 && /* public */
+	    memcmp(a->stamp, b->stamp, sizeof(a->stamp)) == 0; /* public */
+}
+
+static struct kept_notice *
+free_notice(struct journal *j)
+{
+	for (size_t i = 0; i < NOTICES_MAX; i++)
+		if (j->notices[i].bytes.len == 0)
+			return &j->notices[i];
+	return NULL;
+}
+
+/* It is shown to nobody before a block with it is durable, so that it is the only one we sign. */
+enum err
+journal_issuer(struct journal *j, const struct issuer_keys *keys)
+{
+	const struct kept_notice *known = find_notice(j, keys->epoch);
+	struct kept_notice *k = free_notice(j);
+	enum err e;
+
+	if (known != NULL)
+		return same_keys(&known->notice.keys, keys) ? ERR_OK : ERR_EXISTS;
+	if (k == NULL)
+		return ERR_FULL;
+	k->notice.keys = *keys;
+	k->written = false;
+	e = notice_encode(&k->bytes, &k->notice, charter_gateway(j->charter)->number,
+	    j->charter->network_id, j->identity_sk);
+	if (e != ERR_OK)
+		buf_release(&k->bytes);
+	return e;
+}
+
+/* Notices of epochs that are over: their tickets are, and no seed is taken for them. */
+static void
+forget_notices(struct journal *j)
+{
+	uint32_t epoch = epoch_of(j, j->round);
+
+	for (size_t i = 0; i < NOTICES_MAX; i++)
+		if (j->notices[i].bytes.len > 0 && j->notices[i].notice.keys.epoch < epoch)
+			buf_release(&j->notices[i].bytes);
+}
+
 /* ---- what waits ---- */
 
 size_t
@@ -256,10 +342,13 @@ begins_epoch(const struct journal *j, uint64_t round)
 }
 
 static bool
-has_unwritten_sheet(const struct journal *j)
+has_unwritten(const struct journal *j)
 {
 	for (size_t i = 0; i < SHEETS_MAX; i++)
 		if (j->sheets[i].sheet != NULL && !j->sheets[i].written)
+			return true;
+	for (size_t i = 0; i < NOTICES_MAX; i++)
+		if (j->notices[i].bytes.len > 0 && !j->notices[i].written)
 			return true;
 	return false;
 }
@@ -271,7 +360,7 @@ journal_due(const struct journal *j, uint64_t round)
 
 	if (j->begun && round <= j->round)
 		return false;
-	if (begins_epoch(j, round) || journal_waiting(j) > 0 || has_unwritten_sheet(j) ||
+	if (begins_epoch(j, round) || journal_waiting(j) > 0 || has_unwritten(j) ||
 	    j->told < succession_latest(j->charters)->version)
 		return true;
 	/* A block at the end of the next round would come too late. */
@@ -508,7 +597,7 @@ static enum err
 add_charters(struct block *b, struct journal_round *r, const struct journal *j, bool epoch_block)
 {
 	uint32_t epoch = epoch_of(j, b->round);
-	size_t room = BLOCK_ENTRIES_MAX - SHEETS_MAX;
+	size_t room = BLOCK_ENTRIES_MAX - SHEETS_MAX - NOTICES_MAX;
 
 	for (size_t i = 0; i < succession_count(j->charters) && r->charter_count < room; i++) {
 		const struct charter *c = succession_get(j->charters, i);
@@ -532,6 +621,23 @@ add_charters(struct block *b, struct journal_round *r, const struct journal *j, 
 	return ERR_OK;
 }
 
+/* An epoch block has those of its epoch and of all that come; others what is new. */
+static void
+add_notices(struct block *b, struct journal_round *r, const struct journal *j, bool epoch_block)
+{
+	uint32_t epoch = epoch_of(j, b->round);
+
+	for (uint32_t i = 0; i < NOTICES_MAX; i++) {
+		const struct kept_notice *k = &j->notices[i];
+
+		if (k->bytes.len == 0 || k->notice.keys.epoch < epoch ||
+		    (!epoch_block && k->written))
+			continue;
+		add_entry(b, BLOCK_ISSUER, &k->bytes);
+		r->new_notices |= 1u << i;
+	}
+}
+
 /* An epoch block has charter and sheet in force; others what is new. */
 static enum err
 add_entries(struct block *b, struct journal_round *r, const struct journal *j, bool epoch_block)
@@ -539,6 +645,8 @@ add_entries(struct block *b, struct journal_round *r, const struct journal *j, b
 	uint32_t epoch = epoch_of(j, b->round);
 	enum err e = add_charters(b, r, j, epoch_block);
 
+	if (e == ERR_OK)
+		add_notices(b, r, j, epoch_block);
 	for (uint32_t i = 0; e == ERR_OK && i < SHEETS_MAX; i++) {
 		const struct kept_sheet *k = &j->sheets[i];
 		bool in_force = k->sheet != NULL && k->sheet->epoch == epoch;
@@ -589,19 +697,41 @@ encode_block(struct journal_round *r, const struct journal *j)
 static size_t
 state_bytes(const struct journal *j)
 {
-	size_t n = FORMAT_BYTES + 32 + 8 + 32 + 32 + 4 + 4 + 1;
+	size_t n = FORMAT_BYTES + 32 + 8 + 32 + 32 + 4 + 4 + 1 + 1;
 
 	for (size_t i = 0; i < SHEETS_MAX; i++)
 		if (j->sheets[i].sheet != NULL)
 			n += 1 + 4 + j->sheets[i].bytes.len - SHEET_SIGNATURE_BYTES;
+	for (size_t i = 0; i < NOTICES_MAX; i++)
+		if (j->notices[i].bytes.len > 0)
+			n += 1 + j->notices[i].bytes.len;
 	return n;
+}
+
+static void
+put_notices(struct writer *w, const struct journal_round *r, const struct journal *j)
+{
+	uint8_t count = 0;
+
+	for (size_t i = 0; i < NOTICES_MAX; i++)
+		count = (uint8_t)(count + (j->notices[i].bytes.len > 0));
+	writer_u8(w, count);
+	for (size_t i = 0; i < NOTICES_MAX; i++) {
+		const struct kept_notice *k = &j->notices[i];
+
+		if (k->bytes.len == 0)
+			continue;
+		writer_u8(w, k->written || (r->new_notices >> i & 1) != 0);
+		writer_copy(w, k->bytes.data, k->bytes.len);
+	}
 }
 
 /*
  * state = header || network id 32 || round u64 || hash 32 || hash of the last epoch block 32
  *         || charter in a block u32 || in an epoch block u32
  *         || count u8, each written u8 || length u32 || sheet
- * as it is after r. Version 1 had no numbers of charters.
+ *         || count u8, each written u8 || notice
+ * as it is after r. Version 1 had no numbers of charters, 2 no notices.
  */
 static enum err
 encode_state(struct journal_round *r, const struct journal *j)
@@ -635,6 +765,7 @@ encode_state(struct journal_round *r, const struct journal *j)
 		writer_u32(&w, (uint32_t)len);
 		writer_copy(&w, k->bytes.data, len);
 	}
+	put_notices(&w, r, j);
 	assert(writer_ok(&w) && w.used == n);
 	r->state.len = n;
 	return ERR_OK;
@@ -664,6 +795,26 @@ load_sheet(struct journal *j, struct reader *r)
 }
 
 static enum err
+load_notice(struct journal *j, struct reader *r)
+{
+	size_t n = notice_bytes(&j->charter->params);
+	bool written = reader_u8(r) != 0;
+	const uint8_t *p = reader_view(r, n);
+	struct kept_notice *k = free_notice(j);
+	enum err e;
+
+	if (p == NULL)
+		return ERR_TRUNCATED;
+	if (k == NULL)
+		return ERR_RANGE;
+	e = notice_decode(&k->notice, p, n, j->charter);
+	if (e != ERR_OK)
+		return e;
+	k->written = written;
+	return buf_append(&k->bytes, p, n, NOTICE_BYTES_MAX);
+}
+
+static enum err
 load(struct journal *j, struct reader *r, uint16_t version)
 {
 	const uint8_t *network = reader_view(r, 32);
@@ -680,6 +831,9 @@ load(struct journal *j, struct reader *r, uint16_t version)
 	count = reader_u8(r);
 	for (uint8_t i = 0; i < count && e == ERR_OK; i++)
 		e = load_sheet(j, r);
+	count = version > 2 && e == ERR_OK ? reader_u8(r) : 0;
+	for (uint8_t i = 0; i < count && e == ERR_OK; i++)
+		e = load_notice(j, r);
 	return e == ERR_OK ? reader_end(r) : e;
 }
 
@@ -795,5 +949,9 @@ journal_advance(struct journal *j, const struct journal_round *r)
 	for (size_t i = 0; i < SHEETS_MAX; i++)
 		if ((r->new_sheets >> i & 1) != 0)
 			j->sheets[i].written = true;
+	for (size_t i = 0; i < NOTICES_MAX; i++)
+		if ((r->new_notices >> i & 1) != 0)
+			j->notices[i].written = true;
 	forget_sheets(j);
+	forget_notices(j);
 }

@@ -1,6 +1,6 @@
 /*
- * The gateway's journal: what the exit delivers and the sheets that were decided go
- * in, rounds come out. docs/protocol.md, "Journal". Pure: randomness is an argument,
+ * The gateway's journal: what the exit delivers, the sheets and issuer keys that were
+ * decided go in, rounds come out. docs/protocol.md, "Journal". Pure: randomness is an argument,
  * the store is the caller's.
  *
  * A round is built once and put into the store as it is, until that succeeds; then
@@ -18,6 +18,7 @@
 #include "common/charter/charter.h"
 #include "common/charter/sheet.h"
 #include "common/journal/block.h"
+#include "common/token/notice.h"
 #include "gateway/store.h"
 
 #define JOURNAL_SILENCE_MS ((int64_t)30 * 1000) /* blocks are at most so far apart */
@@ -56,6 +57,16 @@ const struct buf *journal_sheet_bytes(const struct journal *j, uint32_t epoch);
 bool journal_has_sheet(const struct journal *j, uint32_t epoch);
 
 /*
+ * The issuer keys of an epoch: a notice of them is signed, and written with the next block.
+ * ERR_OK also if these are its keys already, ERR_EXISTS if it has others, ERR_FULL, ERR_MEMORY.
+ */
+RST_MUST_USE enum err journal_issuer(struct journal *j, const struct issuer_keys *keys);
+/* The keys of an epoch's notice, written or not, or NULL. Borrowed until its epoch is over. */
+const struct issuer_keys *journal_issuer_keys(const struct journal *j, uint32_t epoch);
+/* The notice of an epoch that was written, as sessions are shown it, or NULL. */
+const struct buf *journal_notice_bytes(const struct journal *j, uint32_t epoch);
+
+/*
  * Whether a block is to be written at the end of this round: there is something to
  * write (a charter too), an epoch begins, or the silence would last too long. Never for a round that
  * is not later than the head's.
@@ -67,6 +78,7 @@ struct journal_round {
 	struct store_round put;
 	uint8_t hash[32];
 	uint32_t new_sheets; /* bit i: sheet i of the journal is written by it */
+	uint32_t new_notices; /* the same of notices */
 	uint32_t told, epoch_told; /* the latest charter in any, in an epoch block, after it */
 	/* what put points to */
 	struct buf block, lines, digests, state;

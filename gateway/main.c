@@ -12,6 +12,7 @@
 #include "gateway/membercmd.h"
 #include "gateway/publish.h"
 #include "gateway/onionkey.h"
+#include "gateway/spent_leveldb.h"
 #include "gateway/store_leveldb.h"
 #include "mix/daemon.h"
 
@@ -136,7 +137,7 @@ check_loopback(const char *address, struct diag *d)
 }
 
 static enum err
-open_store(struct store **out, struct gateway_daemon *x, struct daemon *m, struct diag *d)
+open_stores(struct gateway_config *out, struct gateway_daemon *x, struct daemon *m, struct diag *d)
 {
 	char path[DAEMON_PATH_BYTES + sizeof(JOURNAL) + 1];
 	struct store_leveldb_config cfg = { .loop = m->loop, .path = path, .keys = rng_system() };
@@ -145,7 +146,14 @@ open_store(struct store **out, struct gateway_daemon *x, struct daemon *m, struc
 	(void)snprintf(path, sizeof(path), "%s/" JOURNAL, m->settings->state);
 	e = disk_open(&x->journal, path, d);
 	cfg.disk = x->journal;
-	return e == ERR_OK ? store_leveldb_open(out, &cfg, d) : e;
+	if (e == ERR_OK)
+		e = store_leveldb_open(&out->store, &cfg, d);
+	if (e != ERR_OK)
+		return e;
+	e = spent_leveldb_open(&out->spent, m->loop, path, d);
+	if (e != ERR_OK)
+		store_free(out->store);
+	return e;
 }
 
 /*
@@ -232,7 +240,7 @@ start(void *arg, struct daemon *m, struct diag *d)
 	enum err e = open_entrance(x, m, d);
 
 	if (e == ERR_OK)
-		e = open_store(&cfg.store, x, m, d);
+		e = open_stores(&cfg, x, m, d);
 	if (e == ERR_OK)
 		e = gateway_new(&x->gateway, &cfg, d);
 	x->params = &m->charter->params;
@@ -308,6 +316,26 @@ report_journal(struct report *r, const struct gateway_daemon *x)
 	report_bool(r, "writing_fails", s->storing_failed);
 }
 
+/* Nothing without a registrar: nobody needs tickets and stamps then. */
+static void
+report_tokens(struct report *r, const struct gateway_status *s)
+{
+	if (!s->registrar)
+		return;
+	report_section(r, "tickets");
+	report_u64(r, "epochs_with_keys", s->seeds);
+	report_count(r, "redeemed", s->tickets.redeemed);
+	report_count(r, "none", s->tickets.none);
+	report_count(r, "not_genuine", s->tickets.forged);
+	report_count(r, "spent_before", s->tickets.spent);
+	report_count(r, "limited", s->tickets.limited);
+	report_count(r, "failed_writes", s->tickets.failed);
+	report_section(r, "stamps");
+	report_count(r, "paid", s->stamps.paid);
+	report_count(r, "not_genuine", s->stamps.forged);
+	report_count(r, "spent_before", s->stamps.spent);
+}
+
 static void
 report(void *arg, struct report *r)
 {
@@ -324,6 +352,7 @@ report(void *arg, struct report *r)
 	report_count(r, "wrong_epoch", s->exit.dropped_epoch);
 	report_count(r, "full", s->exit.dropped_full);
 	report_count(r, "malformed", s->exit.malformed);
+	report_count(r, "unpaid", s->exit.unpaid);
 	report_count(r, "not_forwarded", s->dropped_in);
 	report_journal(r, x);
 	report_section(r, "sessions");
@@ -331,6 +360,7 @@ report(void *arg, struct report *r)
 	report_u64(r, "most", (uint64_t)x->settings.sessions);
 	report_count(r, "opened", s->entry.opened);
 	report_count(r, "refused", s->entry.refused);
+	report_tokens(r, s);
 	if (x->door != NULL)
 		door_report(x->door, r);
 }

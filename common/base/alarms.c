@@ -7,6 +7,8 @@
 static const struct alarm_kind kinds[] = {
 	{ LOG_DISK_FAILED, LOG_DISK_RECOVERED, -1, false },
 	{ LOG_STORE_FAILED, LOG_STORE_RECOVERED, -1, false },
+	{ LOG_SPENT_FAILED, LOG_SPENT_RECOVERED, -1, false },
+	{ LOG_SEEDS_MISSING, LOG_SEEDS_MISSING_OVER, -1, false },
 	{ LOG_DISK_LOW, LOG_DISK_LOW_OVER, -1, false },
 	{ LOG_LINK_DOWN, LOG_LINK_DOWN_OVER, 0, false },
 	{ LOG_ONION_DOWN, LOG_ONION_DOWN_OVER, -1, false },

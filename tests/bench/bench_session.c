@@ -28,6 +28,7 @@
 #include "common/net/loop_event.h"
 #include "common/net/session.h"
 #include "gateway/gateway.h"
+#include "gateway/spent_leveldb.h"
 #include "gateway/store_leveldb.h"
 #include "mix/links.h"
 #include "tests/bench/bench.h"
@@ -129,6 +130,7 @@ run_gateway(const struct bench *b)
 	store.disk = open_disk(store_path, b, "store");
 	store.path = store_path;
 	check(store_leveldb_open(&cfg.store, &store, &d), &d);
+	check(spent_leveldb_open(&cfg.spent, cfg.loop, store_path, &d), &d);
 	check(gateway_new(&g, &cfg, &d), &d);
 	loop_event_run(cfg.loop); /* until it is killed */
 	_exit(1);

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "gateway/spent_memory.h"
 #include "gateway/store_memory.h"
 #include "tests/lib/test.h"
 
@@ -233,6 +234,7 @@ start_gateway(struct fixture_node *n)
 	enum err e;
 
 	assert_err_ok(store_memory_new(&cfg.store, cfg.loop, f->journal));
+	assert_err_ok(spent_memory_new(&cfg.spent, cfg.loop, f->spent));
 	e = gateway_new(&n->gateway, &cfg, &d);
 	if (e != ERR_OK)
 		print_error("the gateway does not start: %s\n", d.text);
@@ -418,6 +420,8 @@ fixture_new(struct fixture *f, const struct fixture_config *cfg)
 	    .mixes_per_layer = cfg->mixes_per_layer});
 	f->params = &f->network->charter->params;
 	f->journal = memory_journal_new();
+	f->spent = memory_spent_new();
+	assert_non_null(f->spent);
 	assert_non_null(f->journal);
 	f->node_count = f->network->charter->node_count;
 	assert_true(f->node_count <= FIXTURE_NODES_MAX);
@@ -439,6 +443,7 @@ fixture_free(struct fixture *f)
 	}
 	world_free(f->world);
 	memory_journal_free(f->journal);
+	memory_spent_free(f->spent);
 	network_free(f->network);
 }
 

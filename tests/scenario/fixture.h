@@ -77,6 +77,7 @@ struct fixture {
 	struct network *network;
 	const struct params *params; /* of the charter */
 	struct memory_journal *journal; /* the gateway's store */
+	struct memory_spent *spent;	/* the same of spent tokens */
 	size_t node_count;
 	struct fixture_node nodes[FIXTURE_NODES_MAX]; /* as in the charter, then who joins later */
 	uint64_t seed;

@@ -77,7 +77,7 @@ sheet_of(struct desk *k, uint32_t epoch)
 	struct buf bytes;
 
 	buf_init(&bytes);
-	assert_err_ok(announcements_sheet(k->list, &bytes, epoch));
+	assert_err_ok(announcements_sheet(k->list, &bytes, epoch, NULL));
 	assert_err_ok(sheet_decode(&s, bytes.data, bytes.len, k->charter, NULL));
 	buf_release(&bytes);
 	assert_int_equal(s->epoch, epoch);
@@ -150,8 +150,8 @@ test_empty_layer(void **state)
 	for (size_t i = 2; i < k->charter->node_count; i++)
 		assert_err_ok(take(k, k->keys, i, k->start_ms));
 	assert_false(announcements_ready(k->list, EPOCH, k->start_ms + 100 * MINUTE_MS));
-	assert_err(announcements_sheet(k->list, &bytes, EPOCH), ERR_NOT_FOUND);
-	assert_err(announcements_sheet(k->list, &bytes, EPOCH + 1), ERR_NOT_FOUND);
+	assert_err(announcements_sheet(k->list, &bytes, EPOCH, NULL), ERR_NOT_FOUND);
+	assert_err(announcements_sheet(k->list, &bytes, EPOCH + 1, NULL), ERR_NOT_FOUND);
 	assert_int_equal(bytes.len, 0);
 }
 

@@ -15,6 +15,7 @@
 #include "common/charter/timing.h"
 #include "common/journal/chain.h"
 #include "evaluation/world.h"
+#include "gateway/spent_memory.h"
 #include "gateway/store_memory.h"
 #include "mix/links.h"
 #include "tests/lib/network.h"
@@ -39,6 +40,7 @@ struct stand {
 	/* the gateway */
 	struct world_host *host;
 	struct memory_journal *journal;
+	struct memory_spent *spent;
 	struct disk *medium, *disk;
 	struct disk_fault plan; /* of its disk */
 	struct faults faults;	/* of its store */
@@ -156,6 +158,7 @@ open_gateway(struct stand *s)
 	assert_err_ok(store_memory_new(&memory, cfg.loop, s->journal));
 	s->store = faults_new(memory, cfg.loop, &s->faults);
 	cfg.store = s->store;
+	assert_err_ok(spent_memory_new(&cfg.spent, cfg.loop, s->spent));
 	e = gateway_new(&s->gateway, &cfg, &d);
 	if (e != ERR_OK)
 		print_error("%s\n", d.text);
@@ -206,6 +209,8 @@ set_up(void **state)
 	rng_bytes(&s->rng.rng, s->mix_sk, 32);
 	assert_int_equal(crypto_scalarmult_base(s->mix_pk, s->mix_sk), 0);
 	s->journal = memory_journal_new();
+	s->spent = memory_spent_new();
+	assert_non_null(s->spent);
 	s->medium = disk_memory();
 	s->disk = disk_fault_new(s->medium, &s->plan);
 	s->mix_disk = disk_memory();
@@ -241,6 +246,7 @@ tear_down(void **state)
 	gateway_free(s->gateway);
 	close_mix(s);
 	memory_journal_free(s->journal);
+	memory_spent_free(s->spent);
 	disk_free(s->disk);
 	disk_free(s->medium);
 	disk_free(s->mix_disk);
@@ -300,6 +306,7 @@ each_item(void *arg, enum item_kind kind, const uint8_t *p, size_t n)
 		take_block(s, p, n);
 		break;
 	case ITEM_CHARTER:
+	case ITEM_ISSUER:
 		break;
 	case ITEM_RECORDS:
 		s->records += n / s->params->record_size;
