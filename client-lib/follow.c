@@ -258,7 +258,7 @@ follow_item(struct follow *f, enum item_kind kind, const uint8_t *p, size_t n)
 	case ITEM_CHARTER:
 		show_charter(f, p, n);
 		return ERR_OK;
-	case ITEM_ISSUER:
+	case ITEM_NOTICE:
 		return ERR_OK;
 	}
 	return ERR_MALFORMED;

@@ -4,12 +4,6 @@
 
 #include <string.h>
 
-static bool
-about_sheets(const struct evidence *e)
-{
-	return e->said[0].kind == EVIDENCE_SHEET;
-}
-
 bool
 lies_add(struct lies *k, const struct evidence *e, const struct params *p)
 {
@@ -19,7 +13,7 @@ lies_add(struct lies *k, const struct evidence *e, const struct params *p)
 	if (k->count == LIES_MAX)
 		return false;
 	for (size_t n = 0; n < k->count; n++)
-		if (about_sheets(&k->at[n]) == about_sheets(e) &&
+		if (evidence_about(&k->at[n]) == evidence_about(e) &&
 		    evidence_epoch(&k->at[n], p) == epoch)
 			return false;
 	for (; i > 0 && evidence_epoch(&k->at[i - 1], p) > epoch; i--)

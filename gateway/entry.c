@@ -235,7 +235,7 @@ entry_notice(struct entry *e, const uint8_t *notice, size_t len)
 {
 	struct guest_house *h = &e->house;
 
-	return keep(h->notices, GUEST_NOTICES, &h->notice_number, ITEM_ISSUER, notice, len);
+	return keep(h->notices, GUEST_NOTICES, &h->notice_number, ITEM_NOTICE, notice, len);
 }
 
 void

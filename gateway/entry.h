@@ -49,7 +49,7 @@ struct entry_status {
 	size_t sessions;    /* open now */
 	uint64_t opened;    /* so far */
 	uint64_t refused;   /* by an error frame, for whatever reason */
-	uint64_t looked;    /* came without a ticket, and were shown what is public */
+	uint64_t looked;    /* of those opened, to read the notices, without a ticket */
 	uint64_t malformed; /* frames that ended their session */
 };
 

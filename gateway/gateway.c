@@ -1066,6 +1066,12 @@ gateway_close_sessions(struct gateway *g)
 	entry_close_sessions(g->entry);
 }
 
+struct tickets *
+gateway_tickets(struct gateway *g)
+{
+	return g->tickets;
+}
+
 struct workq *
 gateway_queue(struct gateway *g)
 {

@@ -98,6 +98,8 @@ RST_MUST_USE enum err gateway_publish(struct gateway *g, const void *text, size_
     gateway_done_cb *done, void *arg, struct diag *d);
 /* End every session at once: whoever may still come comes back by itself. */
 void gateway_close_sessions(struct gateway *g);
+/* What lets sessions in. */
+struct tickets *gateway_tickets(struct gateway *g);
 /* The queue of everything that is done with the gateway's disk, one thing after the other. */
 struct workq *gateway_queue(struct gateway *g);
 

@@ -39,7 +39,6 @@ struct guest {
 	struct frame_open open;
 	uint64_t sheets_sent;	/* number of the last sheet that was sent */
 	uint64_t charters_sent, notices_sent; /* the same */
-	bool looks;		/* without a ticket: it is shown what stands apart, no more */
 	enum guest_place place;
 	bool caught_up;		/* a live session that has had all there was */
 	uint32_t day, index;	/* of the next block; epoch blocks: index */
@@ -314,10 +313,6 @@ next_chunk(struct guest *g)
 {
 	if (next_apart(g) || g->place == PLACE_ASKED || g->place == PLACE_END)
 		return;
-	if (g->looks) {
-		g->place = PLACE_END;
-		return;
-	}
 	switch (g->open.read) {
 	case FRAME_READ_LIVE:
 		if (g->place == PLACE_UNKNOWN)
@@ -338,6 +333,9 @@ next_chunk(struct guest *g)
 	case FRAME_READ_EPOCHS:
 		g->place = PLACE_KNOWN;
 		next_epoch_block(g);
+		break;
+	case FRAME_READ_NOTICES:
+		g->place = PLACE_END;
 		break;
 	}
 }
@@ -403,7 +401,7 @@ send_frame(struct guest *g)
 	if (link_unsent_frames(g->link) >= QUEUE_FRAMES)
 		return; /* a slow reader: it falls behind */
 	if (g->chunk == NULL && g->place == PLACE_END) {
-		guest_end(g, g->looks ? FRAME_ERROR_TICKET : FRAME_ERROR_COMPLETE);
+		guest_end(g, FRAME_ERROR_COMPLETE);
 		return;
 	}
 	f.fill = (uint16_t)fill_stream(g, h->frame + 8, room);
@@ -488,21 +486,7 @@ admit(struct guest *g)
 	g->opened = true;
 	g->since_ms = loop_boot_ms(g->house->loop);
 	g->house->status.opened++;
-	arm_clock(g);
-	send_frame(g);
-}
-
-/*
- * Who has no ticket yet cannot have one before the notices, by which tickets are checked.
- * They are public, small, and cost us nothing to look up.
- */
-static void
-let_look(struct guest *g)
-{
-	g->looks = true;
-	g->opened = true;
-	g->since_ms = loop_boot_ms(g->house->loop);
-	g->house->status.looked++;
+	g->house->status.looked += g->open.read == FRAME_READ_NOTICES;
 	arm_clock(g);
 	send_frame(g);
 }
@@ -538,10 +522,6 @@ take_ticket(struct guest *g)
 {
 	enum err e;
 
-	if (tickets_none(g->house->tickets, &g->open)) {
-		let_look(g);
-		return;
-	}
 	e = tickets_redeem(g->house->tickets, &g->open, link_hash(g->link), on_ticket, g);
 	if (e != ERR_OK) {
 		guest_end(g, ticket_error(e));
@@ -549,6 +529,18 @@ take_ticket(struct guest *g)
 	}
 	g->asking = true;
 	link_pause(g->link, true);
+}
+
+/*
+ * Who has no ticket yet cannot have one before the notices, by which tickets are checked.
+ * Those are public, small, and cost us nothing to look up.
+ */
+static bool
+needs_ticket(const struct guest *g)
+{
+	const struct tickets *t = g->house->tickets;
+
+	return t != NULL && g->open.read != FRAME_READ_NOTICES && tickets_needed(t, g->open.hour);
 }
 
 static void
@@ -561,7 +553,7 @@ take_open(struct guest *g, const struct frame_open *o)
 		return;
 	}
 	g->open = *o;
-	if (g->house->tickets != NULL && tickets_needed(g->house->tickets, o->hour))
+	if (needs_ticket(g))
 		take_ticket(g);
 	else
 		admit(g);
@@ -605,7 +597,7 @@ on_frame(void *arg, uint8_t *plain, size_t n)
 		guest_end(g, FRAME_ERROR_RATE);
 		return;
 	}
-	if (g->looks)
+	if (g->open.read == FRAME_READ_NOTICES)
 		return;
 	h->events->packet(h->arg, f.first_mix, f.epoch, f.packet);
 	if (g->caught_up) {

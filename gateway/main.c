@@ -360,6 +360,7 @@ report(void *arg, struct report *r)
 	report_u64(r, "most", (uint64_t)x->settings.sessions);
 	report_count(r, "opened", s->entry.opened);
 	report_count(r, "refused", s->entry.refused);
+	report_count(r, "read_notices", s->entry.looked);
 	report_tokens(r, s);
 	if (x->door != NULL)
 		door_report(x->door, r);

@@ -42,14 +42,11 @@ tickets_needed(const struct tickets *t, uint32_t hour)
 	return charter_registrar(succession_near(t->cfg.charters, epoch_of(t, hour))) != NULL;
 }
 
-bool
-tickets_none(struct tickets *t, const struct frame_open *o)
+static bool
+is_none(const struct frame_open *o)
 {
-	bool none = sodium_is_zero(o->ticket_nonce, sizeof(o->ticket_nonce)) &&
+	return sodium_is_zero(o->ticket_nonce, sizeof(o->ticket_nonce)) &&
 	    sodium_is_zero(o->ticket_proof, sizeof(o->ticket_proof));
-
-	t->status.none += none;
-	return none;
 }
 
 /* Whether there is a check left for this second. */
@@ -116,6 +113,10 @@ tickets_redeem(struct tickets *t, const struct frame_open *o,
 	const struct redeemer *key = issuers_find(t->cfg.issuers, epoch_of(t, o->hour));
 	enum err e;
 
+	if (is_none(o)) {
+		t->status.none++;
+		return ERR_DENIED;
+	}
 	if (key == NULL) {
 		t->status.forged++;
 		return ERR_DENIED;

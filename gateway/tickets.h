@@ -49,13 +49,10 @@ void tickets_free(struct tickets *t);
 
 /* Whether sessions of this hour need a ticket. */
 bool tickets_needed(const struct tickets *t, uint32_t hour);
-/* Whether an `open` shows none at all; counted. */
-bool tickets_none(struct tickets *t, const struct frame_open *o);
-
 /*
  * Redeem a ticket for the session with this handshake hash: done comes on the loop, never
  * from inside the call: ERR_OK when it is spent, durably; ERR_EXISTS when it was before;
- * else what became of the write. ERR_DENIED: it is not genuine; ERR_BUSY: too many
+ * else what became of the write. ERR_DENIED: there is none, or it is not genuine; ERR_BUSY: too many
  * checks; ERR_FULL, ERR_MEMORY: no done then.
  */
 typedef void tickets_done_cb(void *arg, enum err e);

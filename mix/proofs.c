@@ -10,11 +10,12 @@
 /* Texts, which begin with a magic of their own. */
 static const struct epochfile sheets_file = { "evidence-sheets", "", 0 };
 static const struct epochfile blocks_file = { "evidence-blocks", "", 0 };
+static const struct epochfile notices_file = { "evidence-notices", "", 0 };
 
 struct proof {
 	struct evidence evidence;
 	uint32_t epoch;
-	bool sheets;
+	enum evidence_about about;
 	bool stored, writing;
 };
 
@@ -31,20 +32,15 @@ struct proofs {
 static const struct epochfile *
 file_of(const struct proof *p)
 {
-	return p->sheets ? &sheets_file : &blocks_file;
-}
-
-static bool
-about_sheets(const struct evidence *e)
-{
-	return e->said[0].kind == EVIDENCE_SHEET;
+	return p->about == EVIDENCE_ABOUT_SHEETS ? &sheets_file :
+	    p->about == EVIDENCE_ABOUT_NOTICES ? &notices_file : &blocks_file;
 }
 
 static const struct proof *
-find(const struct proofs *k, uint32_t epoch, bool sheets)
+find(const struct proofs *k, uint32_t epoch, enum evidence_about about)
 {
 	for (size_t i = 0; i < k->count; i++)
-		if (k->at[i]->epoch == epoch && k->at[i]->sheets == sheets)
+		if (k->at[i]->epoch == epoch && k->at[i]->about == about)
 			return k->at[i];
 	return NULL;
 }
@@ -60,7 +56,7 @@ insert(struct proofs *k, const struct evidence *e)
 		return NULL;
 	p->evidence = *e;
 	p->epoch = evidence_epoch(e, &k->charter->params);
-	p->sheets = about_sheets(e);
+	p->about = evidence_about(e);
 	for (; i > 0 && k->at[i - 1]->epoch > p->epoch; i--)
 		k->at[i] = k->at[i - 1];
 	k->at[i] = p;
@@ -144,7 +140,7 @@ proofs_add(struct proofs *k, const struct evidence *e)
 	uint32_t epoch = evidence_epoch(e, &k->charter->params);
 	struct proof *p;
 
-	if (find(k, epoch, about_sheets(e)) != NULL)
+	if (find(k, epoch, evidence_about(e)) != NULL)
 		return;
 	log_event(k->log, LOG_GATEWAY_LIED, epoch, 0, 0);
 	p = insert(k, e);
@@ -169,7 +165,7 @@ proofs_at(const struct proofs *k, size_t i)
 bool
 proofs_has_sheets(const struct proofs *k, uint32_t epoch)
 {
-	return find(k, epoch, true) != NULL;
+	return find(k, epoch, EVIDENCE_ABOUT_SHEETS) != NULL;
 }
 
 /* ---- loading ---- */
@@ -230,6 +226,8 @@ proofs_open(struct proofs **out, struct disk *disk, struct workq *queue, const s
 	e = load(k, &sheets_file, d);
 	if (e == ERR_OK)
 		e = load(k, &blocks_file, d);
+	if (e == ERR_OK)
+		e = load(k, &notices_file, d);
 	if (e != ERR_OK) {
 		proofs_free(k);
 		return e;

@@ -1,6 +1,6 @@
 /*
  * The evidence of the gateway's lies that a mix keeps (common/journal/evidence.h):
- * two sheets for one epoch, two blocks for one round or epoch. One of each kind for an
+ * two sheets or issuer notices for one epoch, two blocks for one round or epoch. One of each kind for an
  * epoch is enough. Each is a file of its own, the very text that is exported, and
  * stays until the operator removes it.
  *

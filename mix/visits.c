@@ -205,7 +205,7 @@ on_item(void *arg, uint64_t run, uint32_t hour, enum item_kind kind, const uint8
 	case ITEM_CHARTER:
 		t->owner->cfg.charter(t->owner->cfg.arg, p, n);
 		break;
-	case ITEM_ISSUER:
+	case ITEM_NOTICE:
 		break;
 	case ITEM_RECORDS: /* a crowd's records; none is for us */
 		break;

@@ -11,13 +11,14 @@
 #include "common/charter/timing.h"
 #include "common/crypto/hash.h"
 #include "common/journal/block.h"
+#include "common/token/notice.h"
 
 #define HEAD "restante-evidence 1\n"
 #define HEAD_ANY "restante-evidence "
 #define CHECK_BYTES 16
 #define LINE_MAX_BYTES 256
 
-static const char *const kind_names[] = { "block", "epoch-block", "sheet" };
+static const char *const kind_names[] = { "block", "epoch-block", "sheet", "notice" };
 #define KINDS (sizeof(kind_names) / sizeof(kind_names[0]))
 
 /* ---- what two statements say ---- */
@@ -32,10 +33,31 @@ order(const struct evidence_statement *a, const struct evidence_statement *b)
 	return memcmp(a->hash, b->hash, sizeof(a->hash)); /* public */
 }
 
+bool
+evidence_of_round(enum evidence_kind k)
+{
+	return k == EVIDENCE_BLOCK || k == EVIDENCE_EPOCH_BLOCK;
+}
+
+const char *
+evidence_kind_name(enum evidence_kind k)
+{
+	return kind_names[k];
+}
+
+enum evidence_about
+evidence_about(const struct evidence *e)
+{
+	enum evidence_kind k = e->said[0].kind;
+
+	return k == EVIDENCE_SHEET ? EVIDENCE_ABOUT_SHEETS :
+	    k == EVIDENCE_NOTICE ? EVIDENCE_ABOUT_NOTICES : EVIDENCE_ABOUT_BLOCKS;
+}
+
 static uint32_t
 epoch_of(const struct evidence_statement *s, const struct params *p)
 {
-	if (s->kind == EVIDENCE_SHEET)
+	if (!evidence_of_round(s->kind))
 		return (uint32_t)s->number;
 	if (s->number > (uint64_t)(INT64_MAX / p->round_ms))
 		return UINT32_MAX;
@@ -52,14 +74,15 @@ enum evidence_lie
 evidence_lie(const struct evidence *e, const struct params *p, uint64_t *number)
 {
 	const struct evidence_statement *a = &e->said[0], *b = &e->said[1];
-	bool sheets = a->kind == EVIDENCE_SHEET;
+	bool blocks = evidence_of_round(a->kind);
 
 	*number = a->number;
-	if (sheets != (b->kind == EVIDENCE_SHEET) ||
+	if (blocks != evidence_of_round(b->kind) || (!blocks && a->kind != b->kind) ||
 	    memcmp(a->hash, b->hash, sizeof(a->hash)) == 0) /* public */
 		return EVIDENCE_NO_LIE;
 	if (a->number == b->number)
-		return sheets ? EVIDENCE_TWO_SHEETS : EVIDENCE_TWO_BLOCKS;
+		return blocks ? EVIDENCE_TWO_BLOCKS :
+		    a->kind == EVIDENCE_SHEET ? EVIDENCE_TWO_SHEETS : EVIDENCE_TWO_NOTICES;
 	*number = epoch_of(a, p);
 	if (a->kind == EVIDENCE_EPOCH_BLOCK && b->kind == EVIDENCE_EPOCH_BLOCK &&
 	    epoch_of(b, p) == epoch_of(a, p))
@@ -79,6 +102,8 @@ evidence_lie_name(enum evidence_lie l)
 		return "epoch-blocks";
 	case EVIDENCE_TWO_SHEETS:
 		return "sheets";
+	case EVIDENCE_TWO_NOTICES:
+		return "notices";
 	}
 	return "nothing";
 }
@@ -88,7 +113,8 @@ evidence_sentence(char out[static EVIDENCE_SENTENCE_BYTES], const struct evidenc
     const struct charter *c)
 {
 	static const char *const what[] = { "two statements for one", "two blocks for round",
-		"two epoch blocks for epoch", "two sheets for epoch" };
+		"two epoch blocks for epoch", "two sheets for epoch",
+		"two notices of issuer keys for epoch" };
 	char one[ENCODE_HEX_SIZE(32)], other[ENCODE_HEX_SIZE(32)];
 	uint64_t number;
 	enum evidence_lie lie = evidence_lie(e, &c->params, &number);
@@ -107,11 +133,14 @@ static enum err
 verify_statement(const struct evidence_statement *s, const struct charter *c,
     const struct charter_node *gateway)
 {
+	if (!evidence_of_round(s->kind) && s->number > UINT32_MAX)
+		return ERR_SIGNATURE;
 	if (s->kind == EVIDENCE_SHEET)
-		return s->number > UINT32_MAX ? ERR_SIGNATURE :
-						sheet_verify(gateway->number, (uint32_t)s->number,
-						    s->hash, s->signature, c->network_id,
-						    gateway->identity);
+		return sheet_verify(gateway->number, (uint32_t)s->number, s->hash, s->signature,
+		    c->network_id, gateway->identity);
+	if (s->kind == EVIDENCE_NOTICE)
+		return notice_verify(gateway->number, (uint32_t)s->number, s->hash, s->signature,
+		    c->network_id, gateway->identity);
 	return block_verify(s->kind == EVIDENCE_EPOCH_BLOCK, gateway->number, s->number, s->hash,
 	    s->signature, c->network_id, gateway->identity);
 }
@@ -274,7 +303,7 @@ get_statement(struct text *t, struct evidence_statement *s)
 	s->kind = (enum evidence_kind)kind;
 	expect(t, kind_names[kind]);
 	expect(t, " = ");
-	s->number = get_number(t, s->kind == EVIDENCE_SHEET ? UINT32_MAX : UINT64_MAX);
+	s->number = get_number(t, evidence_of_round(s->kind) ? UINT64_MAX : UINT32_MAX);
 	expect(t, " ");
 	get_hex(t, s->hash, sizeof(s->hash));
 	expect(t, " ");

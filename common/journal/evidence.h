@@ -22,11 +22,11 @@
 #define EVIDENCE_SENTENCE_BYTES 640
 
 /* What a statement is about; in the order in which statements stand. */
-enum evidence_kind { EVIDENCE_BLOCK, EVIDENCE_EPOCH_BLOCK, EVIDENCE_SHEET };
+enum evidence_kind { EVIDENCE_BLOCK, EVIDENCE_EPOCH_BLOCK, EVIDENCE_SHEET, EVIDENCE_NOTICE };
 
 struct evidence_statement {
 	enum evidence_kind kind;
-	uint64_t number; /* a block's round, a sheet's epoch */
+	uint64_t number; /* a block's round, a sheet's or notice's epoch */
 	uint8_t hash[32], signature[64];
 };
 
@@ -42,6 +42,7 @@ enum evidence_lie {
 	EVIDENCE_TWO_BLOCKS,	   /* for one round */
 	EVIDENCE_TWO_EPOCH_BLOCKS, /* for one epoch */
 	EVIDENCE_TWO_SHEETS,	   /* for one epoch */
+	EVIDENCE_TWO_NOTICES,	   /* of issuer keys for one epoch */
 };
 
 /*
@@ -69,11 +70,21 @@ RST_MUST_USE enum err evidence_parse(struct evidence *out, const void *text, siz
  */
 RST_MUST_USE enum err evidence_verify(const struct evidence *e, const struct charter *c,
     struct diag *d);
+/*
+ * What is kept of evidence: one for an epoch of each of these, for more of the same
+ * proves no more.
+ */
+enum evidence_about { EVIDENCE_ABOUT_BLOCKS, EVIDENCE_ABOUT_SHEETS, EVIDENCE_ABOUT_NOTICES };
+enum evidence_about evidence_about(const struct evidence *e);
+/* Whether a statement's number is a round, else an epoch. */
+bool evidence_of_round(enum evidence_kind k);
+/* As the text has it: "block", "epoch-block", "sheet", "notice". */
+const char *evidence_kind_name(enum evidence_kind k);
 /* What it would prove; *number is the round or epoch. The parameters are any version's. */
 enum evidence_lie evidence_lie(const struct evidence *e, const struct params *p, uint64_t *number);
 /* The epoch that it belongs to. */
 uint32_t evidence_epoch(const struct evidence *e, const struct params *p);
-/* "blocks", "epoch-blocks", "sheets", "nothing": for programs. */
+/* "blocks", "epoch-blocks", "sheets", "notices", "nothing": for programs. */
 const char *evidence_lie_name(enum evidence_lie l);
 /* What it proves, for people, in one or two sentences; only after evidence_verify. */
 void evidence_sentence(char out[static EVIDENCE_SENTENCE_BYTES], const struct evidence *e,

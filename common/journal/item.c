@@ -35,7 +35,7 @@ longest(uint8_t kind)
 		return ITEM_RECORDS_MAX;
 	case ITEM_CHARTER:
 		return CHARTER_BYTES_MAX;
-	case ITEM_ISSUER:
+	case ITEM_NOTICE:
 		return NOTICE_BYTES_MAX;
 	}
 	return 0;

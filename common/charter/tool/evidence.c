@@ -76,7 +76,6 @@ json_field(struct json *j, const char *key, const char *s)
 static void
 json_said(struct json *j, const struct evidence *e)
 {
-	static const char *const kinds[] = { "block", "epoch-block", "sheet" };
 	char hash[ENCODE_HEX_SIZE(32)];
 
 	json_key(j, "statements");
@@ -84,8 +83,8 @@ json_said(struct json *j, const struct evidence *e)
 	for (size_t i = 0; i < 2; i++) {
 		encode_hex(hash, e->said[i].hash, 32);
 		json_object(j);
-		json_field(j, "kind", kinds[e->said[i].kind]);
-		json_key(j, e->said[i].kind == EVIDENCE_SHEET ? "epoch" : "round");
+		json_field(j, "kind", evidence_kind_name(e->said[i].kind));
+		json_key(j, evidence_of_round(e->said[i].kind) ? "round" : "epoch");
 		json_u64(j, e->said[i].number);
 		json_field(j, "hash", hash);
 		json_close(j);

@@ -32,12 +32,18 @@
 #define GATEWAY 2
 #define REGISTRAR 3
 #define DIGESTS_MAX 200
+#define TABLE_MAX 500
 
 struct node {
 	struct world_host *host;
 	struct disk *disk;
 	struct workq *queue;
 	struct links *links;
+};
+
+struct table_entry {
+	uint32_t epoch;
+	struct spent_mark mark;
 };
 
 struct stand {
@@ -51,7 +57,11 @@ struct stand {
 	struct memory_spent *spent;
 	struct disk *medium, *disk;
 	struct disk_fault plan; /* of the gateway's disk */
-	enum err spending;	/* what the spent store's writes come to, if not ERR_OK */
+	bool flaky;		/* another spent store: */
+	enum err spending;	/* what its writes come to, if not ERR_OK; */
+	bool takes_effect;	/* though they do */
+	size_t writes, table_count;
+	struct table_entry table[TABLE_MAX];
 	struct gateway *gateway;
 	struct node mix, registrar;
 	uint8_t mix_sk[32], mix_pk[32];
@@ -66,42 +76,52 @@ struct stand {
 	size_t digest_count;
 };
 
-/* ---- the spent store, with failures ---- */
+/* ---- a spent store whose writes fail on demand ---- */
 
-static struct stand *failing;
+static void
+table_insert(struct stand *s, uint32_t epoch, struct spent_mark *m)
+{
+	size_t i = 0;
+
+	while (i < s->table_count && (s->table[i].epoch != epoch ||
+	    memcmp(s->table[i].mark.mark, m->mark, SPENT_MARK_BYTES) != 0))
+		i++;
+	assert_true(i < TABLE_MAX);
+	if (i == s->table_count)
+		s->table[s->table_count++] = (struct table_entry){ epoch, *m };
+	m->fresh = memcmp(s->table[i].mark.claim, m->claim, SPENT_CLAIM_BYTES) == 0;
+}
 
 static enum err
-broken_insert(void *ctx, uint32_t epoch, struct spent_mark *const *marks, size_t n)
+flaky_insert(void *ctx, uint32_t epoch, struct spent_mark *const *marks, size_t n)
 {
-	(void)ctx;
+	struct stand *s = ctx;
+
+	s->writes++;
+	for (size_t i = 0; i < n && (s->spending == ERR_OK || s->takes_effect); i++)
+		table_insert(s, epoch, marks[i]);
+	return s->spending;
+}
+
+static enum err
+flaky_drop(void *ctx, uint32_t epoch)
+{
 	(void)epoch;
-	(void)marks;
-	(void)n;
-	return failing->spending;
+	return ((struct stand *)ctx)->spending;
 }
 
 static void
-broken_free(void *ctx)
+flaky_free(void *ctx)
 {
 	(void)ctx;
-}
-
-static enum err
-broken_drop(void *ctx, uint32_t epoch)
-{
-	(void)ctx;
-	(void)epoch;
-	return failing->spending;
 }
 
 static enum err
 open_spent(struct spent **out, struct stand *s, struct loop *l)
 {
-	static const struct spent_ops broken = { broken_insert, broken_drop, broken_free };
+	static const struct spent_ops flaky = { flaky_insert, flaky_drop, flaky_free };
 
-	failing = s;
-	return s->spending == ERR_OK ? spent_memory_new(out, l, s->spent) :
-				       spent_new(out, l, &broken, s, NULL, 0);
+	return s->flaky ? spent_new(out, l, &flaky, s, NULL, 0) : spent_memory_new(out, l, s->spent);
 }
 
 /* ---- nodes ---- */
@@ -392,7 +412,7 @@ each_item(void *arg, enum item_kind kind, const uint8_t *p, size_t n)
 {
 	struct stand *s = arg;
 
-	if (kind == ITEM_ISSUER)
+	if (kind == ITEM_NOTICE)
 		take_notice(s, p, n);
 	else if (kind == ITEM_SHEET)
 		take_sheet(s, p, n);
@@ -402,12 +422,9 @@ each_item(void *arg, enum item_kind kind, const uint8_t *p, size_t n)
 		s->records += n / s->params->record_size;
 }
 
-/* A new reader opens a session of an hour with a ticket, or with none. */
 static void
-come(struct stand *s, uint32_t hour, const struct ticket *t)
+dial(struct stand *s)
 {
-	struct frame_open open = { .version = 1, .hour = hour };
-
 	close_reader(s);
 	s->reader = caller_new(world_loop(s->outside), s->charter,
 	    charter_gateway(s->charter)->entrance, &s->rng.rng);
@@ -415,6 +432,15 @@ come(struct stand *s, uint32_t hour, const struct ticket *t)
 	s->reader->arg = s;
 	while (!s->reader->up)
 		assert_true(world_step(s->world));
+}
+
+/* A new reader opens a session of an hour with a ticket, or with none. */
+static void
+come(struct stand *s, uint32_t hour, const struct ticket *t)
+{
+	struct frame_open open = { .version = 1, .hour = hour };
+
+	dial(s);
 	if (t != NULL) {
 		memcpy(open.ticket_nonce, t->nonce, sizeof(open.ticket_nonce));
 		token_ticket_proof(open.ticket_proof, t->output, link_hash(s->reader->link));
@@ -658,30 +684,53 @@ test_tickets(void **state)
 	assert_false(s->reader->ended);
 }
 
-/* Who has none is shown the notices, and no more. */
+/* Who has none may read the notices, and no more. */
 static void
 test_look(void **state)
 {
 	struct stand *s = *state;
+	struct frame_open open = { .version = 1, .read = FRAME_READ_NOTICES };
 
 	found(s);
 	come(s, hour_now(s), NULL);
 	assert_true(s->reader->ended && s->reader->error == FRAME_ERROR_TICKET);
-	assert_int_equal(s->notice_count, 5);
-	assert_non_null(s->sheet);
-	assert_int_equal(caller_count(s->reader, ITEM_BLOCK), 0);
-	assert_int_equal(status(s).entry.looked, 1);
-	/* its packets go nowhere */
+	assert_int_equal(s->notice_count, 0);
+	assert_int_equal(status(s).tickets.none, 1);
 	s->forwarded = 0;
-	close_reader(s);
-	s->reader = caller_new(world_loop(s->outside), s->charter,
-	    charter_gateway(s->charter)->entrance, &s->rng.rng);
-	while (!s->reader->up)
-		assert_true(world_step(s->world));
-	caller_open(s->reader, &(struct frame_open){ .version = 1, .hour = hour_now(s) });
+	dial(s);
+	open.hour = hour_now(s);
+	caller_open(s->reader, &open);
 	caller_packet(s->reader, MIX, epoch_now(s));
 	pass(s, 5000);
+	assert_true(s->reader->ended && s->reader->error == FRAME_ERROR_COMPLETE);
+	assert_int_equal(s->notice_count, 5);
+	assert_int_equal(caller_count(s->reader, ITEM_BLOCK), 0);
+	assert_int_equal(status(s).entry.looked, 1);
 	assert_int_equal(s->forwarded, 0);
+}
+
+/* So many checks in a second, whoever sends them; members come through again after. */
+static void
+test_limited(void **state)
+{
+	struct stand *s = *state;
+	struct tickets *limit;
+	struct ticket t;
+	struct frame_open open = { .version = 1, .ticket_proof = { 1 } };
+	uint8_t hash[TOKEN_HANDSHAKE_BYTES] = { 0 };
+	size_t busy = 0;
+
+	found(s);
+	limit = gateway_tickets(s->gateway);
+	open.hour = hour_now(s);
+	for (size_t i = 0; i < TICKETS_CHECKS_BURST + 100; i++)
+		busy += tickets_redeem(limit, &open, hash, NULL, NULL) == ERR_BUSY;
+	assert_true(busy >= 90 && busy <= 100);
+	t = make_ticket(s, hour_now(s));
+	pass(s, 1000);
+	come(s, hour_now(s), &t);
+	assert_false(s->reader->ended);
+	assert_int_equal(status(s).tickets.limited, busy);
 }
 
 /* The coming hour's session, over the end of an epoch too, is opened with its ticket. */
@@ -701,33 +750,44 @@ test_coming_epoch(void **state)
 	assert_int_equal(memory_spent_count(s->spent, epoch_now(s) + 1), 1);
 }
 
-/* What cannot be written opens no session. */
+/* From now on with a store that can fail. */
+static void
+use_flaky(struct stand *s)
+{
+	found(s);
+	close_reader(s);
+	s->flaky = true;
+	restart(s);
+}
+
+/* What cannot be written opens no session, whether it took effect or not. */
 static void
 test_ticket_needs_the_store(void **state)
 {
 	struct stand *s = *state;
 	struct ticket t;
 
-	found(s);
-	close_reader(s);
-	gateway_free(s->gateway);
-	s->spending = ERR_FULL;
-	open_gateway(s);
-	pass(s, 2 * ROUND_MS);
+	use_flaky(s);
 	t = make_ticket(s, hour_now(s));
+	s->spending = ERR_FULL;
 	come(s, hour_now(s), &t);
 	assert_true(s->reader->ended && s->reader->error == FRAME_ERROR_STORE);
 	assert_int_equal(status(s).tickets.failed, 1);
 	assert_int_equal(status(s).entry.opened, 0);
-	gateway_free(s->gateway);
 	s->spending = ERR_OK;
-	open_gateway(s);
-	pass(s, 2 * ROUND_MS);
 	come(s, hour_now(s), &t);
 	assert_false(s->reader->ended);
+	t = make_ticket(s, hour_now(s));
+	s->spending = ERR_IO;
+	s->takes_effect = true;
+	come(s, hour_now(s), &t);
+	assert_true(s->reader->ended && s->reader->error == FRAME_ERROR_STORE);
+	s->spending = ERR_OK;
+	come(s, hour_now(s), &t); /* it is lost, and nothing else */
+	assert_true(s->reader->ended && s->reader->error == FRAME_ERROR_TICKET);
 }
 
-/* A crash between the mark and the answer costs the ticket, and opens nothing twice. */
+/* A restart between the mark and the answer costs the ticket, and opens nothing twice. */
 static void
 test_ticket_crash(void **state)
 {
@@ -836,6 +896,63 @@ test_stamps_need_the_disk(void **state)
 	assert_int_equal(memory_spent_count(s->spent, epoch_now(s)), 10 + 2);
 }
 
+/* The same while the spent store fails, its write having taken effect or not. */
+static void
+check_failing_store(struct stand *s, bool takes_effect)
+{
+	size_t before = stored(s), writes = s->writes;
+
+	s->spending = ERR_IO;
+	s->takes_effect = takes_effect;
+	for (size_t i = 0; i < 10; i++)
+		deposit(s, epoch_now(s));
+	pass(s, 5 * ROUND_MS);
+	assert_true(s->writes > writes + 2);
+	s->spending = ERR_OK;
+	assert_int_equal(stored(s), before + 10);
+}
+
+static void
+test_stamps_need_the_store(void **state)
+{
+	struct stand *s = *state;
+
+	use_flaky(s);
+	check_failing_store(s, false);
+	check_failing_store(s, true);
+	assert_int_equal(status(s).stamps.spent, 0);
+	assert_int_equal(status(s).stamps.paid, 20);
+}
+
+/*
+ * A restart at any step of a round: whatever became of a deposit, its stamp pays for one
+ * at most.
+ */
+static void
+test_stamp_crash(void **state)
+{
+	struct stand *s = *state;
+	uint8_t stamp[TOKEN_SPENT_BYTES], *record = calloc(1, s->params->record_size);
+	size_t n;
+
+	assert_non_null(record);
+	found(s);
+	rng_bytes(&s->rng.rng, record, s->params->record_size);
+	make_stamp(stamp, s, epoch_now(s), record);
+	for (size_t steps = 0; steps < 30; steps++) {
+		deliver(s, record, stamp);
+		pass(s, timing_round_start(s->params, timing_round(s->params, now_ms(s)) + 1) -
+		    now_ms(s) - 1);
+		for (size_t i = 0; i < steps; i++)
+			assert_true(world_step(s->world));
+		restart(s);
+		pass(s, 40000); /* the mix comes back */
+	}
+	n = stored(s);
+	assert_true(n <= 1);
+	free(record);
+}
+
 #define test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -846,12 +963,15 @@ static const struct CMUnitTest tests[] = {
 	test(test_destroyed),
 	test(test_tickets),
 	test(test_look),
+	test(test_limited),
 	test(test_coming_epoch),
 	test(test_ticket_needs_the_store),
 	test(test_ticket_crash),
 	test(test_stamps),
 	test(test_stamp_epochs),
 	test(test_stamps_need_the_disk),
+	test(test_stamps_need_the_store),
+	test(test_stamp_crash),
 };
 
 TEST_MAIN(tests)

@@ -7,6 +7,7 @@
 #include "common/charter/sheet.h"
 #include "common/charter/timing.h"
 #include "common/journal/block.h"
+#include "common/token/notice.h"
 #include "tests/lib/network.h"
 #include "tests/lib/test.h"
 
@@ -40,6 +41,20 @@ gateway(void)
 	return charter_gateway(network->charter);
 }
 
+/* A notice whose stamp key begins with the salt. */
+static void
+say_notice(struct evidence_statement *s, uint16_t number, const uint8_t *sk, uint8_t salt)
+{
+	struct notice n = { .keys = { .epoch = (uint32_t)s->number, .hours = 1, .stamp = { salt } } };
+	struct buf bytes;
+
+	buf_init(&bytes);
+	assert_err_ok(notice_encode(&bytes, &n, number, network->charter->network_id, sk));
+	memcpy(s->hash, n.hash, sizeof(s->hash));
+	memcpy(s->signature, n.signature, sizeof(s->signature));
+	buf_release(&bytes);
+}
+
 /* A statement with the key of node, about this network. */
 static struct evidence_statement
 said_by(const struct network *n, uint16_t node, enum evidence_kind kind, uint64_t number,
@@ -51,7 +66,9 @@ said_by(const struct network *n, uint16_t node, enum evidence_kind kind, uint64_
 		.epoch_block = kind == EVIDENCE_EPOCH_BLOCK, .hash = { salt } };
 	struct sheet sheet = { .epoch = (uint32_t)number, .hash = { salt } };
 
-	if (kind == EVIDENCE_SHEET)
+	if (kind == EVIDENCE_NOTICE)
+		say_notice(&s, b.gateway, sk, salt);
+	else if (kind == EVIDENCE_SHEET)
 		sheet_sign(s.signature, &sheet, b.gateway, network->charter->network_id, sk);
 	else
 		block_sign(s.signature, &b, network->charter->network_id, sk);
@@ -105,6 +122,12 @@ test_what_is_a_lie(void **state)
 	    said(EVIDENCE_EPOCH_BLOCK, first + rounds() - 1, 2)), EVIDENCE_TWO_EPOCH_BLOCKS);
 	assert_int_equal(proves(said(EVIDENCE_SHEET, 7, 1), said(EVIDENCE_SHEET, 7, 2)),
 	    EVIDENCE_TWO_SHEETS);
+	assert_int_equal(proves(said(EVIDENCE_NOTICE, 7, 1), said(EVIDENCE_NOTICE, 7, 2)),
+	    EVIDENCE_TWO_NOTICES);
+	assert_err(make(&e, said(EVIDENCE_NOTICE, 7, 1), said(EVIDENCE_NOTICE, 7, 1)), ERR_STATE);
+	assert_err(make(&e, said(EVIDENCE_NOTICE, 7, 1), said(EVIDENCE_NOTICE, 8, 2)), ERR_STATE);
+	assert_err(make(&e, said(EVIDENCE_NOTICE, 7, 1), said(EVIDENCE_SHEET, 7, 2)), ERR_STATE);
+	assert_err(make(&e, said(EVIDENCE_NOTICE, 7, 1), said(EVIDENCE_BLOCK, 7, 2)), ERR_STATE);
 	/* the same twice, other rounds, other epochs, and things that have nothing in common */
 	assert_err(make(&e, said(EVIDENCE_BLOCK, ROUND, 1), said(EVIDENCE_BLOCK, ROUND, 1)),
 	    ERR_STATE);
