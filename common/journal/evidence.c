@@ -11,7 +11,6 @@
 #include "common/charter/timing.h"
 #include "common/crypto/hash.h"
 #include "common/journal/block.h"
-#include "common/token/notice.h"
 
 #define HEAD "restante-evidence 1\n"
 #define HEAD_ANY "restante-evidence "
@@ -183,6 +182,25 @@ evidence_make(struct evidence *out, const struct charter *c, const struct eviden
 	if (err == ERR_OK)
 		*out = e;
 	return err;
+}
+
+static struct evidence_statement
+said_in(const struct notice *n)
+{
+	struct evidence_statement s = { .kind = EVIDENCE_NOTICE, .number = n->keys.epoch };
+
+	memcpy(s.hash, n->hash, sizeof(s.hash));
+	memcpy(s.signature, n->signature, sizeof(s.signature));
+	return s;
+}
+
+enum err
+evidence_of_notices(struct evidence *out, const struct charter *c, const struct notice *a,
+    const struct notice *b)
+{
+	const struct evidence_statement one = said_in(a), other = said_in(b);
+
+	return evidence_make(out, c, &one, &other);
 }
 
 /* ---- text ---- */

@@ -17,6 +17,7 @@
 #include "common/base/bytes.h"
 #include "common/base/err.h"
 #include "common/charter/charter.h"
+#include "common/token/notice.h"
 
 #define EVIDENCE_BYTES_MAX 1024
 #define EVIDENCE_SENTENCE_BYTES 640
@@ -51,6 +52,9 @@ enum evidence_lie {
  */
 RST_MUST_USE enum err evidence_make(struct evidence *out, const struct charter *c,
     const struct evidence_statement *a, const struct evidence_statement *b);
+/* The same of two issuer notices, as a reader was shown them. */
+RST_MUST_USE enum err evidence_of_notices(struct evidence *out, const struct charter *c,
+    const struct notice *a, const struct notice *b);
 /* Append the text. */
 RST_MUST_USE enum err evidence_encode(struct buf *out, const struct evidence *e);
 /* How long the first of several texts in n bytes is, by its last line; n if there is none. */

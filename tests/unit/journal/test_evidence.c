@@ -170,6 +170,38 @@ test_whose_word(void **state)
 	assert_non_null(strstr(d.text, "not the gateway"));
 }
 
+/* Two notices as a reader holds them, and their text. */
+static void
+test_notices(void **state)
+{
+	struct notice a = { .keys = { .epoch = 9, .hours = 2, .stamp = { 1 } } }, b = a;
+	uint16_t number = gateway()->number;
+	const uint8_t *sk = network->keys[network_index(network, number)].identity_sk;
+	struct evidence e, again;
+	struct buf bytes, text;
+	uint64_t epoch;
+
+	(void)state;
+	buf_init(&bytes);
+	buf_init(&text);
+	b.keys.tickets[1][5] ^= 1;
+	assert_err_ok(notice_encode(&bytes, &a, number, network->charter->network_id, sk));
+	assert_err_ok(notice_encode(&bytes, &b, number, network->charter->network_id, sk));
+	assert_err(evidence_of_notices(&e, network->charter, &a, &a), ERR_STATE);
+	assert_err_ok(evidence_of_notices(&e, network->charter, &a, &b));
+	assert_err_ok(evidence_encode(&text, &e));
+	assert_err_ok(evidence_parse(&again, text.data, text.len, NULL));
+	assert_err_ok(evidence_verify(&again, network->charter, NULL));
+	assert_int_equal(evidence_lie(&again, &network->charter->params, &epoch),
+	    EVIDENCE_TWO_NOTICES);
+	assert_int_equal(epoch, 9);
+	assert_int_equal(evidence_about(&again), EVIDENCE_ABOUT_NOTICES);
+	b.signature[0] ^= 1;
+	assert_err(evidence_of_notices(&e, network->charter, &a, &b), ERR_SIGNATURE);
+	buf_release(&bytes);
+	buf_release(&text);
+}
+
 /* Which statement fails is said. */
 static void
 test_which_part(void **state)
@@ -301,6 +333,7 @@ test_sentence(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_what_is_a_lie, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_whose_word, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_notices, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_which_part, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_text, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_every_byte, set_up, tear_down),
