@@ -187,7 +187,9 @@ number_of(uint32_t *out, const char *text)
 {
 	int64_t v;
 
-	if (config_integer(&v, text) != ERR_OK || v < 1 || v > UINT32_MAX)
+	/* one text for one number */
+	if (text[0] == '0' || text[strspn(text, "0123456789")] != '\0' ||
+	    config_integer(&v, text) != ERR_OK || v < 1 || v > UINT32_MAX)
 		return false;
 	*out = (uint32_t)v;
 	return true;

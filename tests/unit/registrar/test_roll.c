@@ -126,6 +126,7 @@ test_text(void **state)
 		{ "restante-roll 0\nnext 2\n", ERR_MALFORMED },
 		{ HEAD, ERR_MALFORMED },
 		{ HEAD "next 0\n", ERR_MALFORMED },
+		{ HEAD "next 02\n" ANNA, ERR_MALFORMED },
 		{ HEAD "next 1\n" ANNA, ERR_MALFORMED },
 		{ HEAD "next 2\n" ANNA ANNA, ERR_MALFORMED },
 		{ HEAD "next 2\n1 Anna 0100" ZEROS "00\n", ERR_MALFORMED },
