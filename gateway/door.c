@@ -33,7 +33,7 @@ struct door {
 	struct onionkey *key;
 	uint16_t port;
 	struct members members; /* as on the disk */
-	struct gateway *gateway;
+	struct door_house house;
 	struct torservice *tor; /* while started */
 	struct change *change;	/* one at a time */
 };
@@ -105,7 +105,7 @@ on_evict(void *arg)
 {
 	struct door *k = arg;
 
-	gateway_close_sessions(k->gateway);
+	k->house.evict(k->house.arg);
 }
 
 static enum err
@@ -186,7 +186,7 @@ static void
 carry_out(struct change *c, enum err e)
 {
 	if (e == ERR_OK)
-		e = workq_add(gateway_queue(c->door->gateway), save, on_saved, c);
+		e = workq_add(c->door->house.queue, save, on_saved, c);
 	if (e == ERR_OK) {
 		c->door->change = c;
 		return;
@@ -299,11 +299,11 @@ door_open(struct door **out, struct daemon *m, const struct door_settings *s, st
 }
 
 enum err
-door_start(struct door *k, struct gateway *g, struct diag *d)
+door_start(struct door *k, const struct door_house *house, struct diag *d)
 {
 	enum err e = ERR_OK;
 
-	k->gateway = g;
+	k->house = *house;
 	if (k->settings.group != NULL)
 		e = share(k->settings.entrance, k->settings.group, d);
 	if (e == ERR_OK)

@@ -1,6 +1,6 @@
 /*
- * The door through which members come: the onion service of a running gateway, its
- * key and its groups, and the operator's verbs that change them (member-add,
+ * The door through which members come: the onion service of a running gateway, or
+ * registrar, its key and its groups, and the operator's verbs that change them (member-add,
  * member-remove, member-list).
  */
 #ifndef GATEWAY_DOOR_H
@@ -9,7 +9,7 @@
 #include <stdbool.h>
 
 #include "common/base/err.h"
-#include "gateway/gateway.h"
+#include "common/net/loop.h"
 #include "mix/daemon.h"
 #include "mix/report.h"
 
@@ -41,13 +41,19 @@ RST_MUST_USE enum err door_check(const struct door_settings *s, const char *char
  */
 RST_MUST_USE enum err door_open(struct door **out, struct daemon *m, const struct door_settings *s,
     struct diag *d);
-/* The gateway listens: hand its socket to the group, talk to tor, serve the verbs. */
-RST_MUST_USE enum err door_start(struct door *k, struct gateway *g, struct diag *d);
-/* Before gateway_free: away from tor. NULL is a no-op, as for door_free after it. */
+/* Whose door it is. */
+struct door_house {
+	struct workq *queue;	     /* one thread, the only user of the daemon's disk */
+	void (*evict)(void *arg);    /* end everybody's connections: a group was removed */
+	void *arg;
+};
+/* The house listens: hand its socket to the group, talk to tor, serve the verbs. */
+RST_MUST_USE enum err door_start(struct door *k, const struct door_house *house, struct diag *d);
+/* Before the house and its queue go: away from tor. NULL is a no-op, as for door_free after it. */
 void door_stop(struct door *k);
 void door_free(struct door *k);
 
-/* For gateway_config.linked: arg is the door. */
+/* A link was made at the entrance, with this handshake hash. */
 void door_saw(struct door *k, const uint8_t *hash);
 /* The section "tor" of `status`. */
 void door_report(const struct door *k, struct report *r);

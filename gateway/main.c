@@ -181,6 +181,22 @@ linked(void *arg, const uint8_t *hash)
 		door_saw(x->door, hash);
 }
 
+static void
+evict(void *arg)
+{
+	struct gateway_daemon *x = arg;
+
+	gateway_close_sessions(x->gateway);
+}
+
+static enum err
+start_door(struct gateway_daemon *x, struct diag *d)
+{
+	const struct door_house house = { gateway_queue(x->gateway), evict, x };
+
+	return door_start(x->door, &house, d);
+}
+
 static struct door_settings
 door_settings(const struct settings *s)
 {
@@ -247,7 +263,7 @@ start(void *arg, struct daemon *m, struct diag *d)
 	if (e == ERR_OK)
 		e = publish_serve(&x->publish, m->desk, x->gateway);
 	if (e == ERR_OK && x->door != NULL)
-		e = door_start(x->door, x->gateway, d);
+		e = start_door(x, d);
 	else if (e == ERR_OK)
 		daemon_ready(m);
 	return e;

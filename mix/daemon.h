@@ -117,7 +117,7 @@ typedef enum err daemon_entrance_cb(void *arg, char out[static CHARTER_ADDRESS_M
     struct disk *disk, struct diag *d);
 /*
  * Make keys in dir and print the node's public line; returns the exit code. entrance:
- * NULL for mixes.
+ * NULL for mixes; address: "" for the registrar, which has none.
  */
 int daemon_init(const struct call *c, const char *dir, enum charter_role role,
     const char *address, daemon_entrance_cb *entrance, void *arg);

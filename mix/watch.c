@@ -257,7 +257,7 @@ look_at_epoch(struct watch *w)
 		log_event(w->cfg.log, LOG_SHEET_MISSING_OVER, v->epoch, 0, 0);
 	if (v->struck)
 		raise_of_epoch(w, LOG_SHEET_EQUIVOCATION, v->epoch, 0);
-	else if (v->serves && !v->has_sheet && into >= scaled(w, WATCH_SHEET_MS) &&
+	else if (v->serves && charter_announces(w->cfg.own) && !v->has_sheet && into >= scaled(w, WATCH_SHEET_MS) &&
 	    runs >= scaled(w, WATCH_SHEET_MS))
 		raise_of_epoch(w, LOG_SHEET_MISSING, v->epoch, 0);
 	if (v->sits_out && !v->struck)
@@ -377,6 +377,8 @@ report_epoch(struct report *r, const struct watch *w)
 {
 	report_section(r, "epoch");
 	report_u64(r, "number", w->view.epoch);
+	if (!charter_announces(w->cfg.own))
+		return; /* it has no part in sheets */
 	report_bool(r, "sheet", w->view.has_sheet);
 	report_u64(r, "sheet_nodes", w->view.sheet_nodes);
 	report_bool(r, "sits_out", w->view.sits_out);

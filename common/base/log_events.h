@@ -64,6 +64,10 @@ LOG_EVENT(LOG_SPENT_RECOVERED, LOG_INFO, "spent-recovered", NULL, NULL, NULL)
 LOG_EVENT(LOG_UNPAID, LOG_INFO, "unpaid", "deposits", "epoch", NULL)
 LOG_EVENT(LOG_SESSIONS, LOG_INFO, "sessions", "open", "refused", NULL)
 LOG_EVENT(LOG_SESSIONS_LIMITED, LOG_WARNING, "sessions-limited", "sessions", "files", NULL)
+/* registrar */
+LOG_EVENT(LOG_ISSUER_SEED_MADE, LOG_INFO, "issuer-seed-made", "epoch", NULL, NULL)
+LOG_EVENT(LOG_ISSUER_SEED_GIVEN, LOG_INFO, "issuer-seed-given", "epoch", NULL, NULL)
+LOG_EVENT(LOG_ISSUER_SEED_DESTROYED, LOG_INFO, "issuer-seed-destroyed", "epoch", NULL, NULL)
 /* onion service; state: enum torservice_state, code: tor's */
 LOG_EVENT(LOG_ONION_PUBLISHED, LOG_INFO, "onion-published", "groups", "uploads", NULL)
 LOG_EVENT(LOG_ONION_READY, LOG_INFO, "onion-ready", NULL, NULL, NULL)

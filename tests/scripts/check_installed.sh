@@ -28,13 +28,15 @@ have()
 layout()
 {
 	have "$bindir" restante restante-charter restante-evaluate
-	have "$sbindir" restante-gateway restante-mix
+	have "$sbindir" restante-gateway restante-mix restante-registrar
 	have "$mandir" man1/restante.1 man1/restante-charter.1 man1/restante-evaluate.1 man5/restante-charter.5 \
 	    man5/restante.conf.5 man5/restante-gateway.conf.5 man5/restante-mix.conf.5 \
-	    man8/restante-gateway.8 man8/restante-mix.8
+	    man8/restante-gateway.8 man8/restante-mix.8 \
+	    man8/restante-registrar.8 man5/restante-registrar.conf.5
 	have "$docdir" evaluation-formats.md researcher.md operator.md user-guide.md threat-model.md
-	have "$sysconfdir/restante" gateway.conf.example mix.conf.example
+	have "$sysconfdir/restante" gateway.conf.example mix.conf.example registrar.conf.example
 	have "$systemdsystemunitdir" restante-gateway.service restante-gateway.socket \
+	    restante-registrar.service restante-registrar.socket \
 	    restante-mix.service
 	have "$systemduserunitdir" restante-agent.service
 	have "$sysusersdir" restante.conf

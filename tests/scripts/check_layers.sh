@@ -46,7 +46,7 @@ is_rules {
 	local = target ~ /^"/
 	target = substr(target, 2)
 	sub(/[">].*/, "", target)
-	if (!local && target !~ /^(common|mix|gateway|client-lib|evaluation|tests)\//)
+	if (!local && target !~ /^(common|mix|gateway|registrar|client-lib|evaluation|tests)\//)
 		next
 	if (target == "config.h")
 		next

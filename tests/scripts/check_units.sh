@@ -11,8 +11,10 @@ trap 'rm -rf "$out"' EXIT
 
 # verify wants programs that exist: those of the build stand for the installed.
 for unit in restante-gateway.service restante-gateway.socket restante-mix.service \
+    restante-registrar.service restante-registrar.socket \
     restante-agent.service; do
 	sed -e "s#=[^ ]*/restante-gateway run#=$PWD/gateway/restante-gateway run#" \
+	    -e "s#=[^ ]*/restante-registrar run#=$PWD/registrar/restante-registrar run#" \
 	    -e "s#=[^ ]*/restante-mix run#=$PWD/mix/restante-mix run#" \
 	    -e "s#=[^ ]*/restante \(agent\|stop\)#=$PWD/client-lib/restante \1#" \
 	    "$units/$unit" >"$out/$unit"
@@ -56,19 +58,23 @@ skip()
 	echo "ok $tap_number - $1 # SKIP no systemd-analyze that works offline"
 }
 
-tap_plan 8
+tap_plan 10
 tap_report 'every word to be substituted is' "$(unmade)"
-for unit in restante-gateway.service restante-mix.service restante-agent.service; do
+for unit in restante-gateway.service restante-registrar.service restante-mix.service \
+    restante-agent.service; do
 	tap_report "$unit is explained" "$(unexplained $unit)"
 done
 if [ $analyze = no ]; then
-	for text in 'system units' 'user units' 'exposure of the gateway' 'exposure of a mix'; do
+	for text in 'system units' 'user units' 'exposure of the gateway' \
+	    'exposure of the registrar' 'exposure of a mix'; do
 		skip "$text"
 	done
 	exit 0
 fi
 tap_report 'system units' "$(verified --man=no --recursive-errors=no \
-    restante-gateway.service restante-gateway.socket restante-mix.service)"
+    restante-gateway.service restante-gateway.socket restante-registrar.service \
+    restante-registrar.socket restante-mix.service)"
 tap_report 'user units' "$(verified --user --man=no --recursive-errors=no restante-agent.service)"
 tap_report 'exposure of the gateway' "$(exposed restante-gateway.service 15)"
+tap_report 'exposure of the registrar' "$(exposed restante-registrar.service 15)"
 tap_report 'exposure of a mix' "$(exposed restante-mix.service 15)"

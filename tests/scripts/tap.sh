@@ -7,7 +7,7 @@ export LC_ALL
 tap_number=0
 
 # Where the sources are; builds inside the tree leave other things beside them.
-source_dirs='common mix gateway client-lib evaluation tests'
+source_dirs='common mix gateway registrar client-lib evaluation tests'
 
 tap_plan()
 {

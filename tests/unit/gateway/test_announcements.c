@@ -22,10 +22,11 @@ struct desk {
 };
 
 static int
-set_up(void **state)
+set_up_with(void **state, bool registrar)
 {
 	struct desk *k = calloc(1, sizeof(*k));
-	struct network_config cfg = { .seed = test_seed(), .mixes_per_layer = 2 };
+	struct network_config cfg = { .seed = test_seed(), .mixes_per_layer = 2,
+		.registrar = registrar };
 
 	assert_non_null(k);
 	k->network = network_new(&cfg);
@@ -38,6 +39,18 @@ set_up(void **state)
 	k->next_keys = network_epoch_new(k->network, EPOCH + 1);
 	*state = k;
 	return 0;
+}
+
+static int
+set_up(void **state)
+{
+	return set_up_with(state, false);
+}
+
+static int
+set_up_registrar(void **state)
+{
+	return set_up_with(state, true);
 }
 
 static int
@@ -101,6 +114,25 @@ test_complete(void **state)
 	s = sheet_of(k, EPOCH);
 	assert_int_equal(s->count, k->charter->node_count);
 	assert_memory_equal(s->hash, k->keys->sheet->hash, 32);
+	sheet_free(s);
+}
+
+/* A registrar announces nothing: the sheet is complete without it. */
+static void
+test_complete_with_a_registrar(void **state)
+{
+	struct desk *k = *state;
+	int64_t now = k->start_ms - 50 * MINUTE_MS;
+	struct sheet *s;
+
+	assert_int_equal(k->keys->sheet->count, k->charter->node_count - 1);
+	for (size_t i = 0; i < k->keys->sheet->count; i++) {
+		assert_false(announcements_ready(k->list, EPOCH, now));
+		assert_err_ok(take(k, k->keys, i, now));
+	}
+	assert_true(announcements_ready(k->list, EPOCH, now));
+	s = sheet_of(k, EPOCH);
+	assert_int_equal(s->count, k->charter->node_count - 1);
 	sheet_free(s);
 }
 
@@ -227,6 +259,7 @@ test_epochs_pass(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_complete, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_complete_with_a_registrar, set_up_registrar, tear_down),
 	cmocka_unit_test_setup_teardown(test_incomplete, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_within_the_epoch, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_empty_layer, set_up, tear_down),

@@ -1,0 +1,102 @@
+#include "config.h"
+
+#include "tests/lib/test.h"
+
+#include <stdio.h>
+
+#include "registrar/ledger.h"
+
+static const char *
+path(void)
+{
+	static char text[512];
+	static unsigned n;
+
+	(void)snprintf(text, sizeof(text), "%s/ledger-%u", test_tmpdir(), n++);
+	return text;
+}
+
+static struct ledger_entry
+entry(uint32_t epoch, uint32_t member, enum token_kind kind, uint32_t batch, uint8_t hash)
+{
+	return (struct ledger_entry){ .epoch = epoch, .member = member, .kind = kind,
+		.batch = batch, .hash = { hash } };
+}
+
+static enum err
+claim(struct ledger *k, struct ledger_entry x)
+{
+	return ledger_claim(k, &x);
+}
+
+static void
+test_each_batch_once(void **state)
+{
+	struct ledger *k;
+
+	(void)state;
+	assert_err_ok(ledger_open(&k, path(), NULL));
+	assert_err_ok(claim(k, entry(5, 1, TOKEN_STAMP, 0, 7)));
+	assert_err_ok(claim(k, entry(5, 1, TOKEN_STAMP, 0, 7)));
+	assert_err(claim(k, entry(5, 1, TOKEN_STAMP, 0, 8)), ERR_EXISTS);
+	assert_err_ok(claim(k, entry(5, 1, TOKEN_STAMP, 0, 7)));
+	/* everything else is another batch */
+	assert_err_ok(claim(k, entry(5, 1, TOKEN_STAMP, 1, 8)));
+	assert_err_ok(claim(k, entry(5, 1, TOKEN_TICKET, 0, 8)));
+	assert_err_ok(claim(k, entry(5, 2, TOKEN_STAMP, 0, 8)));
+	assert_err_ok(claim(k, entry(6, 1, TOKEN_STAMP, 0, 8)));
+	assert_err(claim(k, entry(5, 1, TOKEN_TICKET, 0, 7)), ERR_EXISTS);
+	ledger_close(k);
+}
+
+static void
+test_opened_again(void **state)
+{
+	const char *at = path();
+	struct ledger *k, *twice;
+	struct diag d;
+
+	(void)state;
+	assert_err_ok(ledger_open(&k, at, &d));
+	for (uint32_t i = 0; i < 50; i++)
+		assert_err_ok(claim(k, entry(5, i, TOKEN_STAMP, i, (uint8_t)i)));
+	assert_true(ledger_open(&twice, at, &d) != ERR_OK); /* one process at a time */
+	assert_contains(d.text, "do not remove it");
+	ledger_close(k);
+	assert_err_ok(ledger_open(&k, at, &d));
+	for (uint32_t i = 0; i < 50; i++) {
+		assert_err_ok(claim(k, entry(5, i, TOKEN_STAMP, i, (uint8_t)i)));
+		assert_err(claim(k, entry(5, i, TOKEN_STAMP, i, (uint8_t)(i + 1))), ERR_EXISTS);
+	}
+	ledger_close(k);
+}
+
+/* More than one write's worth, and nothing of the epochs that stay. */
+static void
+test_prune(void **state)
+{
+	struct ledger *k;
+
+	(void)state;
+	assert_err_ok(ledger_open(&k, path(), NULL));
+	for (uint32_t i = 0; i < 60; i++)
+		for (uint32_t epoch = 254; epoch <= 257; epoch++)
+			assert_err_ok(claim(k, entry(epoch, i, TOKEN_STAMP, 0, 1)));
+	assert_err_ok(ledger_prune(k, 256));
+	for (uint32_t i = 0; i < 60; i++) {
+		assert_err_ok(claim(k, entry(254, i, TOKEN_STAMP, 0, 2)));
+		assert_err_ok(claim(k, entry(255, i, TOKEN_STAMP, 0, 2)));
+		assert_err(claim(k, entry(256, i, TOKEN_STAMP, 0, 2)), ERR_EXISTS);
+		assert_err(claim(k, entry(257, i, TOKEN_STAMP, 0, 2)), ERR_EXISTS);
+	}
+	assert_err_ok(ledger_prune(k, UINT32_MAX));
+	assert_err_ok(claim(k, entry(257, 3, TOKEN_STAMP, 0, 2)));
+	ledger_close(k);
+}
+
+static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(test_each_batch_once),
+	cmocka_unit_test(test_opened_again),
+	cmocka_unit_test(test_prune),
+};
+TEST_MAIN(tests)
