@@ -30,7 +30,7 @@ errands_time(const struct params *p, const uint8_t seed[static WALLET_SEED_BYTES
 }
 
 static void
-wait(struct errands *x, int64_t max_ms, int64_t wall_ms)
+wait_up_to(struct errands *x, int64_t max_ms, int64_t wall_ms)
 {
 	x->not_before_ms = wall_ms + rng_between(x->rng, 0, params_scaled(x->params, max_ms));
 }
@@ -39,7 +39,7 @@ void
 errands_init(struct errands *x, const struct params *p, const struct rng *rng, int64_t wall_ms)
 {
 	*x = (struct errands){ .params = p, .rng = rng };
-	wait(x, BEGIN_MS, wall_ms);
+	wait_up_to(x, BEGIN_MS, wall_ms);
 }
 
 /* Whether any of a batch's tickets is for an hour that is not over. */
@@ -111,9 +111,9 @@ errands_done(struct errands *x, const struct errand *done, bool success, int64_t
 	if (success) {
 		x->failures = 0;
 		if (done->late)
-			wait(x, BETWEEN_MS, wall_ms);
+			wait_up_to(x, BETWEEN_MS, wall_ms);
 		return;
 	}
 	x->failures++;
-	wait(x, RETRY_MS << doublings, wall_ms);
+	wait_up_to(x, RETRY_MS << doublings, wall_ms);
 }

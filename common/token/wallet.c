@@ -13,8 +13,10 @@
 #define MAGIC "RSTWAL"
 #define MARKS_MAGIC "RSTSPT"
 #define VERSION 1
+#define PAGES (WALLET_EPOCHS * 2) /* while the two images are put together */
 #define LABEL_MARK "restante/wallet/mark/1"
 #define TOKENS_MAX (PARAMS_EPOCH_HOURS_MAX * ALLOTMENT_TICKETS_PER_HOUR + 1000000)
+#define PAGE_HEAD_BYTES (4 + 4 + 4 + 32 + 1)
 #define TOKEN_BYTES (TOKEN_NONCE_BYTES + VOPRF_OUTPUT_BYTES)
 
 /*
@@ -34,7 +36,7 @@ struct wallet {
 	uint8_t enrolment[ENROLMENT_ID_BYTES];
 	uint8_t *seed;	 /* secret memory */
 	uint32_t oldest; /* what is before is forgotten */
-	struct page pages[WALLET_EPOCHS];
+	struct page pages[PAGES];
 };
 
 /* ---- pages ---- */
@@ -94,7 +96,7 @@ page_init(struct page *g, uint32_t epoch, uint32_t tickets, uint32_t stamps)
 static const struct page *
 look(const struct wallet *w, uint32_t epoch)
 {
-	for (size_t i = 0; i < WALLET_EPOCHS; i++)
+	for (size_t i = 0; i < PAGES; i++)
 		if (w->pages[i].used && w->pages[i].epoch == epoch)
 			return &w->pages[i];
 	return NULL;
@@ -108,10 +110,20 @@ find(struct wallet *w, uint32_t epoch)
 	return g != NULL ? &w->pages[g - w->pages] : NULL;
 }
 
+static uint8_t
+page_count(const struct wallet *w)
+{
+	uint8_t n = 0;
+
+	for (size_t i = 0; i < PAGES; i++)
+		n = (uint8_t)(n + w->pages[i].used);
+	return n;
+}
+
 static enum err
 add_page(struct page **out, struct wallet *w, uint32_t epoch, uint32_t tickets, uint32_t stamps)
 {
-	for (size_t i = 0; i < WALLET_EPOCHS; i++) {
+	for (size_t i = 0; i < PAGES; i++) {
 		if (w->pages[i].used)
 			continue;
 		*out = &w->pages[i];
@@ -168,7 +180,7 @@ wallet_free(struct wallet *w)
 {
 	if (w == NULL)
 		return;
-	for (size_t i = 0; i < WALLET_EPOCHS; i++)
+	for (size_t i = 0; i < PAGES; i++)
 		if (w->pages[i].used)
 			page_clear(&w->pages[i]);
 	secret_free(w->seed);
@@ -227,6 +239,8 @@ wallet_put(struct wallet *w, const struct params *p, const struct issuance_reque
 		return ERR_EPOCH;
 	if (g != NULL && !wallet_wants(w, p, q->kind, q->epoch, q->batch))
 		return ERR_EXISTS;
+	if (g == NULL && page_count(w) >= WALLET_EPOCHS)
+		return ERR_FULL;
 	if (g == NULL)
 		e = add_page(&g, w, q->epoch, allotment_total(p, TOKEN_TICKET),
 		    allotment_total(p, TOKEN_STAMP));
@@ -235,6 +249,19 @@ wallet_put(struct wallet *w, const struct params *p, const struct issuance_reque
 	memcpy(g->notice, notice, sizeof(g->notice));
 	keep(g, first_of(g, q->kind, q->batch), b);
 	return ERR_OK;
+}
+
+enum err
+wallet_lose(struct wallet *w, const struct params *p, const struct issuance_request *q,
+    const uint8_t notice[static 32])
+{
+	struct issuance_batch none = { .n = allotment_count(p, q->kind, q->batch) };
+	enum err e = wallet_put(w, p, q, &none, notice);
+	struct page *g = find(w, q->epoch);
+
+	for (uint32_t i = 0; e == ERR_OK && i < none.n; i++)
+		set_bit(g->spent, first_of(g, q->kind, q->batch) + i);
+	return e;
 }
 
 bool
@@ -332,7 +359,7 @@ wallet_turn(struct wallet *w, uint32_t first)
 
 	if (first > w->oldest)
 		w->oldest = first;
-	for (size_t i = 0; i < WALLET_EPOCHS; i++) {
+	for (size_t i = 0; i < PAGES; i++) {
 		if (!w->pages[i].used || w->pages[i].epoch >= w->oldest)
 			continue;
 		page_clear(&w->pages[i]);
@@ -348,7 +375,7 @@ wallet_turn(struct wallet *w, uint32_t first)
  *          epoch u32 || tickets u32 || stamps u32 || notice 32 || void u8 || got map
  *          || nonce 32, output 64 of each token that is got, zeros if it is spent
  * marks  = header || mark of the wallet 32 || oldest epoch u32 || epochs u8 || for each:
- *          epoch u32 || tokens u32 || spent map
+ *          epoch u32 || tickets u32 || stamps u32 || notice 32 || void u8 || spent map
  */
 static void
 mark_of(uint8_t out[static 32], const struct wallet *w)
@@ -356,30 +383,26 @@ mark_of(uint8_t out[static 32], const struct wallet *w)
 	hash_derive(out, w->seed, LABEL_MARK, NULL, 0);
 }
 
-static uint8_t
-page_count(const struct wallet *w)
-{
-	uint8_t n = 0;
-
-	for (size_t i = 0; i < WALLET_EPOCHS; i++)
-		n = (uint8_t)(n + w->pages[i].used);
-	return n;
-}
-
 static size_t
 page_bytes(const struct page *g)
 {
-	return 4 + 4 + 4 + 32 + 1 + map_bytes(g) + (size_t)total(g) * TOKEN_BYTES;
+	return PAGE_HEAD_BYTES + map_bytes(g) + (size_t)total(g) * TOKEN_BYTES;
 }
 
 static void
-put_page(struct writer *w, const struct page *g)
+put_head(struct writer *w, const struct page *g)
 {
 	writer_u32(w, g->epoch);
 	writer_u32(w, g->tickets);
 	writer_u32(w, g->stamps);
 	writer_copy(w, g->notice, sizeof(g->notice));
 	writer_u8(w, g->is_void);
+}
+
+static void
+put_page(struct writer *w, const struct page *g)
+{
+	put_head(w, g);
 	writer_copy(w, g->got, map_bytes(g));
 	for (uint32_t i = 0; i < total(g); i++)
 		if (bit(g->got, i))
@@ -394,7 +417,7 @@ wallet_save(const struct wallet *w, struct buf *out)
 	uint8_t *space;
 	enum err e;
 
-	for (size_t i = 0; i < WALLET_EPOCHS; i++)
+	for (size_t i = 0; i < PAGES; i++)
 		n += w->pages[i].used ? page_bytes(&w->pages[i]) : 0;
 	e = buf_reserve(out, n, WALLET_BYTES_MAX, &space);
 	if (e != ERR_OK)
@@ -405,7 +428,7 @@ wallet_save(const struct wallet *w, struct buf *out)
 	writer_copy(&to, w->seed, WALLET_SEED_BYTES);
 	writer_u32(&to, w->oldest);
 	writer_u8(&to, page_count(w));
-	for (size_t i = 0; i < WALLET_EPOCHS; i++)
+	for (size_t i = 0; i < PAGES; i++)
 		if (w->pages[i].used)
 			put_page(&to, &w->pages[i]);
 	out->len += to.used;
@@ -420,8 +443,8 @@ wallet_save_marks(const struct wallet *w, struct buf *out)
 	struct writer to;
 	enum err e;
 
-	for (size_t i = 0; i < WALLET_EPOCHS; i++)
-		n += w->pages[i].used ? 4 + 4 + map_bytes(&w->pages[i]) : 0;
+	for (size_t i = 0; i < PAGES; i++)
+		n += w->pages[i].used ? PAGE_HEAD_BYTES + map_bytes(&w->pages[i]) : 0;
 	e = buf_reserve(out, n, WALLET_MARKS_MAX, &space);
 	if (e != ERR_OK)
 		return e;
@@ -431,13 +454,12 @@ wallet_save_marks(const struct wallet *w, struct buf *out)
 	writer_copy(&to, mark, sizeof(mark));
 	writer_u32(&to, w->oldest);
 	writer_u8(&to, page_count(w));
-	for (size_t i = 0; i < WALLET_EPOCHS; i++) {
+	for (size_t i = 0; i < PAGES; i++) {
 		const struct page *g = &w->pages[i];
 
 		if (!g->used)
 			continue;
-		writer_u32(&to, g->epoch);
-		writer_u32(&to, total(g));
+		put_head(&to, g);
 		writer_copy(&to, g->spent, map_bytes(g));
 	}
 	out->len += to.used;
@@ -450,72 +472,87 @@ map_ends(const uint8_t *map, uint32_t bits)
 	return bits % 8 == 0 || map[bits / 8] >> (bits % 8) == 0;
 }
 
+/* An epoch's page, made if there is none; NULL (the reader fails) if it does not fit. */
+static struct page *
+get_head(struct reader *r, struct wallet *w)
+{
+	uint32_t epoch = reader_u32(r), tickets = reader_u32(r), stamps = reader_u32(r);
+	struct page *g = find(w, epoch);
+	uint8_t notice[32], is_void;
+	enum err e = ERR_OK;
+
+	reader_copy(r, notice, sizeof(notice));
+	is_void = reader_u8(r);
+	if (is_void > 1 || tickets > TOKENS_MAX || stamps > TOKENS_MAX ||
+	    r->left < ((size_t)tickets + stamps) / 8 ||
+	    (g != NULL && (g->tickets != tickets || g->stamps != stamps)))
+		reader_fail(r, ERR_MALFORMED);
+	if (!reader_ok(r))
+		return NULL;
+	if (g == NULL) {
+		e = add_page(&g, w, epoch, tickets, stamps);
+		if (e == ERR_OK)
+			memcpy(g->notice, notice, sizeof(notice));
+	}
+	if (e != ERR_OK) {
+		reader_fail(r, e);
+		return NULL;
+	}
+	if (is_void != 0 || memcmp(g->notice, notice, sizeof(notice)) != 0) /* public */
+		strike(g);
+	return g;
+}
+
 static void
 get_page(struct reader *r, struct wallet *w)
 {
-	uint32_t epoch = reader_u32(r), tickets = reader_u32(r), stamps = reader_u32(r);
-	struct page *g;
-	enum err e;
+	uint8_t before = page_count(w);
+	struct page *g = get_head(r, w);
 
-	if (tickets > TOKENS_MAX || stamps > TOKENS_MAX || find(w, epoch) != NULL ||
-	    r->left < (size_t)(tickets + stamps) / 8)
-		reader_fail(r, ERR_MALFORMED);
-	if (!reader_ok(r))
+	if (g == NULL)
 		return;
-	e = add_page(&g, w, epoch, tickets, stamps);
-	if (e != ERR_OK) {
-		reader_fail(r, e);
-		return;
-	}
-	reader_copy(r, g->notice, sizeof(g->notice));
-	switch (reader_u8(r)) {
-	case 0:
-		break;
-	case 1:
-		g->is_void = true;
-		break;
-	default:
-		reader_fail(r, ERR_MALFORMED);
-	}
+	if (page_count(w) == before)
+		reader_fail(r, ERR_MALFORMED); /* one epoch twice */
 	reader_copy(r, g->got, map_bytes(g));
 	if (!map_ends(g->got, total(g)))
 		reader_fail(r, ERR_MALFORMED);
 	for (uint32_t i = 0; i < total(g) && reader_ok(r); i++) {
 		uint8_t *at = g->tokens + (size_t)i * TOKEN_BYTES;
 
-		if (bit(g->got, i))
-			reader_copy(r, at, TOKEN_BYTES);
-		if (bit(g->got, i) && sodium_is_zero(at, TOKEN_BYTES))
+		if (!bit(g->got, i))
+			continue;
+		reader_copy(r, at, TOKEN_BYTES);
+		if (sodium_is_zero(at, TOKEN_BYTES))
 			set_bit(g->spent, i); /* also if its mark was never written */
 	}
 }
 
-/* A page that the marks do not have was fetched after they were written. */
+/*
+ * A page that the marks do not have was fetched after they were written. One that the
+ * tokens do not have was lost after some of it was spent: it is fetched again, and the
+ * same tokens come.
+ */
 static void
 get_marks_page(struct reader *r, struct wallet *w)
 {
-	uint32_t epoch = reader_u32(r), tokens = reader_u32(r);
-	const uint8_t *map = reader_view(r, ((size_t)tokens + 7) / 8);
-	struct page *g = find(w, epoch);
+	struct page *g = get_head(r, w);
+	const uint8_t *map;
 
-	if (map == NULL)
-		return;
-	if (!map_ends(map, tokens))
-		reader_fail(r, ERR_MALFORMED);
 	if (g == NULL)
 		return;
-	if (tokens != total(g)) {
-		reader_fail(r, ERR_MALFORMED);
+	map = reader_view(r, map_bytes(g));
+	if (map == NULL)
 		return;
-	}
-	for (size_t i = 0; i < map_bytes(g); i++)
+	if (!map_ends(map, total(g)))
+		reader_fail(r, ERR_MALFORMED);
+	for (size_t i = 0; i < map_bytes(g) && reader_ok(r); i++)
 		g->spent[i] |= map[i];
 }
 
 static void
 spend_all(struct wallet *w)
 {
-	for (size_t i = 0; i < WALLET_EPOCHS; i++)
+	for (size_t i = 0; i < PAGES; i++)
 		if (w->pages[i].used)
 			spend_page(&w->pages[i]);
 }
@@ -541,13 +578,14 @@ load_marks(struct wallet *w, const void *p, size_t n, struct diag *d)
 		spend_all(w);
 		return ERR_OK;
 	}
-	for (uint8_t i = 0; i < count; i++)
+	(void)wallet_turn(w, oldest);
+	for (uint8_t i = 0; i < count && reader_ok(&r); i++)
 		get_marks_page(&r, w);
 	e = reader_end(&r);
 	if (e != ERR_OK)
 		return diag_set(d, e, "spent: damaged; remove it and what is left of the wallet is given "
 		    "up");
-	(void)wallet_turn(w, oldest);
+	(void)wallet_turn(w, w->oldest); /* what only older marks had */
 	return ERR_OK;
 }
 

@@ -7,8 +7,9 @@
  * fetch) and the marks of what was spent (small, changed by each use). A token that
  * wallet_take gives may be used only when the marks as they are after the call are
  * durable. From whichever of its images a crash leaves, nothing is given twice: marks of
- * another wallet, or none, count as if all was spent. A new wallet's marks are therefore
- * written before its tokens.
+ * another wallet, or none, count as if all was spent; a new wallet's marks are therefore
+ * written before its tokens. Marks of an epoch whose tokens were lost stay: the same
+ * tokens come again.
  */
 #ifndef COMMON_TOKEN_WALLET_H
 #define COMMON_TOKEN_WALLET_H
@@ -55,6 +56,9 @@ bool wallet_wants(const struct wallet *w, const struct params *p, enum token_kin
 RST_MUST_USE enum err wallet_put(struct wallet *w, const struct params *p,
     const struct issuance_request *q, const struct issuance_batch *b,
     const uint8_t notice[static 32]);
+/* A batch that the registrar gave to another request: none of it will ever come. As wallet_put. */
+RST_MUST_USE enum err wallet_lose(struct wallet *w, const struct params *p,
+    const struct issuance_request *q, const uint8_t notice[static 32]);
 /* The tokens there are unspent: tickets of an hour of the epoch (from 0), or stamps (hour 0). */
 uint32_t wallet_left(const struct wallet *w, enum token_kind kind, uint32_t epoch, unsigned hour);
 /* All of a kind of an epoch. */

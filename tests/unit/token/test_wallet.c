@@ -193,7 +193,9 @@ test_known_answer(void **state)
 		0xd6, 0x5b, 0xf4, 0xb0, 0x15, 0x0b, 0xfe, 0xb5, 0xd2, 0x1f, 0x1b, 0xb8,
 		0x1a, 0xa7, 0x53, 0x9f, 0x09, 0xcc, 0x72, 0x64, 0x8e, 0xf1, 0xc7, 0x53,
 		0x8b, 0xd9, 0xce, 0x13, 0xd9, 0xde, 0x2c, 0x49,
-		5, 0, 0, 0, 1, 0xb4, 0x44, 1, 0, 27, 0, 0, 0, 0, 0, 0, 1 };
+		5, 0, 0, 0, 1, 0xb4, 0x44, 1, 0, 24, 0, 0, 0, 3, 0, 0, 0,
+		2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, /* the notice's hash */
+		0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1 };
 	struct world *x = *state;
 	struct wallet *w = wallet_new(member, seed);
 	struct wallet *own = x->w;
@@ -241,6 +243,47 @@ test_marks_that_are_not_its_own(void **state)
 }
 
 /* ---- crashes ---- */
+
+/* Used before its tokens were on disk, which then were lost: what comes again is not whole. */
+static void
+test_tokens_lost_after_use(void **state)
+{
+	struct world *x = *state;
+	struct wallet *w, *own = x->w;
+	struct wallet_token t, u;
+	struct buf tokens, marks, none;
+
+	save(&tokens, &none, x->w);
+	buf_release(&none);
+	assert_err_ok(put(x, TOKEN_STAMP, EPOCH, 1));
+	assert_err_ok(wallet_take(x->w, &t, TOKEN_STAMP, EPOCH, 0));
+	buf_init(&marks);
+	assert_err_ok(wallet_save_marks(x->w, &marks));
+	assert_err_ok(wallet_load(&w, tokens.data, tokens.len, marks.data, marks.len, NULL));
+	assert_true(wallet_wants(w, &x->p, TOKEN_STAMP, EPOCH, 1));
+	assert_err_ok(wallet_put(w, &x->p, &x->q, &x->b, notice));
+	assert_int_equal(wallet_left(w, TOKEN_STAMP, EPOCH, 0), 21);
+	while (wallet_take(w, &u, TOKEN_STAMP, EPOCH, 0) == ERR_OK)
+		assert_memory_not_equal(t.nonce, u.nonce, 32);
+	wallet_free(w);
+	x->w = own;
+	buf_release(&tokens);
+	buf_release(&marks);
+}
+
+static void
+test_a_batch_that_never_comes(void **state)
+{
+	struct world *x = *state;
+	struct wallet_token t;
+
+	x->q = (struct issuance_request){ .kind = TOKEN_STAMP, .epoch = EPOCH, .batch = 0 };
+	assert_err_ok(wallet_lose(x->w, &x->p, &x->q, notice));
+	assert_false(wallet_wants(x->w, &x->p, TOKEN_STAMP, EPOCH, 0));
+	assert_int_equal(wallet_take(x->w, &t, TOKEN_STAMP, EPOCH, 0), ERR_NOT_FOUND);
+	assert_err_ok(put(x, TOKEN_STAMP, EPOCH, 1));
+	assert_int_equal(wallet_left(x->w, TOKEN_STAMP, EPOCH, 0), 22);
+}
 
 /* What was given and whose marks were durable: all that may be used. */
 struct used {
@@ -363,6 +406,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_images_are_strict, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_known_answer, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_marks_that_are_not_its_own, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_tokens_lost_after_use, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_a_batch_that_never_comes, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_crash_at_every_write, set_up, tear_down),
 };
 
