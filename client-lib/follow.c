@@ -258,6 +258,8 @@ follow_item(struct follow *f, enum item_kind kind, const uint8_t *p, size_t n)
 	case ITEM_CHARTER:
 		show_charter(f, p, n);
 		return ERR_OK;
+	case ITEM_NOTICE:
+		return f->events->notice != NULL ? f->events->notice(f->arg, p, n) : ERR_OK;
 	}
 	return ERR_MALFORMED;
 }

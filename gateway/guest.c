@@ -332,6 +332,9 @@ next_chunk(struct guest *g)
 		g->place = PLACE_KNOWN;
 		next_epoch_block(g);
 		break;
+	case FRAME_READ_NOTICES:
+		g->place = PLACE_END;
+		break;
 	}
 }
 

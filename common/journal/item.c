@@ -7,6 +7,7 @@
 
 #include "common/charter/sheet.h"
 #include "common/journal/block.h"
+#include "common/token/notice.h"
 
 #define KEEP_BYTES (1u << 20) /* room that is kept from one item to the next */
 
@@ -34,6 +35,8 @@ longest(uint8_t kind)
 		return ITEM_RECORDS_MAX;
 	case ITEM_CHARTER:
 		return CHARTER_BYTES_MAX;
+	case ITEM_NOTICE:
+		return NOTICE_BYTES_MAX;
 	}
 	return 0;
 }

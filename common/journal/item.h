@@ -2,7 +2,8 @@
  * The journal stream that a session carries downward: items cut into frames.
  *
  *   item = kind u8 || length u32 || bytes
- *   kind 1 sheet || signature (64); 2 block || signature (64); 3 the records of that block; 4 charter
+ *   kind 1 sheet || signature (64); 2 block || signature (64); 3 the records of that block; 4 charter;
+ *   5 an issuer notice (common/token/notice.h)
  *
  * Pure. The assembler is bounded: an item longer than its kind allows is
  * ERR_RANGE and ends the session.
@@ -16,7 +17,7 @@
 #include "common/base/bytes.h"
 #include "common/base/err.h"
 
-enum item_kind { ITEM_SHEET = 1, ITEM_BLOCK = 2, ITEM_RECORDS = 3, ITEM_CHARTER = 4 };
+enum item_kind { ITEM_SHEET = 1, ITEM_BLOCK = 2, ITEM_RECORDS = 3, ITEM_CHARTER = 4, ITEM_NOTICE = 5 };
 
 #define ITEM_HEADER_BYTES 5
 #define ITEM_RECORDS_MAX (256u << 20)

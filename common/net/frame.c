@@ -157,7 +157,7 @@ read_open(struct reader *r, struct frame_open *o)
 	reader_copy(r, o->ticket_nonce, sizeof(o->ticket_nonce));
 	reader_copy(r, o->ticket_proof, sizeof(o->ticket_proof));
 	read = reader_u8(r);
-	if (read > FRAME_READ_EPOCHS)
+	if (read > FRAME_READ_NOTICES)
 		reader_fail(r, ERR_MALFORMED);
 	o->read = (enum frame_read)read;
 	o->day = reader_u32(r);

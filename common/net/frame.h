@@ -53,7 +53,12 @@ RST_MUST_USE enum err frame_node_decode(struct frame_node *out, const struct par
 /* ---- sessions, up ---- */
 
 enum frame_up_type { FRAME_UP_PACKET = 0, FRAME_UP_OPEN = 1 };
-enum frame_read { FRAME_READ_LIVE = 0, FRAME_READ_DAY = 1, FRAME_READ_EPOCHS = 2 };
+enum frame_read {
+	FRAME_READ_LIVE = 0,
+	FRAME_READ_DAY = 1,
+	FRAME_READ_EPOCHS = 2,
+	FRAME_READ_NOTICES = 3, /* the issuer notices alone; no ticket is asked for */
+};
 
 #define FRAME_OPEN_VERSION 1
 

@@ -302,6 +302,8 @@ on_item(void *arg, uint64_t run, uint32_t hour, enum item_kind kind, const uint8
 	case ITEM_CHARTER:
 		take_charter(p, bytes, n);
 		break;
+	case ITEM_NOTICE:
+		break;
 	}
 	return ERR_OK;
 }

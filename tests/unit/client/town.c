@@ -225,6 +225,8 @@ wanted(const struct town_session *s, const struct town_block *b)
 		return b->day == s->open.day && b->round < mark;
 	case FRAME_READ_EPOCHS:
 		return b->epoch_block;
+	case FRAME_READ_NOTICES:
+		break;
 	}
 	return false;
 }
@@ -405,6 +407,8 @@ on_open(struct town_session *s, const struct frame_up *f)
 		break;
 	case FRAME_READ_EPOCHS:
 		t->epochs_opened++;
+		break;
+	case FRAME_READ_NOTICES:
 		break;
 	}
 	if (s->open.read == FRAME_READ_DAY && t->faults.deny_days)

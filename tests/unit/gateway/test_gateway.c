@@ -300,6 +300,7 @@ each_item(void *arg, enum item_kind kind, const uint8_t *p, size_t n)
 		take_block(s, p, n);
 		break;
 	case ITEM_CHARTER:
+	case ITEM_NOTICE:
 		break;
 	case ITEM_RECORDS:
 		s->records += n / s->params->record_size;
