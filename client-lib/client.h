@@ -36,7 +36,7 @@ struct client_config {
 	uint16_t mailbox;
 	bool held;		       /* begin as after client_hold(c, true) */
 	const char *registrar;	       /* its entrance; NULL: as the charters say */
-	const uint8_t *code;	       /* secret of the enrolment code, 32; NULL: none */
+	const uint8_t *code;	       /* secret of the enrolment code, 32, borrowed until client_new returns; NULL: none */
 	struct vault *vault;	       /* borrowed, open */
 	struct archive *archive;       /* borrowed, open */
 	const struct rng *rng, *keys;

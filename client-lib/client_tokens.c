@@ -31,7 +31,10 @@ tokens_open(struct client *c, struct diag *d)
 		.changed = on_changed,
 		.arg = c };
 
-	return purse_new(&c->purse, &cfg, d);
+	enum err e = purse_new(&c->purse, &cfg, d);
+
+	c->cfg.code = NULL; /* borrowed for the call */
+	return e;
 }
 
 void
