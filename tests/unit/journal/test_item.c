@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/charter/sheet.h"
+#include "common/token/notice.h"
 #include "tests/lib/test.h"
 
 struct seen {
@@ -101,13 +102,14 @@ test_bad_headers(void **state)
 {
 	(void)state;
 	header_refused(0, 1, ERR_MALFORMED);
-	header_refused(5, 1, ERR_MALFORMED);
+	header_refused(6, 1, ERR_MALFORMED);
 	header_refused(255, 1, ERR_MALFORMED);
 	header_refused(ITEM_SHEET, SHEET_SHOWN_MAX + 1, ERR_RANGE);
 	header_refused(ITEM_BLOCK, (4u << 20) + 65, ERR_RANGE);
 	header_refused(ITEM_RECORDS, ITEM_RECORDS_MAX + 1, ERR_RANGE);
 	header_refused(ITEM_RECORDS, UINT32_MAX, ERR_RANGE);
 	header_refused(ITEM_CHARTER, CHARTER_BYTES_MAX + 1, ERR_RANGE);
+	header_refused(ITEM_NOTICE, NOTICE_BYTES_MAX + 1, ERR_RANGE);
 }
 
 /* A header that promises much takes no memory by itself. */
