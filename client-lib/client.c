@@ -32,10 +32,10 @@ client_scaled(const struct client *c, int64_t ms)
 	return params_scaled(c->params, ms);
 }
 
-#define TOLD_ONLINE 0x10000u
-#define TOLD_VERIFIED 0x20000u
-#define TOLD_CAUGHT_UP 0x40000u
-#define TOLD_ANYTHING 0x80000u
+#define TOLD_ONLINE 0x1000000u
+#define TOLD_VERIFIED 0x2000000u
+#define TOLD_CAUGHT_UP 0x4000000u
+#define TOLD_ANYTHING 0x8000000u
 
 static unsigned
 missing_days(const struct client *c, bool *caught_up)
@@ -53,7 +53,7 @@ missing_days(const struct client *c, bool *caught_up)
 void
 client_tell(struct client *c)
 {
-	unsigned now = c->alarms | TOLD_ANYTHING;
+	unsigned now = c->alarms | tokens_alarms(c) | TOLD_ANYTHING;
 	bool caught_up;
 
 	if (c->closing || c->attend == NULL)
@@ -87,7 +87,8 @@ client_status(const struct client *c, struct client_status *out)
 	out->coming_epoch = next != NULL ? next->from_epoch : 0;
 	out->round = c->round;
 	out->people = p->mailboxes > 0 ? p->people / p->mailboxes : p->people;
-	out->alarms = c->alarms;
+	out->alarms = c->alarms | tokens_alarms(c);
+	purse_get_status(c->purse, &out->tokens);
 	out->clock_skew_ms = c->skew_ms;
 	out->forecast_ms = params_forecast_ms(p);
 	for (size_t i = 0; i < post_contact_count(c->post); i++) {
@@ -235,6 +236,7 @@ attend(struct client *c)
 		.socks = c->cfg.socks,
 		.mailbox = c->cfg.mailbox,
 		.held = c->cfg.held,
+		.purse = c->purse,
 		.rng = c->cfg.rng,
 		.keys = c->cfg.keys };
 
@@ -242,7 +244,7 @@ attend(struct client *c)
 }
 
 static enum err
-start(struct client *c)
+start(struct client *c, struct diag *d)
 {
 	enum err e = slots_init(c);
 
@@ -251,6 +253,8 @@ start(struct client *c)
 		    &commit_events, c);
 	if (e == ERR_OK)
 		charters_set_queue(c->charters, commit_queue(c->commit));
+	if (e == ERR_OK)
+		e = tokens_open(c, d);
 	c->stall = timer_new(c->loop, on_stall, c);
 	c->chores = timer_new(c->loop, on_chores, c);
 	if (e == ERR_OK && (c->stall == NULL || c->chores == NULL))
@@ -299,8 +303,8 @@ client_new(struct client **out, struct loop *l, const struct client_config *cfg,
 	if (e == ERR_OK)
 		e = client_load(c, d);
 	if (e == ERR_OK) {
-		e = start(c);
-		if (e != ERR_OK)
+		e = start(c, d);
+		if (e != ERR_OK && (d == NULL || d->text[0] == '\0'))
 			(void)diag_set(d, e, "the client cannot start (%s)", err_text(e));
 	}
 	if (e != ERR_OK) {
@@ -321,6 +325,7 @@ client_free(struct client *c)
 	gap_free(c);
 	attend_free(c->attend);
 	runs_free(c);
+	tokens_free(c);
 	commit_free(c->commit);
 	timer_free(c->stall);
 	timer_free(c->chores);
@@ -338,6 +343,7 @@ void
 client_hold(struct client *c, bool held)
 {
 	attend_hold(c->attend, held);
+	purse_hold(c->purse, held);
 }
 
 struct post *

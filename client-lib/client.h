@@ -20,6 +20,7 @@
 #include "common/base/rng.h"
 #include "common/charter/charter.h"
 #include "common/net/loop.h"
+#include "common/net/purse.h"
 
 struct client;
 
@@ -34,6 +35,8 @@ struct client_config {
 	const char *socks;	       /* of a tor, as in common/net/link.h; NULL: directly */
 	uint16_t mailbox;
 	bool held;		       /* begin as after client_hold(c, true) */
+	const char *registrar;	       /* its entrance; NULL: as the charters say */
+	const uint8_t *code;	       /* secret of the enrolment code, 32, borrowed until client_new returns; NULL: none */
 	struct vault *vault;	       /* borrowed, open */
 	struct archive *archive;       /* borrowed, open */
 	const struct rng *rng, *keys;
@@ -54,6 +57,11 @@ enum client_alarm {
 	CLIENT_ALARM_ENTRY = 256,    /* three attempts in a row did not reach the gateway */
 	CLIENT_ALARM_SUCCESSION = 512, /* the gateway showed a charter that is no successor */
 	CLIENT_ALARM_NOTES = 1024,     /* our notes do not come back: nothing real leaves */
+	CLIENT_ALARM_ENROL = 2048,     /* tickets are asked for, and there is no code, or none that counts */
+	CLIENT_ALARM_REGISTRAR = 4096, /* it cannot be reached, or answers what it should not */
+	CLIENT_ALARM_ISSUER = 8192,    /* issuer keys that are not the journal's: members may be marked */
+	CLIENT_ALARM_TICKETS = 16384,  /* none left, or refused: no session */
+	CLIENT_ALARM_STAMPS = 32768,   /* none left: what is written waits for the next epoch */
 };
 
 struct client_status {
@@ -72,6 +80,7 @@ struct client_status {
 	uint32_t charter;	 /* the version in force; 0: the first is still to come */
 	uint32_t coming_charter; /* the next one, from coming_epoch; 0: none */
 	uint32_t coming_epoch;
+	struct purse_status tokens;
 };
 
 struct client_events {

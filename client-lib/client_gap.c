@@ -8,6 +8,7 @@
 #define LOOK_MS 30000	 /* how often to look what is missing */
 #define SILENCE_MS 120000 /* without an item the session is given up */
 #define SILENCE_LEAST_MS 20000
+#define TICKETS_KEPT 2	 /* for the live sessions of the hour */
 #define TAIL_MS 120000	 /* time for an epoch's first block to come by itself */
 
 /*
@@ -140,6 +141,7 @@ open_session(struct client *c)
 		.address = c->cfg.entrance != NULL ? c->cfg.entrance : gateway->entrance,
 		.gateway_pk = gateway->link,
 		.socks = c->cfg.socks,
+		.purse = c->purse,
 		.open = { .version = 1,
 		    .mailbox = c->cfg.mailbox,
 		    .hour = g->what.hour,
@@ -181,6 +183,10 @@ try_next(struct client *c)
 	gaps_next(&c->gap.what, &c->gap.gaps, &view, now);
 	if (c->gap.what.kind == GAP_EPOCHS || c->gap.what.kind == GAP_DAY) {
 		c->gap.heard_ms = loop_boot_ms(c->loop);
+		if (!purse_has_ticket(c->purse, c->gap.what.hour, TICKETS_KEPT)) {
+			look_again(c);
+			return;
+		}
 		if (open_session(c) != ERR_OK)
 			gaps_ended(&c->gap.gaps, false, now);
 	} else if (c->gap.what.kind == GAP_WAIT && c->gap.what.at_ms - now < wait) {

@@ -6,6 +6,7 @@
  *   client_runs.c   blocks and records: from sessions to the post
  *   client_gap.c    sessions of their own for what is missing
  *   client_slots.c  what leaves: sealing, and the live session's slots
+ *   client_tokens.c tickets and stamps: the purse, and the ready record's stamp
  *   client_sweep.c  own messages past their retention
  */
 #ifndef CLIENT_LIB_CLIENT_PARTS_H
@@ -26,6 +27,8 @@
 #include "common/journal/notetest.h"
 #include "common/net/attend.h"
 #include "common/net/charters.h"
+#include "common/net/purse.h"
+#include "common/token/token.h"
 
 #define CLIENT_RUNS_MAX 4 /* live sessions at a time: coming, current, former, one more */
 
@@ -55,6 +58,11 @@ struct ready {
 	enum ready_state state;
 	struct slot_record out;
 	uint8_t *record;
+	size_t record_size;
+	bool stamping;	  /* a stamp is being marked as spent */
+	bool stamped;	  /* there is one, for this epoch: */
+	uint32_t stamp_epoch;
+	uint8_t stamp[TOKEN_SPENT_BYTES];
 	bool must_be_there; /* all writes were durable when the content was asked for */
 };
 
@@ -84,6 +92,7 @@ struct client {
 	struct lies lies;      /* evidence against the gateway */
 	struct commit *commit;
 	struct slots *slots;
+	struct purse *purse; /* tickets and stamps */
 	struct notetest *notes;
 	bool note_leaving; /* in the current session's slot */
 	struct attend *attend;
@@ -163,6 +172,19 @@ void slots_on_sent(void *arg, enum attend_phase phase);
 void slots_judge(struct client *c, const struct block *b, int64_t from_ms);
 /* A slot of a gap's session: cover only. */
 bool slots_cover(struct client *c, struct session_packet *out);
+
+/* ---- client_tokens.c ---- */
+
+RST_MUST_USE enum err tokens_open(struct client *c, struct diag *d);
+void tokens_free(struct client *c);
+/* What the purse's alarms are for the client. */
+unsigned tokens_alarms(const struct client *c);
+/* Whether there is a stamp for one more record that is sealed now. */
+bool tokens_for_record(struct client *c);
+/* Whether the ready record may go in this epoch; if it lacks a stamp, take one. */
+bool tokens_stamped(struct client *c, uint32_t epoch);
+/* The ready record is another, or none: it needs a stamp of its own. */
+void tokens_next(struct client *c);
 
 /* ---- client_sweep.c ---- */
 

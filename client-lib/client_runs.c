@@ -153,6 +153,8 @@ take_entries(struct client *c, const struct block *b)
 	for (size_t i = 0; i < b->entry_count && e == ERR_OK; i++)
 		if (b->entries[i].kind == BLOCK_SHEET)
 			e = offer_sheet(c, b->entries[i].data, b->entries[i].len, true);
+		else if (b->entries[i].kind == BLOCK_ISSUER)
+			e = purse_notice(c->purse, b->entries[i].data, b->entries[i].len);
 	if (b->epoch_block)
 		quote_epochs(c);
 	return e;
@@ -240,6 +242,12 @@ on_sheet(void *arg, const uint8_t *p, size_t n)
 	return offer_sheet(((struct run *)arg)->client, p, n, false);
 }
 
+static enum err
+on_notice(void *arg, const uint8_t *p, size_t n)
+{
+	return purse_notice(((struct run *)arg)->client->purse, p, n);
+}
+
 static void
 on_charter(void *arg, const uint8_t *p, size_t n)
 {
@@ -250,6 +258,7 @@ on_charter(void *arg, const uint8_t *p, size_t n)
 
 static const struct follow_events follow_events = { .sheet = on_sheet,
 	.charter = on_charter,
+	.notice = on_notice,
 	.seen = on_seen,
 	.block = on_block };
 

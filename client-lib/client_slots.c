@@ -14,6 +14,7 @@ slots_init(struct client *c)
 	c->slots = slots_new(c->all, c->cfg.rng, c->cfg.keys);
 	c->notes = notetest_new(&notetest_client);
 	c->ready.record = malloc(c->params->record_size);
+	c->ready.record_size = c->params->record_size;
 	c->ready.out.record = c->ready.record;
 	return c->slots != NULL && c->notes != NULL && c->ready.record != NULL ? ERR_OK : ERR_MEMORY;
 }
@@ -46,8 +47,10 @@ on_sealed(void *arg, enum err e)
 {
 	struct client *c = arg;
 
-	if (e == ERR_OK && c->ready.state == READY_SEALED)
-		c->ready.state = READY_WAITING;
+	if (e != ERR_OK || c->ready.state != READY_SEALED)
+		return;
+	c->ready.state = READY_WAITING;
+	(void)tokens_stamped(c, timing_epoch(c->params, loop_wall_ms(c->loop)));
 }
 
 static void
@@ -65,6 +68,7 @@ seal(struct client *c, const void *content, size_t n)
 	if (e != ERR_OK)
 		return; /* what was chosen has changed, or no memory: with the next slot */
 	r->state = READY_SEALED;
+	tokens_next(c);
 	if (commit_tell(c->commit, on_sealed, c) == ERR_OK)
 		return;
 	post_unsent(c->post);
@@ -103,7 +107,7 @@ slots_feed(struct client *c)
 	struct post_write key;
 
 	if (c->ready.state != READY_NONE || !may_send(c) || (c->alarms & CLIENT_ALARM_DISK) != 0 ||
-	    !post_next(c->post, &need, loop_wall_ms(c->loop)))
+	    !post_next(c->post, &need, loop_wall_ms(c->loop)) || !tokens_for_record(c))
 		return;
 	if (need.kind == POST_NEED_NONE) {
 		seal(c, NULL, 0);
@@ -135,7 +139,9 @@ current_sheet(struct client *c, bool *verified, int64_t now)
 	c->sheetless = s == NULL ? c->sheetless + 1 : 0;
 	if (s != NULL)
 		client_clear(c, CLIENT_ALARM_SHEET);
-	else if (c->sheetless >= SHEETLESS_SLOTS)
+	if (s != NULL && !purse_sheet(c->purse, s))
+		s = NULL; /* keys that are not the journal's */
+	if (s == NULL && c->sheetless >= SHEETLESS_SLOTS)
 		client_raise(c, CLIENT_ALARM_SHEET);
 	return s;
 }
@@ -157,7 +163,8 @@ slots_on_slot(void *arg, enum attend_phase phase, struct session_packet *out)
 			c->ready.state = READY_WAITING; /* its slot could not be sent */
 	}
 	sheet = current_sheet(c, &verified, now);
-	if (phase == ATTEND_CURRENT && c->ready.state == READY_WAITING && verified && may_send(c))
+	if (phase == ATTEND_CURRENT && c->ready.state == READY_WAITING && verified && may_send(c) &&
+	    tokens_stamped(c, sheet->epoch))
 		real = &c->ready.out;
 	kind = slots_build(c->slots, out, sheet, real, now);
 	count(c, kind);

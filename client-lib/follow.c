@@ -259,7 +259,7 @@ follow_item(struct follow *f, enum item_kind kind, const uint8_t *p, size_t n)
 		show_charter(f, p, n);
 		return ERR_OK;
 	case ITEM_NOTICE:
-		return ERR_OK;
+		return f->events->notice != NULL ? f->events->notice(f->arg, p, n) : ERR_OK;
 	}
 	return ERR_MALFORMED;
 }

@@ -30,6 +30,8 @@ struct follow_events {
 	enum err (*sheet)(void *arg, const uint8_t *p, size_t n);
 	/* A charter, shown by itself or in a block: it proves itself. May be NULL. */
 	void (*charter)(void *arg, const uint8_t *p, size_t n);
+	/* An issuer notice that the session opened with: it proves itself. May be NULL. */
+	enum err (*notice)(void *arg, const uint8_t *p, size_t n);
 	/* A block that the gateway signed, verified or not: the time. May be NULL. */
 	void (*seen)(void *arg, uint64_t round);
 	/*

@@ -11,6 +11,9 @@ static const struct config_key keys[] = {
 	{ "entrance", CONFIG_ADDRESS, 0, 0, "", NULL,
 	    "where the gateway is reached; empty: as the charter says", NULL,
 	    CONFIG_FIELD(struct profile, entrance), NULL, false, 0 },
+	{ "registrar", CONFIG_ADDRESS, 0, 0, "", NULL,
+	    "where the registrar is reached; empty: as the charter says", NULL,
+	    CONFIG_FIELD(struct profile, registrar), NULL, false, 0 },
 	TORSETTINGS_ROWS(struct profile, tor),
 };
 

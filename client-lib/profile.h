@@ -19,6 +19,7 @@
 struct profile {
 	int64_t mailbox;
 	char entrance[CHARTER_ADDRESS_MAX]; /* empty: the charter gateway's */
+	char registrar[CHARTER_ADDRESS_MAX]; /* empty: the charter registrar's */
 	struct torsettings tor;
 };
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client-lib/enrolkey.h"
 #include "client-lib/handle.h"
 #include "common/base/secret.h"
 #include "common/charter/charterfiles.h"
@@ -407,6 +408,23 @@ restante_set_events(struct restante *r, restante_event_cb *cb, void *arg)
 
 /* ---- running ---- */
 
+/* *code stays NULL if there is none. Secret memory. */
+static enum err
+load_code(uint8_t **code, struct restante *r)
+{
+	enum err e;
+
+	*code = secret_new(ENROLMENT_SECRET_BYTES);
+	if (*code == NULL)
+		return ERR_MEMORY;
+	e = enrolkey_load(*code, r->disk, r->vault, &r->why);
+	if (e == ERR_OK)
+		return e;
+	secret_free(*code);
+	*code = NULL;
+	return e == ERR_NOT_FOUND ? ERR_OK : e;
+}
+
 int
 restante_start(struct restante *r)
 {
@@ -414,6 +432,7 @@ restante_start(struct restante *r)
 	struct client_config cfg = { .charter = r->charter,
 		.disk = r->disk,
 		.entrance = r->profile.entrance[0] != '\0' ? r->profile.entrance : NULL,
+		.registrar = r->profile.registrar[0] != '\0' ? r->profile.registrar : NULL,
 		.mailbox = (uint16_t)r->profile.mailbox,
 		.held = r->held,
 		.socks = r->socks[0] != '\0' ? r->socks : NULL,
@@ -421,6 +440,7 @@ restante_start(struct restante *r)
 		.archive = r->archive,
 		.rng = rng_system(),
 		.keys = rng_system() };
+	uint8_t *code = NULL;
 	enum err e;
 
 	r->why.text[0] = '\0';
@@ -429,7 +449,11 @@ restante_start(struct restante *r)
 	if (r->socks[0] == '\0' && socks_is_onion(restante_entrance(r)))
 		return handle_code(diag_set(&r->why, ERR_STATE, "the entrance %s is an onion service, and "
 		    "no SOCKS port of a tor is set", restante_entrance(r)));
-	e = client_new(&r->client, r->loop, &cfg, &events, r, &r->why);
+	e = load_code(&code, r);
+	cfg.code = code;
+	if (e == ERR_OK)
+		e = client_new(&r->client, r->loop, &cfg, &events, r, &r->why);
+	secret_free(code);
 	if (e == ERR_OK)
 		client_set_retention(r->client, post_retention(client_post(r->client)));
 	return handle_fail(r, e);
@@ -545,6 +569,12 @@ restante_status(struct restante *r, struct restante_status *out)
 	out->drops = s.drops;
 	out->queued = s.queued;
 	out->unacknowledged = s.unacknowledged;
+	out->tokens_needed = s.tokens.needed;
+	out->enrolled = s.tokens.enrolled;
+	out->tickets = s.tokens.tickets;
+	out->stamps = s.tokens.stamps;
+	out->stamps_allotment = s.tokens.allotment;
+	out->tokens_ahead = s.tokens.ahead;
 	memcpy(out->network, client_charter(r->client)->name, sizeof(out->network));
 	out->time_scale = r->charter->params.time_scale;
 	return RESTANTE_OK;

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "client-lib/enrolkey.h"
 #include "client-lib/entrykey.h"
 #include "client-lib/handle.h"
 #include "common/net/address.h"
@@ -122,5 +123,23 @@ restante_authorization(struct restante *r, char *line)
 	if (e == ERR_OK)
 		clientauth_print(line, &a);
 	sodium_memzero(&a, sizeof(a));
+	return handle_fail(r, e);
+}
+
+/* ---- enrolment ---- */
+
+int
+restante_enrol(struct restante *r, const char *code)
+{
+	uint8_t secret[ENROLMENT_SECRET_BYTES];
+	int rc = not_started(r);
+	enum err e;
+
+	if (rc != RESTANTE_OK)
+		return rc;
+	e = enrolment_decode(secret, code, r->charter->network_id, &r->why);
+	if (e == ERR_OK)
+		e = enrolkey_save(secret, r->disk, r->vault, rng_system(), &r->why);
+	sodium_memzero(secret, sizeof(secret));
 	return handle_fail(r, e);
 }

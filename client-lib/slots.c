@@ -79,6 +79,8 @@ command_for(struct onion_command *out, struct slots *s, enum slot_kind kind,
 		out->kind = ONION_DEPOSIT;
 		out->mailbox = real->mailbox;
 		out->body = real->record;
+		if (real->stamp != NULL)
+			memcpy(out->stamp, real->stamp, sizeof(out->stamp));
 	}
 }
 

@@ -25,6 +25,7 @@ enum slot_kind { SLOT_SKIP, SLOT_DROP, SLOT_NOTE, SLOT_REAL };
 /* A record that waits for its slot, along the path that it keeps. */
 struct slot_record {
 	const uint8_t *record; /* record_size bytes */
+	const uint8_t *stamp;  /* 64 bytes; NULL: none is needed */
 	uint16_t mailbox;
 	struct path path;
 };

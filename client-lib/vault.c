@@ -49,6 +49,7 @@ struct vault {
 	uint8_t archive[32];
 	uint8_t ring_key[32];
 	uint8_t entry[32];
+	uint8_t wallet[32];
 };
 
 /* ---- the lock: from a passphrase or key file to the master key ---- */
@@ -184,6 +185,7 @@ vault_derive(struct vault *v)
 	hash_derive(v->archive, v->master, "restante/vault/archive", NULL, 0);
 	hash_derive(v->ring_key, v->master, "restante/vault/state-key", NULL, 0);
 	hash_derive(v->entry, v->master, "restante/vault/entry-key", NULL, 0);
+	hash_derive(v->wallet, v->master, "restante/vault/wallet-key", NULL, 0);
 }
 
 /* ---- life ---- */
@@ -304,6 +306,12 @@ const uint8_t *
 vault_archive_key(const struct vault *v)
 {
 	return v->archive;
+}
+
+const uint8_t *
+vault_wallet_key(const struct vault *v)
+{
+	return v->wallet;
 }
 
 const uint8_t *

@@ -39,6 +39,8 @@ void vault_free(struct vault *v);
 RST_MUST_USE enum err vault_rekey(struct vault *v, const struct vault_unlock *u, struct diag *d);
 /* The archive's key (32 bytes, secret memory, owned by v). */
 const uint8_t *vault_archive_key(const struct vault *v);
+/* The key of the wallet's files and of the enrolment code (enrolkey.h); likewise. */
+const uint8_t *vault_wallet_key(const struct vault *v);
 /* The key of the sealed client authorization (entrykey.h); likewise. */
 const uint8_t *vault_entry_key(const struct vault *v);
 

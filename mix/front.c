@@ -2,17 +2,13 @@
 
 #include "mix/front.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/base/secret.h"
+#include "mix/secretfile.h"
 
-#define LINE_MAX_BYTES 1024
 #define PATH_BYTES 4096
 
 struct front {
@@ -24,54 +20,6 @@ struct front {
 };
 
 /* ---- the client authorization ---- */
-
-/* A regular file that is its owner's alone. */
-static enum err
-open_secret(int *out, const char *path, struct diag *d)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
-	struct stat st;
-
-	if (fd < 0)
-		return diag_set(d, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO,
-		    "authorization: %s cannot be read: %m", path);
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && (st.st_mode & 077) == 0) {
-		*out = fd;
-		return ERR_OK;
-	}
-	(void)close(fd);
-	return diag_set(d, ERR_USAGE, "authorization: %s holds a secret, and others can read it; run: "
-	    "chmod 600 %s", path, path);
-}
-
-/* Secret memory; as much as there is, up to LINE_MAX_BYTES. */
-static enum err
-read_line(char **out, size_t *len, const char *path, struct diag *d)
-{
-	char *p = secret_new(LINE_MAX_BYTES);
-	enum err e = ERR_MEMORY;
-	ssize_t n = 0;
-	int fd;
-
-	if (p == NULL)
-		return ERR_MEMORY;
-	e = open_secret(&fd, path, d);
-	if (e == ERR_OK) {
-		do
-			n = read(fd, p, LINE_MAX_BYTES);
-		while (n < 0 && errno == EINTR);
-		if (n < 0)
-			e = diag_set(d, ERR_IO, "authorization: %s cannot be read: %m", path);
-		(void)close(fd);
-	}
-	if (e != ERR_OK) {
-		secret_free(p);
-		return e;
-	}
-	*out = p;
-	*len = (size_t)n;
-	return ERR_OK;
-}
 
 static enum err
 parse_for(struct clientauth *a, const char *line, size_t n, const char *entrance, struct diag *d)
@@ -98,7 +46,7 @@ load_key(struct clientauth **key, const struct front_config *cfg, struct diag *d
 
 	if (cfg->authorization[0] == '\0')
 		return ERR_OK;
-	e = read_line(&line, &n, cfg->authorization, d);
+	e = secretfile_read(&line, &n, cfg->authorization, "authorization", d);
 	if (e != ERR_OK)
 		return e;
 	a = secret_new(sizeof(*a));

@@ -1,10 +1,13 @@
 /* restante-mix: one mix of a Restante network. */
 #include "config.h"
 
+#include "common/base/secret.h"
+#include "common/token/enrolment.h"
 #include "mix/daemon.h"
 #include "mix/evidencecmd.h"
 #include "mix/front.h"
 #include "mix/mix.h"
+#include "mix/secretfile.h"
 
 #define JUDGED_LEAST 12 /* notes, before there is a percentage of them */
 #define SCHEMA(keys, type) { keys, sizeof(keys) / sizeof(keys[0]), sizeof(type) }
@@ -14,7 +17,8 @@
 struct settings {
 	struct daemon_settings common;
 	struct torsettings tor;
-	char authorization[DAEMON_PATH_BYTES];
+	char authorization[DAEMON_PATH_BYTES], enrolment[DAEMON_PATH_BYTES];
+	char registrar[CHARTER_ADDRESS_MAX];
 };
 
 static const struct config_key setting_keys[] = {
@@ -47,6 +51,12 @@ static const struct config_key setting_keys[] = {
 	{ .name = "authorization", .type = CONFIG_PATH, .fallback = "", .unit = "FILE",
 	    .help = "the client authorization that lets our sessions in at the gateway",
 	    CONFIG_FIELD(struct settings, authorization) },
+	{ .name = "enrolment", .type = CONFIG_PATH, .fallback = "", .unit = "FILE",
+	    .help = "the enrolment code by which our sessions get their tickets",
+	    CONFIG_FIELD(struct settings, enrolment) },
+	{ .name = "registrar", .type = CONFIG_ADDRESS, .fallback = "",
+	    .help = "where the registrar is reached, if not at its entrance in the charter",
+	    CONFIG_FIELD(struct settings, registrar) },
 };
 static const struct config_schema settings_schema = SCHEMA(setting_keys, struct settings);
 
@@ -83,13 +93,43 @@ front_of(const struct settings *s, const struct charter *charter)
 		.authorization = s->authorization };
 }
 
+/* *code stays NULL if there is none. Secret memory. */
+static enum err
+load_code(uint8_t **code, const struct settings *s, const struct charter *charter, struct diag *d)
+{
+	struct diag why = { "" };
+	char *text;
+	size_t n;
+	enum err e;
+
+	if (s->enrolment[0] == '\0')
+		return ERR_OK;
+	e = secretfile_read(&text, &n, s->enrolment, "enrolment", d);
+	if (e != ERR_OK)
+		return e;
+	*code = secret_new(ENROLMENT_SECRET_BYTES);
+	e = *code != NULL ? enrolment_decode(*code, text, charter->network_id, &why) : ERR_MEMORY;
+	secret_free(text);
+	if (e == ERR_OK)
+		return ERR_OK;
+	secret_free(*code);
+	*code = NULL;
+	return diag_set(d, e, "enrolment: %.400s", why.text);
+}
+
 static enum err
 check(void *arg, const struct daemon *m, struct diag *d)
 {
 	const struct mix_daemon *x = arg;
 	const struct front_config cfg = front_of(&x->settings, m->charter);
 
-	return front_check(&cfg, d);
+	uint8_t *code = NULL;
+	enum err e = front_check(&cfg, d);
+
+	if (e == ERR_OK)
+		e = load_code(&code, &x->settings, m->charter, d);
+	secret_free(code);
+	return e;
 }
 
 static void
@@ -114,7 +154,7 @@ open_front(struct mix_daemon *x, struct daemon *m, struct diag *d)
 static enum err
 open_mix(struct mix_daemon *x, struct daemon *m, struct diag *d)
 {
-	const struct mix_config cfg = {
+	struct mix_config cfg = {
 		.loop = m->loop,
 		.disk = m->disk,
 		.charter = m->charter,
@@ -124,6 +164,7 @@ open_mix(struct mix_daemon *x, struct daemon *m, struct diag *d)
 		.listen = daemon_given(m->settings->listen),
 		.entrance = daemon_given(m->settings->entrance),
 		.socks = front_socks(x->front),
+		.registrar = daemon_given(x->settings.registrar),
 		.held = !front_is_open(x->front),
 		.rng = rng_system(),
 		.keys = rng_system(),
@@ -131,7 +172,14 @@ open_mix(struct mix_daemon *x, struct daemon *m, struct diag *d)
 		.threads = (unsigned)m->settings->threads,
 	};
 
-	return mix_new(&x->mix, &cfg, d);
+	uint8_t *code = NULL;
+	enum err e = load_code(&code, &x->settings, m->charter, d);
+
+	cfg.code = code;
+	if (e == ERR_OK)
+		e = mix_new(&x->mix, &cfg, d);
+	secret_free(code);
+	return e;
 }
 
 static void
@@ -244,6 +292,21 @@ report_heartbeat(const struct mix_daemon *x, struct report *r)
 	report_u64(r, "stops", now.heartbeat.stops);
 }
 
+/* What is left of the tickets; nothing in a network without. */
+static void
+report_tokens(const struct mix_daemon *x, struct report *r)
+{
+	struct mix_status now;
+
+	mix_get_status(x->mix, &now);
+	if (!now.tokens.needed)
+		return;
+	report_section(r, "tickets");
+	report_bool(r, "enrolled", now.tokens.enrolled);
+	report_u64(r, "this_hour", now.tokens.tickets);
+	report_u64(r, "epochs_ahead", now.tokens.ahead);
+}
+
 static void
 report(void *arg, struct report *r)
 {
@@ -252,6 +315,7 @@ report(void *arg, struct report *r)
 
 	front_report(x->front, r);
 	report_heartbeat(x, r);
+	report_tokens(x, r);
 	report_section(r, "packets");
 	report_count(r, "held", s->held);
 	report_count(r, "pooled", s->pooled);

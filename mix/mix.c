@@ -38,6 +38,8 @@ struct mix {
 	struct heartbeat *heartbeat;
 	struct links *links;
 	struct flow *flow;
+	struct purse *purse;
+	unsigned purse_alarms; /* as they were logged */
 	struct visits *visits;
 	struct timer *turn, *stop_look;
 	bool watching;
@@ -475,6 +477,50 @@ open_all(struct mix *m, struct diag *d)
 	return e == ERR_OK ? open_flow(m) : e;
 }
 
+/* Each trouble is an alarm of its own. */
+static void
+tokens_changed(void *arg)
+{
+	struct mix *m = arg;
+	struct purse_status s;
+
+	if (m->purse == NULL)
+		return;
+	purse_get_status(m->purse, &s);
+	for (unsigned bit = 1; bit <= PURSE_ALARM_DISK; bit <<= 1) {
+		if ((s.alarms & bit) != 0 && (m->purse_alarms & bit) == 0)
+			log_event(m->cfg.log, LOG_TOKENS_TROUBLE, bit, 0, 0);
+		if ((s.alarms & bit) == 0 && (m->purse_alarms & bit) != 0)
+			log_event(m->cfg.log, LOG_TOKENS_TROUBLE_OVER, bit, 0, 0);
+	}
+	m->purse_alarms = s.alarms;
+}
+
+static enum err
+open_purse(struct mix *m, struct diag *d)
+{
+	const struct purse_config cfg = {
+		.loop = m->cfg.loop,
+		.charters = m->all,
+		.disk = m->cfg.disk,
+		.queue = m->queue,
+		.code = m->cfg.code,
+		.registrar = m->cfg.registrar,
+		.gateway = m->cfg.entrance,
+		.socks = m->cfg.socks,
+		.held = m->cfg.held,
+		.rng = m->cfg.rng,
+		.keys = m->cfg.keys,
+		.changed = tokens_changed,
+		.arg = m,
+	};
+	enum err e = purse_new(&m->purse, &cfg, d);
+
+	m->cfg.code = NULL; /* borrowed for the call */
+	tokens_changed(m);
+	return e;
+}
+
 static enum err
 open_visits(struct mix *m)
 {
@@ -484,6 +530,7 @@ open_visits(struct mix *m)
 		.entrance = m->cfg.entrance,
 		.socks = m->cfg.socks,
 		.held = m->cfg.held,
+		.purse = m->purse,
 		.chain = m->chain,
 		.sheets = m->sheets,
 		.heartbeat = m->heartbeat,
@@ -503,6 +550,8 @@ begin(struct mix *m, struct diag *d)
 {
 	enum err e = links_start(m->links, d);
 
+	if (e == ERR_OK)
+		e = open_purse(m, d);
 	if (e == ERR_OK)
 		e = open_visits(m);
 	if (e == ERR_OK)
@@ -541,6 +590,8 @@ mix_hold(struct mix *m, bool held)
 {
 	if (m->visits != NULL)
 		visits_hold(m->visits, held);
+	if (m->purse != NULL)
+		purse_hold(m->purse, held);
 }
 
 /* Everything that takes in or gives out new packets. */
@@ -554,6 +605,8 @@ halt(struct mix *m)
 	m->turn = NULL;
 	visits_free(m->visits);
 	m->visits = NULL;
+	purse_free(m->purse);
+	m->purse = NULL;
 	if (m->flow != NULL)
 		flow_stop(m->flow);
 	if (m->links != NULL)
@@ -630,6 +683,9 @@ mix_get_status(const struct mix *m, struct mix_status *out)
 		.lied_epoch = evidence > 0
 		    ? evidence_epoch(proofs_at(m->proofs, evidence - 1), m->params) : 0,
 	};
+
+	if (m->purse != NULL)
+		purse_get_status(m->purse, &out->tokens);
 	heartbeat_get_status(m->heartbeat, &out->heartbeat);
 }
 

@@ -21,6 +21,7 @@
 #include "common/base/rng.h"
 #include "common/charter/charter.h"
 #include "common/net/loop.h"
+#include "common/net/purse.h"
 #include "mix/heartbeat.h"
 #include "mix/links.h"
 #include "mix/proofs.h"
@@ -42,6 +43,8 @@ struct mix_config {
 	const char *listen;	       /* NULL: our address in the charter */
 	const char *entrance;	       /* NULL: the gateway's entrance in the charters */
 	const char *socks;	       /* through which, as in common/net/link.h; NULL: directly */
+	const char *registrar;	       /* NULL: its entrance in the charters */
+	const uint8_t *code;	       /* secret of the enrolment code, for mix_new; NULL: none */
 	bool held;		       /* begin as after mix_hold(m, true) */
 	const struct rng *rng;	       /* draws of the protocol: pool, jitter, paths */
 	const struct rng *pool_rng;    /* the pool's own, to repeat its draws; NULL: rng */
@@ -75,6 +78,7 @@ struct mix_status {
 	bool serves;		 /* the one in force has us */
 	bool has_place;		 /* one of those that count has us */
 	struct heartbeat_status heartbeat;
+	struct purse_status tokens;
 	size_t evidence;	 /* of the gateway's lies, that is kept */
 	uint32_t lied_epoch;	 /* the latest that it is about */
 };

@@ -60,7 +60,8 @@ on_slot(void *arg, enum attend_phase phase, struct session_packet *out)
 	const struct sheet *sheet = sheets_find(v->cfg.sheets, timing_epoch(p, now));
 
 	(void)phase; /* notes may go at any time */
-	if (sheet == NULL || path_time(p, now) == PATH_CLOSED)
+	if (sheet == NULL || path_time(p, now) == PATH_CLOSED ||
+	    (v->cfg.purse != NULL && !purse_sheet(v->cfg.purse, sheet)))
 		return false;
 	return build_note(v, out, sheet);
 }
@@ -94,6 +95,12 @@ take_sheet(struct visits *v, const uint8_t *p, size_t n)
 	log_event(v->cfg.log, LOG_SHEET_REFUSED, timing_epoch(v->params, now),
 	    (uint64_t)-(int64_t)e, 0);
 	return e;
+}
+
+static enum err
+take_notice(struct visits *v, const uint8_t *p, size_t n)
+{
+	return v->cfg.purse != NULL ? purse_notice(v->cfg.purse, p, n) : ERR_OK;
 }
 
 static enum err
@@ -188,6 +195,9 @@ take_block(struct visit *t, uint64_t run, const uint8_t *p, size_t n)
 	for (size_t i = 0; i < block.entry_count && e == ERR_OK; i++)
 		if (block.entries[i].kind == BLOCK_SHEET)
 			e = take_sheet(v, block.entries[i].data, block.entries[i].len);
+	for (size_t i = 0; i < block.entry_count && e == ERR_OK; i++)
+		if (block.entries[i].kind == BLOCK_ISSUER)
+			e = take_notice(v, block.entries[i].data, block.entries[i].len);
 	return e;
 }
 
@@ -206,7 +216,7 @@ on_item(void *arg, uint64_t run, uint32_t hour, enum item_kind kind, const uint8
 		t->owner->cfg.charter(t->owner->cfg.arg, p, n);
 		break;
 	case ITEM_NOTICE:
-		break;
+		return take_notice(t->owner, p, n);
 	case ITEM_RECORDS: /* a crowd's records; none is for us */
 		break;
 	}
@@ -239,6 +249,7 @@ open_visit(struct visits *v, struct visit *t)
 		.address = v->cfg.entrance,
 		.socks = v->cfg.socks,
 		.held = v->cfg.held,
+		.purse = v->cfg.purse,
 		.mailbox = (uint16_t)rng_below(v->cfg.rng, v->params->mailboxes),
 		.rng = v->cfg.rng,
 		.keys = v->cfg.keys,

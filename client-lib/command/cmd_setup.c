@@ -16,6 +16,7 @@
 struct init_options {
 	char charter[PLACE_PATH_MAX];
 	char authorization[PLACE_PATH_MAX];
+	char enrolment[PLACE_PATH_MAX];
 	int64_t mailbox;
 	struct place_keys keys;
 };
@@ -29,6 +30,9 @@ static const struct config_key init_keys[] = {
 	{ "authorize", CONFIG_STRING, 0, 0, "", "FILE",
 	    "the client authorization that the operator gave you", NULL,
 	    CONFIG_FIELD(struct init_options, authorization), NULL, false, 0 },
+	{ "enrol", CONFIG_STRING, 0, 0, "", "FILE",
+	    "the enrolment code that the registrar's operator gave you", NULL,
+	    CONFIG_FIELD(struct init_options, enrolment), NULL, false, 0 },
 	PLACE_KEY_ROWS(struct init_options, keys),
 };
 const struct config_schema cmd_init_schema = {
@@ -96,6 +100,19 @@ authorize_new(const char *directory, const struct restante_unlock *u, const char
 	    "`restante authorize`", why.text);
 }
 
+static enum err
+enrol_new(const char *directory, const struct restante_unlock *u, const char *path,
+    struct diag *d)
+{
+	struct diag why = { "" };
+	enum err e = enrol_import(directory, u, path, &why);
+
+	if (e == ERR_OK)
+		return ERR_OK;
+	return diag_set(d, e, "the directory is made, but not enrolled: %.300s. Go on with "
+	    "`restante enrol`", why.text);
+}
+
 int
 cmd_init(const struct call *c)
 {
@@ -114,6 +131,8 @@ cmd_init(const struct call *c)
 		    d.text));
 	if (e == ERR_OK && o->authorization[0] != '\0')
 		e = authorize_new(directory, &u, o->authorization, &d);
+	if (e == ERR_OK && o->enrolment[0] != '\0')
+		e = enrol_new(directory, &u, o->enrolment, &d);
 	place_unlock_free(&u);
 	if (e != ERR_OK)
 		return options_fail(c, e, &d);

@@ -24,6 +24,12 @@ int cmd_authorize(const struct call *c);
 RST_MUST_USE enum err authorize_import(const char *directory, const struct restante_unlock *u,
     const char *path, struct diag *d);
 
+/* cmd_enrol.c */
+int cmd_enrol(const struct call *c);
+/* Store the enrolment code of a file ("-": standard input). */
+RST_MUST_USE enum err enrol_import(const char *directory, const struct restante_unlock *u,
+    const char *path, struct diag *d);
+
 /* cmd_contacts.c */
 extern const struct config_schema cmd_invite_schema;
 int cmd_invite(const struct call *c);

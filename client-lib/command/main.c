@@ -10,6 +10,8 @@ static const struct command commands[] = {
 	    &cmd_unlock_schema, cmd_agent },
 	{ "authorize", "[FILE]", "keep the key that lets our tor in at the gateway", 0, 1,
 	    &cmd_authorize_schema, cmd_authorize },
+	{ "enrol", "[CODE]", "keep the code by which tickets and stamps are fetched", 0, 1,
+	    &cmd_unlock_schema, cmd_enrol },
 	{ "stop", NULL, "stop the agent", 0, 0, NULL, cmd_stop },
 	{ "invite", "NAME", "make an invitation for somebody you will call NAME", 1, 1,
 	    &cmd_invite_schema, cmd_invite },

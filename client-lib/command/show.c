@@ -163,6 +163,20 @@ static const struct {
 	{ RESTANTE_ALARM_NOTES, "notes",
 	    "test packets of ours do not come back: a mix is down, or somebody holds packets back "
 	    "to find out who writes; what you write waits here and leaves when they come back" },
+	{ RESTANTE_ALARM_ENROL, "enrol",
+	    "this network asks for tickets, and there is no enrolment code that the registrar knows: "
+	    "ask its operator for one and enter it with `restante enrol`" },
+	{ RESTANTE_ALARM_REGISTRAR, "registrar",
+	    "the registrar cannot be reached, or gave what is ours to somebody else with the same "
+	    "enrolment code: tell its operator" },
+	{ RESTANTE_ALARM_ISSUER, "issuer",
+	    "tickets were to be made with keys that are not in the journal, by which members could be "
+	    "told apart; they were refused. Tell the authorities and others (it cannot be proven)" },
+	{ RESTANTE_ALARM_TICKETS, "tickets",
+	    "no ticket is left for this hour, or the gateway refused one: the next session begins when "
+	    "there is one again" },
+	{ RESTANTE_ALARM_STAMPS, "stamps",
+	    "no stamp is left in this epoch: what you write waits here and leaves in the next" },
 };
 #define ALARM_COUNT (sizeof(alarms) / sizeof(alarms[0]))
 
@@ -223,6 +237,12 @@ status_json(FILE *out, const struct restante_status *s, const struct tor_status 
 	field_number(&j, "charter", s->charter);
 	field_number(&j, "coming_charter", s->coming_charter);
 	field_number(&j, "coming_charter_epoch", s->coming_epoch);
+	field_bool(&j, "tokens_needed", s->tokens_needed);
+	field_bool(&j, "enrolled", s->enrolled);
+	field_number(&j, "tickets", s->tickets);
+	field_number(&j, "stamps", s->stamps);
+	field_number(&j, "stamps_allotment", s->stamps_allotment);
+	field_number(&j, "tokens_ahead_epochs", s->tokens_ahead);
 	json_key(&j, "alarms");
 	json_array(&j);
 	for (size_t i = 0; i < ALARM_COUNT; i++)
@@ -272,6 +292,10 @@ show_status(FILE *out, const struct restante_status *s, const struct tor_status 
 	(void)fprintf(out, "messages    %u waiting, %u on their way\n", s->queued,
 	    s->unacknowledged);
 	(void)fprintf(out, "forecast    a message is stored within about %s\n", forecast);
+	if (s->tokens_needed && s->enrolled)
+		(void)fprintf(out, "left        %u ticket%s for this hour; %u of %u stamps until the epoch "
+		    "ends; %u epoch%s ahead\n", s->tickets, s->tickets == 1 ? "" : "s", s->stamps,
+		    s->stamps_allotment, s->tokens_ahead, s->tokens_ahead == 1 ? "" : "s");
 	for (size_t i = 0; i < ALARM_COUNT; i++)
 		if ((s->alarms & alarms[i].bit) != 0)
 			(void)fprintf(out, "ALARM       %s\n", alarms[i].text);

@@ -86,6 +86,12 @@ put_status(struct writer *w, const struct restante_status *s)
 	writer_u32(w, s->charter);
 	writer_u32(w, s->coming_charter);
 	writer_u32(w, s->coming_epoch);
+	writer_u8(w, s->tokens_needed != 0);
+	writer_u8(w, s->enrolled != 0);
+	writer_u32(w, s->tickets);
+	writer_u32(w, s->stamps);
+	writer_u32(w, s->stamps_allotment);
+	writer_u32(w, s->tokens_ahead);
 }
 
 static void
@@ -114,6 +120,12 @@ get_status(struct reader *r, struct restante_status *s)
 	s->charter = reader_u32(r);
 	s->coming_charter = reader_u32(r);
 	s->coming_epoch = reader_u32(r);
+	s->tokens_needed = reader_u8(r) != 0;
+	s->enrolled = reader_u8(r) != 0;
+	s->tickets = reader_u32(r);
+	s->stamps = reader_u32(r);
+	s->stamps_allotment = reader_u32(r);
+	s->tokens_ahead = reader_u32(r);
 }
 
 static void

@@ -25,6 +25,7 @@ static const struct alarm_kind kinds[] = {
 	{ LOG_CHARTER_BEHIND, LOG_CHARTER_BEHIND_OVER, -1, false },
 	{ LOG_HEARTBEAT_LOST, LOG_HEARTBEAT_LOST_OVER, -1, false },
 	{ LOG_HEARTBEAT_BLIND, LOG_HEARTBEAT_BLIND_OVER, -1, false },
+	{ LOG_TOKENS_TROUBLE, LOG_TOKENS_TROUBLE_OVER, 0, false },
 	{ LOG_NOT_IN_CHARTER, LOG_NOT_IN_CHARTER_OVER, -1, false },
 };
 #define KINDS (sizeof(kinds) / sizeof(kinds[0]))

@@ -91,3 +91,6 @@ LOG_EVENT(LOG_SESSION_ENDED, LOG_DEBUG, "session-ended", "reason", NULL, NULL)
 LOG_EVENT(LOG_CHAIN_BROKEN, LOG_ALARM, "chain-broken", "epoch", "code", NULL)
 LOG_EVENT(LOG_CHAIN_BROKEN_OVER, LOG_INFO, "chain-broken-over", "epoch", NULL, NULL)
 LOG_EVENT(LOG_CLOCK_SKEW, LOG_WARNING, "clock-skew", "seconds", NULL, NULL)
+/* tickets; trouble: enum purse_alarm */
+LOG_EVENT(LOG_TOKENS_TROUBLE, LOG_ALARM, "tokens-trouble", "trouble", NULL, NULL)
+LOG_EVENT(LOG_TOKENS_TROUBLE_OVER, LOG_INFO, "tokens-trouble-over", "trouble", NULL, NULL)

@@ -6,11 +6,13 @@
 #include <stdlib.h>
 
 #include "common/charter/timing.h"
+#include "common/net/purse.h"
 
 #define MINUTE_MS INT64_C(60000)
 #define MARK_BEFORE_MS (11 * MINUTE_MS) /* a session of hour h reads from h minus this */
 #define OPEN_UNTIL_MS MINUTE_MS		/* and is opened until h minus this */
 #define RETRY_MAX_MS (15 * MINUTE_MS)
+#define TICKET_MAX_MS MINUTE_MS /* without a ticket */
 #define LATE_MS MINUTE_MS /* after the mark we close what the gateway did not: 1 to 2 times this */
 #define SKEW_MAX_MS (2 * MINUTE_MS)
 
@@ -241,6 +243,13 @@ attend_gateway(const struct attend *a)
 	return succession_gateway(a->cfg.charters, loop_wall_ms(a->loop), a->failures);
 }
 
+/* Nothing was tried: it is looked again soon. */
+static void
+wait_for_ticket(struct visit *v)
+{
+	timer_after(v->timer, draw_wait(v->owner, TICKET_MAX_MS));
+}
+
 static void
 open_session(struct visit *v)
 {
@@ -265,10 +274,15 @@ open_session(struct visit *v)
 	            .hour = v->hour,
 	            .read = FRAME_READ_LIVE,
 	        },
+	    .purse = a->cfg.purse,
 	    .rng = a->cfg.rng,
 	    .keys = a->cfg.keys,
 	};
 
+	if (a->cfg.purse != NULL && !purse_has_ticket(a->cfg.purse, v->hour, 0)) {
+		wait_for_ticket(v);
+		return;
+	}
 	v->run = ++a->runs;
 	if (session_open(&v->session, a->loop, &cfg, &events, v) != ERR_OK)
 		wait_again(v);

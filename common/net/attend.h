@@ -48,6 +48,7 @@ struct attend_config {
 	const char *address;	       /* NULL: as the charters say */
 	const char *socks;	       /* as in link.h; NULL: directly */
 	uint16_t mailbox;
+	struct purse *purse; /* as in session.h; without a ticket it waits as after a failure */
 	bool held; /* begin as after attend_hold(a, true) */
 	const struct rng *rng, *keys;
 };

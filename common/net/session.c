@@ -8,6 +8,8 @@
 
 #include "common/base/secret.h"
 #include "common/net/link.h"
+#include "common/net/purse.h"
+#include "common/token/token.h"
 
 #define FRAME_PACKET_OFFSET 8 /* of the packet in a frame up */
 #define SILENT_SLOTS 4
@@ -28,6 +30,8 @@ struct session {
 	struct item_assembler *items;
 	int64_t first_boot_ms; /* of the slots: phase of the period */
 	int64_t due_boot_ms;   /* of the next slot */
+	struct purse *purse;   /* NULL: no ticket is needed */
+	bool ticketed;	       /* it is there, or not needed */
 	bool opened;	       /* the open frame has gone */
 	bool over;	       /* `ended` was called */
 	bool freed;
@@ -70,6 +74,9 @@ static void
 hang_up(struct session *s)
 {
 	loop_unwatch_jumps(s->loop, s);
+	if (s->purse != NULL)
+		purse_cancel(s->purse, s);
+	s->purse = NULL;
 	link_free(s->link);
 	s->link = NULL;
 	timer_free(s->slot);
@@ -180,7 +187,7 @@ on_slot(void *arg)
 	arm_slot(s);
 	if (!missed && s->opened)
 		send_packet(s);
-	else if (!missed)
+	else if (!missed && s->ticketed)
 		send_open(s);
 	leave(s);
 }
@@ -239,17 +246,50 @@ take_down(struct session *s, const struct frame_down *f)
 
 	switch (f->type) {
 	case FRAME_DOWN_STREAM:
+		if (s->purse != NULL)
+			purse_refused(s->purse, false);
 		e = item_feed(s->items, f->stream, f->fill);
 		if (e != ERR_OK)
 			end(s, e, FRAME_ERROR_NONE);
 		return;
 	case FRAME_DOWN_ERROR:
+		if (s->purse != NULL && f->error == FRAME_ERROR_TICKET)
+			purse_refused(s->purse, true);
 		end(s, meaning(s, f->error), f->error);
 		return;
 	}
 }
 
 /* ---- the link ---- */
+
+/* It is durable now that the ticket is spent: it may be shown. */
+static void
+on_ticket(void *arg, enum err e, const struct wallet_token *t)
+{
+	struct session *s = arg;
+
+	if (e != ERR_OK) {
+		end(s, e, FRAME_ERROR_NONE);
+		return;
+	}
+	memcpy(s->open.ticket_nonce, t->nonce, sizeof(s->open.ticket_nonce));
+	token_ticket_proof(s->open.ticket_proof, t->output, link_hash(s->link));
+	s->ticketed = true;
+}
+
+static void
+ask_for_ticket(struct session *s)
+{
+	enum err e;
+
+	s->ticketed = s->purse == NULL || s->open.read == FRAME_READ_NOTICES ||
+	    !purse_needed_hour(s->purse, s->open.hour);
+	if (s->ticketed)
+		return;
+	e = purse_ticket(s->purse, s->open.hour, on_ticket, s);
+	if (e != ERR_OK)
+		end(s, e, FRAME_ERROR_NONE);
+}
 
 static void
 on_up(void *arg)
@@ -259,6 +299,7 @@ on_up(void *arg)
 	s->first_boot_ms =
 	    loop_boot_ms(s->loop) + rng_between(s->rng, 0, s->charter->params.slot_ms - 1);
 	arm_slot(s);
+	ask_for_ticket(s);
 }
 
 static void
@@ -338,7 +379,6 @@ set_up(struct session *s, const struct session_config *cfg)
 	s->slot = timer_new(s->loop, on_slot, s);
 	if (s->frame == NULL || s->items == NULL || s->slot == NULL)
 		return ERR_MEMORY;
-	/* No tickets yet; with them the proof binds the handshake hash. */
 	memset(s->open.ticket_nonce, 0, sizeof(s->open.ticket_nonce));
 	memset(s->open.ticket_proof, 0, sizeof(s->open.ticket_proof));
 	if (loop_watch_jumps(s->loop, on_jump, s) != ERR_OK)
@@ -363,6 +403,7 @@ session_open(struct session **out, struct loop *l, const struct session_config *
 	s->arg = arg;
 	s->open = cfg->open;
 	s->rng = cfg->rng;
+	s->purse = cfg->purse;
 	e = set_up(s, cfg);
 	if (e != ERR_OK) {
 		session_free(s);

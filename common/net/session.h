@@ -40,10 +40,13 @@ struct session_events {
 	    size_t n);
 	/*
 	 * Over. why is ERR_OK when the gateway said FRAME_ERROR_MARK (live) or
-	 * FRAME_ERROR_COMPLETE (day, epoch blocks). session_free must follow.
+	 * FRAME_ERROR_COMPLETE (day, epoch blocks, notices); ERR_NOT_FOUND when there was no
+	 * ticket. session_free must follow.
 	 */
 	void (*ended)(void *arg, struct session *s, enum err why, enum frame_error error);
 };
+
+struct purse;
 
 struct session_config {
 	const struct charter *charter; /* outlives the session */
@@ -51,6 +54,7 @@ struct session_config {
 	const uint8_t *gateway_pk;     /* its link key; NULL: as the charter says */
 	const char *socks;	       /* as in link.h; NULL: directly */
 	struct frame_open open;
+	struct purse *purse; /* where its ticket comes from, if one is needed; NULL: none is */
 	const struct rng *rng, *keys;  /* protocol randomness; key material */
 };
 

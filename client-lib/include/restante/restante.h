@@ -117,6 +117,13 @@ RESTANTE_API int restante_make_authorization(struct restante *r, char *public_ke
 #define RESTANTE_AUTHORIZATION_SIZE 128
 RESTANTE_API int restante_authorization(struct restante *r, char *line);
 
+/*
+ * The enrolment code that the registrar's operator gave (NUL-terminated), kept sealed in
+ * the directory: who has one fetches tickets and stamps. Another one than before begins
+ * anew. Only before restante_start().
+ */
+RESTANTE_API int restante_enrol(struct restante *r, const char *code);
+
 /* ---- contacts ---- */
 
 enum restante_contact_state {
@@ -240,6 +247,11 @@ RESTANTE_API void restante_set_events(struct restante *r, restante_event_cb *cb,
 #define RESTANTE_ALARM_ENTRY 256u
 #define RESTANTE_ALARM_SUCCESSION 512u
 #define RESTANTE_ALARM_NOTES 1024u
+#define RESTANTE_ALARM_ENROL 2048u
+#define RESTANTE_ALARM_REGISTRAR 4096u
+#define RESTANTE_ALARM_ISSUER 8192u
+#define RESTANTE_ALARM_TICKETS 16384u
+#define RESTANTE_ALARM_STAMPS 32768u
 struct restante_status {
 	int online, verified, caught_up;
 	unsigned gaps, alarms;
@@ -251,6 +263,12 @@ struct restante_status {
 	char network[64];
 	uint32_t time_scale; /* over 1: a test network, not for real use */
 	uint32_t charter, coming_charter, coming_epoch; /* versions in force and to come; 0: none */
+	/*
+	 * Whether the network asks for tickets and stamps, and what is left: tickets for this
+	 * hour, stamps in this epoch of an allotment, coming epochs of which all is there.
+	 */
+	int tokens_needed, enrolled;
+	uint32_t tickets, stamps, stamps_allotment, tokens_ahead;
 };
 RESTANTE_API int restante_status(struct restante *r, struct restante_status *out);
 

@@ -904,7 +904,105 @@ test_own_retention(void **state)
 	leave(t, people, 2);
 }
 
+/* ---- tickets and stamps ---- */
+
+static const uint8_t code[32] = { 7 };
+
+static struct town *
+enrolled(struct person **people, size_t n, uint32_t stamps)
+{
+	struct town *t = town_with_registrar(0, stamps);
+
+	town_run(t, 2 * TOWN_HOUR_MS + 17 * TOWN_MINUTE_MS);
+	for (size_t i = 0; i < n; i++) {
+		people[i] = person_new(t);
+		people[i]->code = code;
+		person_start(people[i]);
+	}
+	for (size_t i = 0; i < n; i++)
+		run_until(t, settled(people[i]), TOWN_HOUR_MS);
+	return t;
+}
+
+/* Every session has a ticket, every record a stamp; none twice, none refused. */
+static void
+test_tickets_and_stamps(void **state)
+{
+	struct person *people[2];
+	struct town *t = enrolled(people, 2, 150);
+
+	(void)state;
+	assert_int_equal(t->notices_opened, 2); /* both were new */
+	befriend(t, people);
+	town_run(t, 5 * TOWN_HOUR_MS);
+	assert_true(t->stamps >= 4 && t->stamps == t->real);
+	assert_true(t->tickets >= 12);
+	assert_int_equal(t->refused_tickets, 0);
+	assert_int_equal(t->notices_opened, 2);
+	assert_int_equal(person_status(people[0]).alarms, 0);
+	assert_true(person_status(people[0]).tokens.ahead >= 3);
+	leave(t, people, 2);
+}
+
+/* Out of stamps what is written waits, cover goes on, and the next epoch takes it. */
+static void
+test_out_of_stamps(void **state)
+{
+	struct person *people[2];
+	struct town *t = enrolled(people, 2, 6);
+	unsigned before;
+
+	(void)state;
+	befriend(t, people);
+	for (unsigned i = 0; i < 8; i++)
+		(void)person_say(people[0], "more than there are stamps for");
+	run_until(t, (alarms(people[0]) & CLIENT_ALARM_STAMPS) != 0, 6 * TOWN_HOUR_MS);
+	assert_int_equal(person_status(people[0]).tokens.stamps, 0);
+	before = t->drops + t->notes;
+	run_until(t, people[1]->text_count >= 9, 12 * TOWN_HOUR_MS);
+	assert_true(t->drops + t->notes > before);
+	assert_int_equal(t->stamps, t->real);
+	leave(t, people, 2);
+}
+
+/* Where tickets are asked for and there is no code nothing is dialled, and it is said. */
+static void
+test_not_enrolled(void **state)
+{
+	struct town *t = town_with_registrar(0, 150);
+	struct person *p = person_new(t);
+
+	(void)state;
+	person_start(p);
+	town_run(t, TOWN_HOUR_MS);
+	assert_true((alarms(p) & CLIENT_ALARM_ENROL) != 0);
+	assert_int_equal(t->live_opened + t->notices_opened + t->refused_tickets, 0);
+	leave(t, &p, 1);
+}
+
+/* Keys that are not those of the sheet: no tokens are taken with them, and it is said. */
+static void
+test_issuer_keys_of_ones_own(void **state)
+{
+	struct town *t = town_with_registrar(0, 150);
+	struct person *p = person_new(t);
+
+	(void)state;
+	t->faults.other_notice = true;
+	p->code = code;
+	person_start(p);
+	run_until(t, (alarms(p) & CLIENT_ALARM_ISSUER) != 0, TOWN_HOUR_MS);
+	town_run(t, TOWN_HOUR_MS);
+	assert_int_equal(person_status(p).tokens.stamps, 0);
+	assert_int_equal(t->tickets + t->refused_tickets, 0);
+	leave(t, &p, 1);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(test_tickets_and_stamps),
+	cmocka_unit_test(test_out_of_stamps),
+	cmocka_unit_test(test_not_enrolled),
+	cmocka_unit_test(test_issuer_keys_of_ones_own),
 	cmocka_unit_test(test_a_new_client_finds_its_place),
 	cmocka_unit_test(test_another_journals_anchor),
 	cmocka_unit_test(test_texts_both_ways),

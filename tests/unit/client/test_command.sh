@@ -48,7 +48,7 @@ expect()
 	tap_report "$expect_name" "$finding"
 }
 
-tap_plan 51
+tap_plan 57
 # ---- directories ----
 expect 'a charter is needed' 64 'charter is missing' "$tool" init
 expect 'the charter must be there' 1 'charter cannot be read' "$tool" init -c nothing --key-file key
@@ -97,6 +97,28 @@ sed -i '/^tor-program = tor$/d' onion/restante.conf
 expect 'no tor, no agent' 1 'install the package `tor`' "$tool" --dir onion agent --key-file key
 sed -i 's/^transport = auto/transport = direct/' onion/restante.conf
 expect 'an onion entrance is not dialled' 65 'through tor only' "$tool" --dir onion agent --key-file key
+
+# ---- enrolment ----
+# A code of a secret and the first bytes of a network id, by docs/protocol.md alone.
+code_for()
+{
+	python3 -c 'import base64, hashlib, sys
+b = b"\1" + bytes.fromhex(sys.argv[1][:16]) + bytes(range(32))
+b += hashlib.blake2b(b, digest_size=32).digest()[:4]
+print("restante-code:" + base64.urlsafe_b64encode(b).decode().rstrip("="))' "$1"
+}
+code_for "$("$charter" show draft | sed -n 's/^network id *//p')" >code
+code_for 0123456789abcdef >strange
+sed 's/AAECAwQF/AAECAwQG/' code >mistyped
+expect 'init with a code' 0 'is ready' "$tool" --dir member init -c draft --key-file key --enrol code
+expect 'a code' 0 'enrolled' "$tool" --dir member enrol --key-file key "$(cat code)"
+input=code
+expect 'or on standard input' 0 'enrolled' "$tool" --dir member enrol --key-file key
+input=/dev/null
+expect 'a mistyped code' 65 'mistyped' "$tool" --dir member enrol --key-file key mistyped
+expect 'a code of another network' 65 'another network' "$tool" --dir member enrol --key-file key strange
+expect 'init with a bad code leaves a directory' 65 'not enrolled.*restante enrol' \
+    "$tool" --dir half2 init -c draft --key-file key --enrol mistyped
 
 # ---- locks ----
 expect 'a wrong passphrase is told' 1 'wrong passphrase' "$tool" --dir other agent --passphrase-file key

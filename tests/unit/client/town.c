@@ -36,9 +36,34 @@ struct town_session {
 	size_t given;	  /* of the stream */
 	size_t block;	  /* the next one to look at */
 	uint32_t sheets;  /* shown up to this epoch */
+	uint32_t notices; /* likewise */
+	uint8_t hash[64]; /* of the handshake */
 };
 
 /* ---- sheets ---- */
+
+static bool
+has_registrar(const struct town *t)
+{
+	return t->registrar.listener != NULL;
+}
+
+/* And its hash, by showing it. */
+static void
+put_issuer_keys(struct town *t, struct sheet *s)
+{
+	struct issuer *issuer;
+	struct buf shown;
+
+	if (!has_registrar(t))
+		return;
+	issuer = fake_registrar_issuer(&t->registrar, s->epoch, true);
+	issuer_keys_to_sheet(s, issuer_keys(issuer));
+	issuer_free(issuer);
+	buf_init(&shown);
+	network_show(&shown, t->network, s);
+	buf_release(&shown);
+}
 
 static struct network_epoch *
 epoch_keys(struct town *t, uint32_t epoch)
@@ -46,8 +71,10 @@ epoch_keys(struct town *t, uint32_t epoch)
 	uint32_t i = epoch - t->first_epoch;
 
 	assert_true(epoch >= t->first_epoch && i < TOWN_EPOCHS_MAX);
-	if (t->epochs[i] == NULL)
+	if (t->epochs[i] == NULL) {
 		t->epochs[i] = network_epoch_new(t->network, epoch);
+		put_issuer_keys(t, t->epochs[i]->sheet);
+	}
 	return t->epochs[i];
 }
 
@@ -225,13 +252,37 @@ wanted(const struct town_session *s, const struct town_block *b)
 		return b->day == s->open.day && b->round < mark;
 	case FRAME_READ_EPOCHS:
 		return b->epoch_block;
+	case FRAME_READ_NOTICES:
+		break;
 	}
 	return false;
+}
+
+/* Of the running epoch and all that members fetch for. */
+static void
+put_notices(struct town_session *s)
+{
+	struct town *t = s->town;
+	uint32_t now = timing_epoch(t->params, town_now(t));
+
+	if (!has_registrar(t))
+		return;
+	if (s->notices < now)
+		s->notices = now - 1;
+	for (; s->notices < now + ISSUER_AHEAD; s->notices++) {
+		struct buf b;
+
+		buf_init(&b);
+		fake_registrar_notice(&b, &t->registrar, s->notices + 1, !t->faults.other_notice);
+		assert_err_ok(item_append(&s->stream, ITEM_NOTICE, b.data, b.len, STREAM_MAX));
+		buf_release(&b);
+	}
 }
 
 static void
 gather(struct town_session *s)
 {
+	put_notices(s);
 	put_sheets(s);
 	for (; s->block < s->town->block_count; s->block++)
 		if (wanted(s, &s->town->blocks[s->block]))
@@ -305,6 +356,55 @@ on_catch_up(void *arg)
 
 /* ---- what comes up ---- */
 
+/* A nonce comes once. */
+static void
+spend(struct town *t, const uint8_t *nonce)
+{
+	for (size_t i = 0; i < t->spent.len; i += 32)
+		assert_memory_not_equal(t->spent.data + i, nonce, 32);
+	assert_err_ok(buf_append(&t->spent, nonce, 32, STREAM_MAX));
+}
+
+static void
+redeem_stamp(struct town *t, uint32_t epoch, const struct onion_command *c)
+{
+	struct issuer *issuer;
+
+	if (!has_registrar(t)) {
+		for (size_t i = 0; i < sizeof(c->stamp); i++)
+			assert_int_equal(c->stamp[i], 0);
+		return;
+	}
+	issuer = fake_registrar_issuer(&t->registrar, epoch, true);
+	assert_err_ok(issuer_redeem_stamp(issuer, c->stamp, c->body, t->params->record_size));
+	issuer_free(issuer);
+	spend(t, c->stamp);
+	t->stamps++;
+}
+
+static bool
+redeem_ticket(struct town_session *s)
+{
+	struct town *t = s->town;
+	const struct frame_open *o = &s->open;
+	int64_t start = timing_hour_start(t->params, o->hour);
+	uint32_t epoch = timing_epoch(t->params, start);
+	unsigned hour = o->hour - timing_hour(t->params, timing_epoch_start(t->params, epoch));
+	struct issuer *issuer;
+	enum err e;
+
+	if (!has_registrar(t) || o->read == FRAME_READ_NOTICES)
+		return true;
+	issuer = fake_registrar_issuer(&t->registrar, epoch, true);
+	e = issuer_redeem_ticket(issuer, hour, o->ticket_nonce, o->ticket_proof, s->hash);
+	issuer_free(issuer);
+	if (e == ERR_OK)
+		spend(t, o->ticket_nonce);
+	t->tickets += e == ERR_OK;
+	t->refused_tickets += e != ERR_OK;
+	return e == ERR_OK;
+}
+
 static void
 deposit(struct town *t, const struct town_session *s, const uint8_t *record)
 {
@@ -364,6 +464,7 @@ on_packet(struct town_session *s, const struct frame_up *f)
 		t->drops++;
 		break;
 	case ONION_DEPOSIT:
+		redeem_stamp(t, f->epoch, &c);
 		deposit(t, s, c.body);
 		break;
 	case ONION_NOTE:
@@ -395,6 +496,10 @@ on_open(struct town_session *s, const struct frame_up *f)
 		end_session(s, FRAME_ERROR_HOUR);
 		return;
 	}
+	if (!redeem_ticket(s)) {
+		end_session(s, FRAME_ERROR_TICKET);
+		return;
+	}
 	switch (s->open.read) {
 	case FRAME_READ_LIVE:
 		t->live_opened++;
@@ -405,6 +510,9 @@ on_open(struct town_session *s, const struct frame_up *f)
 		break;
 	case FRAME_READ_EPOCHS:
 		t->epochs_opened++;
+		break;
+	case FRAME_READ_NOTICES:
+		t->notices_opened++;
 		break;
 	}
 	if (s->open.read == FRAME_READ_DAY && t->faults.deny_days)
@@ -444,7 +552,9 @@ on_down(void *arg, enum err why)
 static void
 on_up(void *arg)
 {
-	(void)arg;
+	struct town_session *s = arg;
+
+	memcpy(s->hash, link_hash(s->link), sizeof(s->hash));
 }
 
 static void
@@ -517,8 +627,8 @@ town_params(struct params *p)
 		p->strategy[i] = (struct strategy){ .kind = STRATEGY_TIMED };
 }
 
-struct town *
-town_new(unsigned hours)
+static struct town *
+found(unsigned hours, uint32_t stamps)
 {
 	int64_t start = INT64_C(1900000000000) / TOWN_DAY_MS * TOWN_DAY_MS +
 	    (int64_t)hours * TOWN_HOUR_MS;
@@ -529,6 +639,9 @@ town_new(unsigned hours)
 
 	assert_non_null(t);
 	town_params(&params);
+	ncfg.registrar = stamps > 0;
+	if (stamps > 0)
+		params.stamps = stamps;
 	t->network = network_new(&ncfg);
 	t->params = &t->network->charter->params;
 	cfg.out = cfg.in = (struct world_line){ .delay_us = 1000, .spread_us = 200 };
@@ -537,6 +650,13 @@ town_new(unsigned hours)
 	t->first_epoch = t->sheets_made = timing_epoch(t->params, start);
 	buf_init(&t->deposits);
 	buf_init(&t->digests);
+	buf_init(&t->spent);
+	if (stamps > 0) {
+		struct world_host *host;
+
+		assert_err_ok(world_host_new(&host, t->world));
+		fake_registrar_start(&t->registrar, t->world, host, t->network);
+	}
 	assert_err_ok(listener_open(&t->listener, world_loop(t->host),
 	    charter_gateway(t->network->charter)->entrance, on_accept, t, NULL));
 	t->round_timer = timer_new(world_loop(t->host), on_round, t);
@@ -544,9 +664,24 @@ town_new(unsigned hours)
 	return t;
 }
 
+struct town *
+town_new(unsigned hours)
+{
+	return found(hours, 0);
+}
+
+struct town *
+town_with_registrar(unsigned hours, uint32_t stamps)
+{
+	return found(hours, stamps);
+}
+
 void
 town_free(struct town *t)
 {
+	if (has_registrar(t))
+		fake_registrar_stop(&t->registrar);
+	buf_release(&t->spent);
 	while (t->sessions != NULL)
 		session_free_town(t->sessions);
 	listener_free(t->listener);
@@ -628,6 +763,7 @@ person_start(struct person *p)
 {
 	static const struct client_events events = { on_news, on_status };
 	struct client_config cfg = { .charter = p->town->network->charter,
+		.code = p->code,
 		.vault = p->vault,
 		.archive = p->archive,
 		.rng = test_rng(),

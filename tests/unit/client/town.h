@@ -17,6 +17,7 @@
 #include "common/net/frame.h"
 #include "evaluation/world.h"
 #include "tests/lib/network.h"
+#include "tests/unit/net/fake_registrar.h"
 
 #define TOWN_SCALE 60
 #define TOWN_MINUTE_MS 1000
@@ -41,6 +42,7 @@ struct town_faults {
 	bool no_sheet;      /* shows none */
 	bool refuse;	    /* takes no connections */
 	bool deny_days;	    /* says that days are not kept */
+	bool other_notice;  /* shows issuer notices that are not the registrar's */
 	bool silent_days;   /* opens sessions for days, and says nothing */
 };
 
@@ -59,7 +61,10 @@ struct town {
 	struct buf digests;
 	struct town_session *sessions;
 	struct town_faults faults;
+	struct fake_registrar registrar; /* of town_with_registrar */
+	struct buf spent;		 /* nonces of tickets and stamps */
 	/* what it saw */
+	unsigned notices_opened, tickets, stamps, refused_tickets;
 	unsigned live_opened, days_opened, epochs_opened;
 	uint32_t days[256];	/* asked for, in order */
 	unsigned real, notes, drops;
@@ -69,6 +74,8 @@ struct town {
 
 /* Founded at the start of an epoch `hours` after a day's start. */
 struct town *town_new(unsigned hours);
+/* The same with a registrar, and so many stamps for everybody. */
+struct town *town_with_registrar(unsigned hours, uint32_t stamps);
 void town_free(struct town *t);
 void town_run(struct town *t, int64_t ms);
 int64_t town_now(const struct town *t);
@@ -83,6 +90,7 @@ struct person {
 	struct client *client;
 	int64_t retention_ms;
 	const struct chain_point *anchor;
+	const uint8_t *code;	     /* of the enrolment; NULL: none */
 	const char *socks, *entrance; /* NULL: directly to the charter's */
 	unsigned alarms_seen;
 	unsigned status_calls;

@@ -63,6 +63,18 @@ answer(struct fake_session *s)
 	say(s, &f);
 }
 
+/* Who has no ticket reads the stream, which is all notices then, and is done. */
+static void
+show_notices(struct fake_session *s)
+{
+	struct fake_gateway *g = s->gateway;
+
+	g->fill = params_down_frame_bytes(params_of(g)) - 8;
+	for (g->given = 0; g->given < g->stream_len;)
+		answer(s);
+	refuse(s, FRAME_ERROR_COMPLETE);
+}
+
 static void
 note(struct fake_session *s, const struct frame_up *f)
 {
@@ -103,6 +115,8 @@ on_frame(void *arg, uint8_t *plain, size_t n)
 		refuse(s, g->error);
 	else if (g->closes_at_mark && hour > s->open.hour)
 		refuse(s, FRAME_ERROR_MARK);
+	else if (f.type == FRAME_UP_OPEN && f.open.read == FRAME_READ_NOTICES)
+		show_notices(s);
 	else
 		answer(s);
 }
@@ -113,6 +127,7 @@ on_up(void *arg)
 	struct fake_session *s = arg;
 
 	s->accepted_ms = world_now_ms(s->gateway->world);
+	memcpy(s->hash, link_hash(s->link), sizeof(s->hash));
 }
 
 static void

@@ -22,6 +22,7 @@ struct fake_session {
 	struct fake_gateway *gateway;
 	struct link *link;	/* NULL once it ended */
 	struct frame_open open;
+	uint8_t hash[64]; /* of its handshake, that a ticket is for */
 	bool opened;
 	int64_t accepted_ms, first_ms, last_ms, ended_ms; /* by the world's clock */
 	unsigned packets;
