@@ -126,17 +126,17 @@ make_room(void **at, size_t *room, size_t need, size_t size)
 
 /* Where in the list of candidates it is; n if it is not. */
 static size_t
-place_of(const unsigned *member, size_t n, unsigned wanted)
+place_of(const struct linker_candidate *of, size_t n, unsigned wanted)
 {
 	size_t i = 0;
 
-	while (i < n && member[i] != wanted)
+	while (i < n && of[i].member != wanted)
 		i++;
 	return i;
 }
 
 static enum err
-keep_choice(struct linker *l, const uint16_t *cell, size_t n, size_t truth)
+keep_choice(struct linker *l, const struct linker_candidate *of, size_t n, size_t truth)
 {
 	enum err e = make_room((void **)&l->choices, &l->room, l->count + 1, sizeof(*l->choices));
 
@@ -146,25 +146,23 @@ keep_choice(struct linker *l, const uint16_t *cell, size_t n, size_t truth)
 		return e;
 	l->choices[l->count++] =
 	    (struct linker_choice){ .first = l->cell_count, .n = n, .truth = truth };
-	memcpy(l->cells + l->cell_count, cell, n * sizeof(*cell));
-	l->cell_count += n;
+	for (size_t i = 0; i < n; i++)
+		l->cells[l->cell_count++] = of[i].cell;
 	return ERR_OK;
 }
 
 /* ---- walking through a log ---- */
 
-/* Candidates of one session; and what a visitor does with each that has any. */
+/* Room for the candidates of one session. */
 struct walk {
-	unsigned *member;
-	uint16_t *cell;
+	struct linker_candidate *of;
 	double *weight, *posterior;
 };
 
 static void
 walk_release(struct walk *k)
 {
-	free(k->member);
-	free(k->cell);
+	free(k->of);
 	free(k->weight);
 	free(k->posterior);
 }
@@ -172,11 +170,10 @@ walk_release(struct walk *k)
 static enum err
 walk_init(struct walk *k, unsigned members)
 {
-	k->member = calloc(members, sizeof(*k->member));
-	k->cell = calloc(members, sizeof(*k->cell));
+	k->of = calloc((size_t)members + 1, sizeof(*k->of));
 	k->weight = calloc(members, sizeof(*k->weight));
 	k->posterior = calloc(members, sizeof(*k->posterior));
-	if (k->member != NULL && k->cell != NULL && k->weight != NULL && k->posterior != NULL)
+	if (k->of != NULL && k->weight != NULL && k->posterior != NULL)
 		return ERR_OK;
 	walk_release(k);
 	return ERR_MEMORY;
@@ -184,17 +181,22 @@ walk_init(struct walk *k, unsigned members)
 
 /* What is summed up, of one member in one situation. */
 struct tally {
-	double sessions, chance, right, claimed;
+	double sessions, chance, crowd, right, claimed;
 };
 
 static void
 judge_one(struct tally *t, const struct linker *l, struct walk *k, size_t n, size_t truth)
 {
-	for (size_t i = 0; i < n; i++)
-		k->weight[i] = l->weight[k->cell[i]];
+	size_t crowd = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		k->weight[i] = l->weight[k->of[i].cell];
+		crowd += k->of[i].in_session == k->of[truth].in_session;
+	}
 	linker_posterior(k->posterior, k->weight, n);
 	t->sessions++;
 	t->chance += 1.0 / (double)n;
+	t->crowd += 1.0 / (double)crowd;
 	t->right += linker_hit(k->posterior, n, truth);
 	t->claimed += largest(k->posterior, n);
 }
@@ -211,14 +213,14 @@ walk_log(struct linker *l, struct tally *tallies, const struct linker_session *l
 		return e;
 	e = linker_view_init(&v, &l->params, l->members, log, n);
 	for (size_t i = 0; i < n && e == ERR_OK; i++) {
-		size_t count = linker_candidates(k.member, k.cell, &v, &log[i]);
-		size_t truth = place_of(k.member, count, log[i].member);
+		size_t count = linker_candidates(k.of, &v, &log[i]);
+		size_t truth = place_of(k.of, count, log[i].member);
 
 		if (truth < count && tallies != NULL)
 			judge_one(&tallies[linker_situation_of(&v, &log[i]) * l->members +
 			    log[i].member], l, &k, count, truth);
 		else if (truth < count)
-			e = keep_choice(l, k.cell, count, truth);
+			e = keep_choice(l, k.of, count, truth);
 		linker_told(&v, &log[i]);
 	}
 	linker_view_release(&v);
@@ -262,6 +264,7 @@ add_up(struct tally *sum, const struct tally *t)
 {
 	sum->sessions += t->sessions;
 	sum->chance += t->chance;
+	sum->crowd += t->crowd;
 	sum->right += t->right;
 	sum->claimed += t->claimed;
 }
@@ -279,7 +282,7 @@ resample(const struct tally *of, unsigned members, const struct rng *r)
 static void
 score(struct linker_score *out, const struct tally *of, unsigned members, const struct rng *r)
 {
-	double chance[RESAMPLES], right[RESAMPLES], excess[RESAMPLES];
+	double chance[RESAMPLES], crowd[RESAMPLES], right[RESAMPLES], excess[RESAMPLES];
 	struct tally sum = { 0 };
 
 	memset(out, 0, sizeof(*out));
@@ -292,14 +295,16 @@ score(struct linker_score *out, const struct tally *of, unsigned members, const 
 		double n = t.sessions > 0 ? t.sessions : 1;
 
 		chance[k] = t.chance / n;
+		crowd[k] = t.crowd / n;
 		right[k] = t.right / n;
-		excess[k] = right[k] - chance[k];
+		excess[k] = right[k] - crowd[k];
 	}
 	out->sessions = (uint64_t)sum.sessions;
 	out->claimed = sum.claimed / sum.sessions;
 	interval(&out->chance, sum.chance / sum.sessions, chance);
+	interval(&out->crowd, sum.crowd / sum.sessions, crowd);
 	interval(&out->right, sum.right / sum.sessions, right);
-	interval(&out->excess, (sum.right - sum.chance) / sum.sessions, excess);
+	interval(&out->excess, (sum.right - sum.crowd) / sum.sessions, excess);
 }
 
 enum err

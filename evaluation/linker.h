@@ -15,7 +15,9 @@
  * adversary simulates with the published code.
  *
  * Chance is one in the number of candidates: who knows which sessions are open,
- * that nobody has two of one hour, and nothing else.
+ * that nobody has two of one hour, and nothing else. Crowd is chance for whoever is
+ * told besides whether the member is in a live session of another hour or in none: what
+ * the linker has beyond that it owes to times, ends and reading positions.
  */
 #ifndef EVALUATION_LINKER_H
 #define EVALUATION_LINKER_H
@@ -83,8 +85,9 @@ struct linker_share {
 struct linker_score {
 	uint64_t sessions;
 	struct linker_share chance; /* right by chance */
+	struct linker_share crowd;
 	struct linker_share right;  /* right by the likeliest candidate, ties by lot */
-	struct linker_share excess; /* right less chance */
+	struct linker_share excess; /* right less crowd */
 	double claimed; /* what it said itself that it would get right: calibration */
 };
 /* Judge another month. ERR_MEMORY. */

@@ -177,7 +177,7 @@ static const int64_t away_edges[] = { 30 * MINUTE_MS, HOUR_MS, 2 * HOUR_MS, 4 * 
 #define AWAY_BINS (AWAY_EDGES + 1)
 
 #define RECENT_CELLS (2 * 2 * 2 * LINKER_ENDS * RECENT_BINS)
-#define AWAY_CELLS (2 * LINKER_ENDS * AWAY_BINS * PARTS_OF_DAY * HABITS)
+#define AWAY_CELLS (2 * AWAY_BINS * PARTS_OF_DAY * HABITS)
 #define LIVE_CELLS (2 + RECENT_CELLS + AWAY_CELLS)
 
 /* coming: the session is for the coming hour. */
@@ -197,8 +197,7 @@ live_cell(const struct linker_past *m, const struct linker_session *s, bool comi
 	}
 	if (other || last == NULL)
 		return coming;
-	at = (size_t)coming * LINKER_ENDS + last->end;
-	at = at * AWAY_BINS + bin_of(ago, away_edges, AWAY_EDGES);
+	at = coming * AWAY_BINS + bin_of(ago, away_edges, AWAY_EDGES);
 	at = at * PARTS_OF_DAY + part_of_day(s->start_ms);
 	return 2 + RECENT_CELLS + at * HABITS + habit_of(m, s->start_ms);
 }
@@ -241,7 +240,7 @@ points_at(const struct linker_past *m, const struct linker_session *s)
 }
 
 static bool
-candidate(size_t *cell, struct linker_view *v, struct linker_past *m,
+candidate(struct linker_candidate *out, struct linker_view *v, struct linker_past *m,
     const struct linker_session *s)
 {
 	uint32_t running = timing_hour(v->params, s->start_ms);
@@ -251,28 +250,28 @@ candidate(size_t *cell, struct linker_view *v, struct linker_past *m,
 	if (s->read == LINKER_LIVE) {
 		if (open_of(m, s->start_ms, s->hour, false) != NULL)
 			return false;
-		*cell = live_cell(m, s, s->hour > running) +
-		    (points_at(m, s) ? LIVE_CELLS : 0);
+		out->in_session = open_of(m, s->start_ms, s->hour, true) != NULL;
+		out->cell = (uint16_t)(live_cell(m, s, s->hour > running) +
+		    (points_at(m, s) ? LIVE_CELLS : 0));
 		return true;
 	}
 	if (open_of(m, s->start_ms, running, false) == NULL)
 		return false;
 	read_up(v, m, s->start_ms);
-	*cell = 2 * LIVE_CELLS + gap_cell(v, m, s);
+	out->in_session = true;
+	out->cell = (uint16_t)(2 * LIVE_CELLS + gap_cell(v, m, s));
 	return true;
 }
 
 size_t
-linker_candidates(unsigned *member, uint16_t *cell, struct linker_view *v,
+linker_candidates(struct linker_candidate *out, struct linker_view *v,
     const struct linker_session *s)
 {
-	size_t n = 0, at;
+	size_t n = 0;
 
 	for (unsigned i = 0; i < v->members; i++) {
-		if (!candidate(&at, v, &v->past[i], s))
-			continue;
-		member[n] = i;
-		cell[n++] = (uint16_t)at;
+		out[n].member = i;
+		n += candidate(&out[n], v, &v->past[i], s);
 	}
 	return n;
 }

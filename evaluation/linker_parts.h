@@ -36,11 +36,13 @@ struct linker_view {
 RST_MUST_USE enum err linker_view_init(struct linker_view *v, const struct params *p,
     unsigned members, const struct linker_session *log, size_t n);
 void linker_view_release(struct linker_view *v);
-/*
- * The candidates for a session that begins, as members and as cells, each with room for
- * all members; returns how many there are.
- */
-size_t linker_candidates(unsigned *member, uint16_t *cell, struct linker_view *v,
+struct linker_candidate {
+	unsigned member;
+	uint16_t cell;
+	bool in_session; /* in a live one, of another hour */
+};
+/* The candidates for a session that begins, with room for all members; how many there are. */
+size_t linker_candidates(struct linker_candidate *out, struct linker_view *v,
     const struct linker_session *s);
 /* Whose it was is told. */
 void linker_told(struct linker_view *v, const struct linker_session *s);
