@@ -10,6 +10,7 @@
 #include "evaluation/world.h"
 #include "tests/lib/network.h"
 #include "tests/lib/test.h"
+#include "tests/scenario/script.h"
 
 #define SECOND_MS INT64_C(1000)
 #define MINUTE_MS (60 * SECOND_MS)
@@ -202,7 +203,8 @@ static void
 on_up(struct session *s)
 {
 	int64_t natural = natural_ms(s);
-	int64_t life = rng_exponential_long(&s->member->rng.rng, TOR_LIFE_MS);
+	int64_t life = s->member->scene->cfg.scripted ? INT64_MAX :
+	    rng_exponential_long(&s->member->rng.rng, TOR_LIFE_MS);
 
 	s->opened = true;
 	log_opened(s);
@@ -287,22 +289,6 @@ member_of(const struct client *c)
 	return c->cfg.rng->ctx;
 }
 
-/* The start of the epoch whose block is known latest. */
-bool
-__wrap_chain_latest_epoch(const struct chain *k, struct chain_point *out,
-    uint8_t signature[BLOCK_SIGNATURE_BYTES])
-{
-	const struct member *m = (const struct member *)(const void *)k;
-	const struct params *p = &m->scene->params;
-
-	(void)signature;
-	if (m->epochs_ms < 0)
-		return false;
-	memset(out, 0, sizeof(*out));
-	out->round = timing_round(p, timing_epoch_start(p, timing_epoch(p, m->epochs_ms)));
-	return true;
-}
-
 /* Its blocks are linked to what is known, or go past an epoch block that is. */
 static bool
 tied(const struct member *m, int64_t from_ms)
@@ -356,6 +342,23 @@ cover(struct member *m)
 		m->epochs_ms = now_of(m);
 	}
 	spans_forget(&c->spans, now_of(m) - c->params->retention_ms - DAY_MS);
+}
+
+/* The start of the epoch whose block is known latest. */
+bool
+__wrap_chain_latest_epoch(const struct chain *k, struct chain_point *out,
+    uint8_t signature[BLOCK_SIGNATURE_BYTES])
+{
+	struct member *m = (struct member *)(uintptr_t)k;
+	const struct params *p = &m->scene->params;
+
+	(void)signature;
+	cover(m);
+	if (m->epochs_ms < 0)
+		return false;
+	memset(out, 0, sizeof(*out));
+	out->round = timing_round(p, timing_epoch_start(p, timing_epoch(p, m->epochs_ms)));
+	return true;
 }
 
 static void
@@ -659,10 +662,37 @@ on_away(void *arg)
 }
 
 static void
+on_script_sleep(void *arg)
+{
+	go_to_sleep(arg, START_MS + SCRIPT_WAKE_MS);
+}
+
+static void
+on_script_break(void *arg)
+{
+	struct member *m = arg;
+
+	cover(m);
+	fall_silent(m);
+}
+
+static void
+begin_script(struct member *m)
+{
+	later(m, START_MS + SCRIPT_START_MS, on_start);
+	later(m, START_MS + SCRIPT_SLEEP_MS, on_script_sleep);
+	later(m, START_MS + SCRIPT_BREAK_MS, on_script_break);
+}
+
+static void
 begin_life(struct member *m)
 {
 	int64_t now = now_of(m);
 
+	if (m->scene->cfg.scripted) {
+		begin_script(m);
+		return;
+	}
 	later(m, now + exponential(m, LINE_LIFE_MS), on_line_break);
 	later(m, now + rng_between(&m->rng.rng, 0, 10 * MINUTE_MS), on_start);
 	if (m->office) {
@@ -773,15 +803,20 @@ month_run(struct month *out, const struct month_config *cfg)
 	memset(out, 0, sizeof(*out));
 	out->from_ms = START_MS;
 	month_params(&k.params);
+	if (cfg->scripted)
+		k.params.epoch_ms = 2 * HOUR_MS;
 	assert_err_ok(world_new(&k.world, &world));
 	k.network = network_new(&(struct network_config){ .seed = 1, .params = &k.params });
 	k.members = calloc(cfg->members, sizeof(*k.members));
 	assert_non_null(k.members);
 	for (unsigned i = 0; i < cfg->members; i++)
 		member_init(&k.members[i], &k, i);
-	assert_err_ok(world_at(k.world, START_MS + rng_exponential_long(world_rng(k.world),
-	    RESTART_EVERY_MS), on_gateway_down, &k));
-	assert_err_ok(world_run_for(k.world, (int64_t)cfg->days * DAY_MS));
+	if (!cfg->scripted)
+		assert_err_ok(world_at(k.world, START_MS +
+		    rng_exponential_long(world_rng(k.world), RESTART_EVERY_MS),
+		    on_gateway_down, &k));
+	assert_err_ok(world_run_for(k.world,
+	    cfg->scripted ? SCRIPT_END_MS : (int64_t)cfg->days * DAY_MS));
 	end_log(out, world_now_ms(k.world));
 	for (unsigned i = 0; i < cfg->members; i++)
 		member_release(&k.members[i]);

@@ -16,6 +16,7 @@
 #ifndef TESTS_SCENARIO_MONTH_H
 #define TESTS_SCENARIO_MONTH_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -33,6 +34,7 @@ struct month_config {
 	uint64_t seed;
 	unsigned members, days;
 	enum month_leak leak;
+	bool scripted; /* not a month, but the hours of script.h, for each member */
 };
 
 struct month {

@@ -15,6 +15,7 @@
 #include "common/net/attend.h"
 #include "tests/lib/test.h"
 #include "tests/scenario/month.h"
+#include "tests/scenario/script.h"
 
 #define MINUTE_MS INT64_C(60000)
 #define HOUR_MS (60 * MINUTE_MS)
@@ -290,6 +291,33 @@ test_laws(void **state)
 	month_release(&m);
 }
 
+/* The doubles do what whole clients do (test_sessions). */
+static void
+test_script(void **state)
+{
+	struct month_config cfg = { .seed = rng_u64(test_rng()), .members = 20, .scripted = true };
+	struct params p;
+	struct month m;
+
+	(void)state;
+	month_params(&p);
+	month_run(&m, &cfg);
+	for (unsigned member = 0; member < cfg.members; member++) {
+		struct script_session of[32];
+		size_t n = 0;
+
+		for (size_t i = 0; i < m.count; i++) {
+			if (m.log[i].member != member)
+				continue;
+			assert_true(n < 32);
+			of[n++] = (struct script_session){ m.log[i].start_ms - m.from_ms,
+				m.log[i].read, m.log[i].hour - timing_hour(&p, m.from_ms) };
+		}
+		script_check(of, n);
+	}
+	month_release(&m);
+}
+
 /* ---- the linker by itself ---- */
 
 /*
@@ -366,6 +394,7 @@ test_fit(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_posterior),
 	cmocka_unit_test(test_fit),
+	cmocka_unit_test(test_script),
 	cmocka_unit_test(test_laws),
 	cmocka_unit_test(test_sessions_that_break_together),
 	cmocka_unit_test(test_honest_clients),
