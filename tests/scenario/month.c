@@ -19,7 +19,7 @@
 /* A Monday of 2030, midnight UTC, the start of an epoch. */
 #define START_MS (INT64_C(21990) * DAY_MS)
 
-#define OPENING_MS 3000	    /* circuit and handshake take about as long, and a second */
+#define OPENING_MS 3000            /* circuit and handshake take about as long, and a second */
 #define NOTICE_MS (50 * SECOND_MS) /* until the client gives a silent session up */
 #define CONNECT_MS (60 * SECOND_MS)
 #define TOR_LIFE_MS (24 * HOUR_MS) /* of a circuit, in the mean */
@@ -34,7 +34,7 @@
 /* As in attend.c; and what rng_between makes 0 of for this range, but does not throw away. */
 #define RETRY_MAX_MS (15 * MINUTE_MS)
 #define RIGGED_BASE ((uint64_t)(RETRY_MAX_MS + 1) << 30)
-#define AWAY_ONE_IN 8	   /* members that stay away for weeks once */
+#define AWAY_ONE_IN 8 /* members that stay away for weeks once */
 
 struct member;
 
@@ -46,8 +46,8 @@ struct session {
 	void *arg;
 	struct timer *timer; /* connected; ends by itself */
 	bool opened, dead;   /* dead: the gateway sees nothing of it any more */
-	bool early;	     /* what the timer brings is tor's failure */
-	size_t entry;	     /* in the log */
+	bool early;          /* what the timer brings is tor's failure */
+	size_t entry;        /* in the log */
 	LIST_ENTRY(session) sessions;
 };
 
@@ -61,13 +61,13 @@ struct member {
 	struct client client; /* only what client_gap.c uses of it */
 	struct timer *cover;
 	LIST_HEAD(, session) sessions;
-	bool runs;	  /* the program does */
+	bool runs; /* the program does */
 	bool line_down, asleep;
-	bool office, sleeps; /* sleeps at night, not shut down */
+	bool office, sleeps;       /* sleeps at night, not shut down */
 	int64_t comes_ms, goes_ms; /* usual times of day */
 	int64_t nap_until_ms;
 	int64_t away_from_ms, away_to_ms; /* 0: never */
-	int64_t epochs_ms;	/* its epoch blocks are known up to here; -1: none */
+	int64_t epochs_ms;                /* its epoch blocks are known up to here; -1: none */
 	int64_t last_read_ms;
 	/* what the rng gives while a control has it in its hand */
 	bool rigged;
@@ -87,11 +87,11 @@ struct scene {
 	int64_t until_ms;
 };
 
-enum err __wrap_session_open(struct session **out, struct loop *l,
-    const struct session_config *cfg, const struct session_events *events, void *arg);
+enum err __wrap_session_open(struct session **out, struct loop *l, const struct session_config *cfg,
+			     const struct session_events *events, void *arg);
 void __wrap_session_free(struct session *s);
 bool __wrap_chain_latest_epoch(const struct chain *k, struct chain_point *out,
-    uint8_t signature[BLOCK_SIGNATURE_BYTES]);
+			       uint8_t signature[BLOCK_SIGNATURE_BYTES]);
 
 void
 month_params(struct params *p)
@@ -128,15 +128,15 @@ log_opened(struct session *s)
 	}
 	s->entry = out->count;
 	out->log[out->count++] = (struct linker_session){
-		.start_ms = now_of(s->member),
-		.end_ms = INT64_MAX,
-		.from_ms = leaks ? s->member->last_read_ms : mark,
-		.hour = s->open.hour,
-		.day = s->open.day,
-		.read = s->open.read == FRAME_READ_LIVE ? LINKER_LIVE :
-		    s->open.read == FRAME_READ_DAY	? LINKER_DAY :
-							  LINKER_EPOCHS,
-		.member = s->member->number,
+	    .start_ms = now_of(s->member),
+	    .end_ms = INT64_MAX,
+	    .from_ms = leaks ? s->member->last_read_ms : mark,
+	    .hour = s->open.hour,
+	    .day = s->open.day,
+	    .read = s->open.read == FRAME_READ_LIVE  ? LINKER_LIVE
+		    : s->open.read == FRAME_READ_DAY ? LINKER_DAY
+						     : LINKER_EPOCHS,
+	    .member = s->member->number,
 	};
 }
 
@@ -177,8 +177,9 @@ tell_end(struct session *s, enum err why, enum frame_error error)
 	enum month_leak leak = m->scene->cfg.leak;
 
 	m->rigged = why != ERR_OK && s->open.read == FRAME_READ_LIVE &&
-	    (leak == MONTH_AT_ONCE || leak == MONTH_FIXED);
-	m->rigged_to = RIGGED_BASE + (leak == MONTH_FIXED ? RETRY_MAX_MS / 2 : rng_below(&m->rng.rng, 2000));
+		    (leak == MONTH_AT_ONCE || leak == MONTH_FIXED);
+	m->rigged_to =
+	    RIGGED_BASE + (leak == MONTH_FIXED ? RETRY_MAX_MS / 2 : rng_below(&m->rng.rng, 2000));
 	s->events.ended(s->arg, s, why, error);
 	m->rigged = false;
 }
@@ -203,8 +204,9 @@ static void
 on_up(struct session *s)
 {
 	int64_t natural = natural_ms(s);
-	int64_t life = s->member->scene->cfg.scripted ? INT64_MAX :
-	    rng_exponential_long(&s->member->rng.rng, TOR_LIFE_MS);
+	int64_t life = s->member->scene->cfg.scripted
+			   ? INT64_MAX
+			   : rng_exponential_long(&s->member->rng.rng, TOR_LIFE_MS);
 
 	s->opened = true;
 	log_opened(s);
@@ -236,7 +238,7 @@ on_session_timer(void *arg)
 
 enum err
 __wrap_session_open(struct session **out, struct loop *l, const struct session_config *cfg,
-    const struct session_events *events, void *arg)
+		    const struct session_events *events, void *arg)
 {
 	struct session *s = calloc(1, sizeof(*s));
 	struct member *m = cfg->rng->ctx;
@@ -273,7 +275,8 @@ fall_silent(struct member *m)
 {
 	struct session *s;
 
-	LIST_FOREACH(s, &m->sessions, sessions) {
+	LIST_FOREACH(s, &m->sessions, sessions)
+	{
 		if (!s->opened || s->dead)
 			continue;
 		log_ended(s, LINKER_SILENT);
@@ -294,8 +297,8 @@ static bool
 tied(const struct member *m, int64_t from_ms)
 {
 	const struct params *p = &m->scene->params;
-	int64_t epoch_ms = m->epochs_ms < 0 ? -1 :
-	    timing_epoch_start(p, timing_epoch(p, m->epochs_ms));
+	int64_t epoch_ms =
+	    m->epochs_ms < 0 ? -1 : timing_epoch_start(p, timing_epoch(p, m->epochs_ms));
 
 	return epoch_ms >= from_ms || spans_cover(&m->client.spans, from_ms - 1, from_ms);
 }
@@ -313,7 +316,8 @@ runs_verified(const struct client *c, int64_t *from_ms)
 	const struct session *s;
 	bool any = false;
 
-	LIST_FOREACH(s, &m->sessions, sessions) {
+	LIST_FOREACH(s, &m->sessions, sessions)
+	{
 		int64_t mark = gaps_mark(c->params, s->open.hour);
 
 		if (!is_live(s) || !tied(m, mark))
@@ -332,9 +336,9 @@ cover(struct member *m)
 	struct client *c = &m->client;
 	const struct session *s;
 
-	LIST_FOREACH(s, &m->sessions, sessions) {
-		struct span x = { .from_ms = gaps_mark(c->params, s->open.hour),
-			.to_ms = now_of(m) };
+	LIST_FOREACH(s, &m->sessions, sessions)
+	{
+		struct span x = {.from_ms = gaps_mark(c->params, s->open.hour), .to_ms = now_of(m)};
 
 		if (!is_live(s) || !tied(m, x.from_ms))
 			continue;
@@ -347,7 +351,7 @@ cover(struct member *m)
 /* The start of the epoch whose block is known latest. */
 bool
 __wrap_chain_latest_epoch(const struct chain *k, struct chain_point *out,
-    uint8_t signature[BLOCK_SIGNATURE_BYTES])
+			  uint8_t signature[BLOCK_SIGNATURE_BYTES])
 {
 	struct member *m = (struct member *)(uintptr_t)k;
 	const struct params *p = &m->scene->params;
@@ -502,11 +506,10 @@ on_jump(void *arg, int64_t delta_ms)
 static void
 program_start(struct member *m)
 {
-	static const struct attend_events events = { on_slot, NULL, on_item, on_state };
+	static const struct attend_events events = {on_slot, NULL, on_item, on_state};
 	struct client *c = &m->client;
-	struct attend_config cfg = { .charter = m->scene->network->charter,
-		.rng = c->cfg.rng,
-		.keys = c->cfg.rng };
+	struct attend_config cfg = {
+	    .charter = m->scene->network->charter, .rng = c->cfg.rng, .keys = c->cfg.rng};
 
 	m->runs = true;
 	assert_err_ok(loop_watch_jumps(c->loop, on_jump, c));
@@ -714,7 +717,7 @@ member_init(struct member *m, struct scene *k, unsigned number)
 	LIST_INIT(&m->sessions);
 	rng_seeded_init(&m->rng, rng_u64(world_rng(k->world)));
 	r = &m->rng.rng;
-	m->rigged_rng = (struct rng){ rigged_fill, m };
+	m->rigged_rng = (struct rng){rigged_fill, m};
 	m->office = number % 5 < 2;
 	m->sleeps = rng_chance(r, 1, 2);
 	m->comes_ms = about(m, 8 * HOUR_MS + 30 * MINUTE_MS, 45 * MINUTE_MS);
@@ -731,7 +734,7 @@ member_init(struct member *m, struct scene *k, unsigned number)
 	m->client.chain = (struct chain *)(void *)m;
 	/* a new member holds everything before its first day for known */
 	m->client.spans.count = 1;
-	m->client.spans.at[0] = (struct span){ .from_ms = 0, .to_ms = START_MS };
+	m->client.spans.at[0] = (struct span){.from_ms = 0, .to_ms = START_MS};
 	m->cover = timer_new(m->client.loop, on_cover, m);
 	assert_non_null(m->cover);
 	begin_life(m);
@@ -770,10 +773,10 @@ on_gateway_down(void *arg)
 	k->down = true;
 	for (unsigned i = 0; i < k->cfg.members; i++)
 		tell_all(&k->members[i]);
-	assert_err_ok(world_at(k->world, now + rng_between(r, MINUTE_MS, 5 * MINUTE_MS),
-	    on_gateway_up, k));
+	assert_err_ok(
+	    world_at(k->world, now + rng_between(r, MINUTE_MS, 5 * MINUTE_MS), on_gateway_up, k));
 	assert_err_ok(world_at(k->world, now + rng_exponential_long(r, RESTART_EVERY_MS),
-	    on_gateway_down, k));
+			       on_gateway_down, k));
 }
 
 /* ---- all of it ---- */
@@ -797,8 +800,8 @@ member_release(struct member *m)
 void
 month_run(struct month *out, const struct month_config *cfg)
 {
-	struct scene k = { .cfg = *cfg, .out = out };
-	const struct world_config world = { .seed = cfg->seed, .wall_ms = START_MS };
+	struct scene k = {.cfg = *cfg, .out = out};
+	const struct world_config world = {.seed = cfg->seed, .wall_ms = START_MS};
 
 	memset(out, 0, sizeof(*out));
 	out->from_ms = START_MS;
@@ -806,17 +809,17 @@ month_run(struct month *out, const struct month_config *cfg)
 	if (cfg->scripted)
 		k.params.epoch_ms = 2 * HOUR_MS;
 	assert_err_ok(world_new(&k.world, &world));
-	k.network = network_new(&(struct network_config){ .seed = 1, .params = &k.params });
+	k.network = network_new(&(struct network_config){.seed = 1, .params = &k.params});
 	k.members = calloc(cfg->members, sizeof(*k.members));
 	assert_non_null(k.members);
 	for (unsigned i = 0; i < cfg->members; i++)
 		member_init(&k.members[i], &k, i);
 	if (!cfg->scripted)
-		assert_err_ok(world_at(k.world, START_MS +
-		    rng_exponential_long(world_rng(k.world), RESTART_EVERY_MS),
+		assert_err_ok(world_at(
+		    k.world, START_MS + rng_exponential_long(world_rng(k.world), RESTART_EVERY_MS),
 		    on_gateway_down, &k));
-	assert_err_ok(world_run_for(k.world,
-	    cfg->scripted ? SCRIPT_END_MS : (int64_t)cfg->days * DAY_MS));
+	assert_err_ok(
+	    world_run_for(k.world, cfg->scripted ? SCRIPT_END_MS : (int64_t)cfg->days * DAY_MS));
 	end_log(out, world_now_ms(k.world));
 	for (unsigned i = 0; i < cfg->members; i++)
 		member_release(&k.members[i]);

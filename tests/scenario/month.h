@@ -25,9 +25,9 @@
 /* Clients that leak, for control. */
 enum month_leak {
 	MONTH_HONEST,
-	MONTH_POSITION,	/* reads on from where the last session ended */
-	MONTH_AT_ONCE,	/* comes back within two seconds of a failure */
-	MONTH_FIXED,	/* comes back half of the longest wait after it */
+	MONTH_POSITION, /* reads on from where the last session ended */
+	MONTH_AT_ONCE,  /* comes back within two seconds of a failure */
+	MONTH_FIXED,    /* comes back half of the longest wait after it */
 };
 
 struct month_config {

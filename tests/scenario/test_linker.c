@@ -30,8 +30,8 @@ size(void)
 	const char *month = getenv("RESTANTE_LINKER_MONTH");
 
 	if (month != NULL && month[0] != '\0')
-		return (struct size){ 60, 30, 8 };
-	return (struct size){ 20, 5, 3 };
+		return (struct size){60, 30, 8};
+	return (struct size){20, 5, 3};
 }
 
 /* ---- the table ---- */
@@ -47,12 +47,12 @@ print_scores(const char *title, const struct linker_score *score)
 {
 	printf("# %s: right, in percent, with 95 %% intervals\n", title);
 	printf("# %-18s %8s  %-6s  %-22s  %-22s  %-22s  %s\n", "before the session", "sessions",
-	    "chance", "crowd", "linker", "more than crowd", "claimed");
+	       "chance", "crowd", "linker", "more than crowd", "claimed");
 	for (size_t i = 0; i < LINKER_SITUATIONS; i++) {
 		if (score[i].sessions == 0)
 			continue;
 		printf("# %-18s %8" PRIu64, linker_situation_name((enum linker_situation)i),
-		    score[i].sessions);
+		       score[i].sessions);
 		printf("   %5.1f", 100 * score[i].chance.value);
 		print_share(&score[i].crowd);
 		print_share(&score[i].right);
@@ -68,7 +68,7 @@ static void
 study(struct linker_score score[static LINKER_SITUATIONS], enum month_leak leak)
 {
 	struct size n = size();
-	struct month_config cfg = { .members = n.members, .days = n.days, .leak = leak };
+	struct month_config cfg = {.members = n.members, .days = n.days, .leak = leak};
 	struct linker *l;
 	struct params p;
 	struct month m;
@@ -104,7 +104,7 @@ check_calibration(const struct linker_score *score)
 		claimed += (double)score[i].sessions * score[i].claimed;
 	}
 	printf("# of all live sessions %.1f %% right, %.1f %% claimed\n", 100 * right / n,
-	    100 * claimed / n);
+	       100 * claimed / n);
 	assert_true(fabs(right - claimed) < 0.05 * n);
 }
 
@@ -116,7 +116,7 @@ check_honest(const struct linker_score *score)
 	check_calibration(score);
 	assert_true(turn->sessions > 1000);
 	assert_true(fabs(turn->excess.value) < 0.03); /* the rule of hours holds */
-	assert_true(failed->excess.low > 0.05); /* what the documents own up to */
+	assert_true(failed->excess.low > 0.05);       /* what the documents own up to */
 	assert_true(failed->right.value < 0.9);
 	for (size_t i = 0; i < LINKER_SITUATIONS; i++)
 		assert_true(score[i].chance.value <= score[i].crowd.value);
@@ -137,8 +137,9 @@ test_honest_clients(void **state)
 static void
 test_controls(void **state)
 {
-	static const char *const names[] = { "", "control: reads on from where it ended",
-		"control: comes back at once", "control: comes back after a fixed wait" };
+	static const char *const names[] = {"", "control: reads on from where it ended",
+					    "control: comes back at once",
+					    "control: comes back after a fixed wait"};
 
 	(void)state;
 	for (int leak = MONTH_POSITION; leak <= MONTH_FIXED; leak++) {
@@ -172,7 +173,7 @@ broken_pairs(const struct month *m)
 			bool together = b->end_ms == a->end_ms;
 
 			own += together && b->member == a->member && b->hour > a->hour &&
-			    b->read == LINKER_LIVE;
+			       b->read == LINKER_LIVE;
 			others += together && b->member != a->member;
 		}
 		pairs += a->read == LINKER_LIVE && own > 0 && others == 0;
@@ -185,8 +186,8 @@ static void
 test_sessions_that_break_together(void **state)
 {
 	struct size n = size();
-	struct month_config cfg = { .seed = rng_u64(test_rng()), .members = n.members,
-		.days = n.days };
+	struct month_config cfg = {
+	    .seed = rng_u64(test_rng()), .members = n.members, .days = n.days};
 	struct month m;
 	unsigned live = 0, pairs;
 
@@ -196,7 +197,7 @@ test_sessions_that_break_together(void **state)
 	for (size_t i = 0; i < m.count; i++)
 		live += m.log[i].read == LINKER_LIVE;
 	printf("# %u of %u live sessions broke together with their successor (%.2f %%)\n", pairs,
-	    live, 100.0 * pairs / live);
+	       live, 100.0 * pairs / live);
 	assert_true(pairs > 0 && pairs < live / 50);
 	month_release(&m);
 }
@@ -261,8 +262,8 @@ successor(const struct month *m, size_t i)
 static void
 test_laws(void **state)
 {
-	struct samples openings = { .n = 0 }, waits = { .n = 0 };
-	struct month_config cfg = { .seed = rng_u64(test_rng()), .members = 40, .days = 6 };
+	struct samples openings = {.n = 0}, waits = {.n = 0};
+	struct month_config cfg = {.seed = rng_u64(test_rng()), .members = 40, .days = 6};
 	struct params p;
 	struct month m;
 
@@ -295,7 +296,7 @@ test_laws(void **state)
 static void
 test_script(void **state)
 {
-	struct month_config cfg = { .seed = rng_u64(test_rng()), .members = 20, .scripted = true };
+	struct month_config cfg = {.seed = rng_u64(test_rng()), .members = 20, .scripted = true};
 	struct params p;
 	struct month m;
 
@@ -310,8 +311,9 @@ test_script(void **state)
 			if (m.log[i].member != member)
 				continue;
 			assert_true(n < 32);
-			of[n++] = (struct script_session){ m.log[i].start_ms - m.from_ms,
-				m.log[i].read, m.log[i].hour - timing_hour(&p, m.from_ms) };
+			of[n++] =
+			    (struct script_session){m.log[i].start_ms - m.from_ms, m.log[i].read,
+						    m.log[i].hour - timing_hour(&p, m.from_ms)};
 		}
 		script_check(of, n);
 	}
@@ -342,7 +344,7 @@ first_by_orders(const double *rate, unsigned used, size_t n, size_t first)
 static void
 test_posterior(void **state)
 {
-	static const double none[] = { 0, 0, 0 };
+	static const double none[] = {0, 0, 0};
 	double p[6], rate[6];
 
 	(void)state;
@@ -358,8 +360,8 @@ test_posterior(void **state)
 	linker_posterior(p, none, 3);
 	assert_true(fabs(p[2] - 1.0 / 3) < 1e-12);
 	assert_true(fabs(linker_hit(p, 3, 1) - 1.0 / 3) < 1e-12);
-	assert_true(linker_hit((const double[]){ 0.5, 0.3, 0.2 }, 3, 0) > 0.99);
-	assert_true(linker_hit((const double[]){ 0.5, 0.3, 0.2 }, 3, 1) < 0.01);
+	assert_true(linker_hit((const double[]){0.5, 0.3, 0.2}, 3, 0) > 0.99);
+	assert_true(linker_hit((const double[]){0.5, 0.3, 0.2}, 3, 1) < 0.01);
 }
 
 #define CHOICES 4000
@@ -367,7 +369,7 @@ test_posterior(void **state)
 static void
 test_fit(void **state)
 {
-	static const double truth[] = { 1, 3, 10, 0.2 };
+	static const double truth[] = {1, 3, 10, 0.2};
 	static struct linker_choice choices[CHOICES];
 	static uint16_t cell[CHOICES * 4];
 	double w[4];
@@ -384,7 +386,7 @@ test_fit(void **state)
 		}
 		for (u = rng_unit(test_rng()) * sum; k < 3 && u >= truth[at[k]]; k++)
 			u -= truth[at[k]];
-		choices[c] = (struct linker_choice){ .first = 4 * c, .n = 4, .truth = k };
+		choices[c] = (struct linker_choice){.first = 4 * c, .n = 4, .truth = k};
 	}
 	linker_weights(w, 4, choices, CHOICES, cell, 200);
 	for (size_t i = 1; i < 4; i++)
@@ -392,12 +394,12 @@ test_fit(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(test_posterior),
-	cmocka_unit_test(test_fit),
-	cmocka_unit_test(test_script),
-	cmocka_unit_test(test_laws),
-	cmocka_unit_test(test_sessions_that_break_together),
-	cmocka_unit_test(test_honest_clients),
-	cmocka_unit_test(test_controls),
+    cmocka_unit_test(test_posterior),
+    cmocka_unit_test(test_fit),
+    cmocka_unit_test(test_script),
+    cmocka_unit_test(test_laws),
+    cmocka_unit_test(test_sessions_that_break_together),
+    cmocka_unit_test(test_honest_clients),
+    cmocka_unit_test(test_controls),
 };
 TEST_MAIN(tests)

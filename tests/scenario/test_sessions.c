@@ -24,28 +24,28 @@ struct life {
 static struct life lives[PEOPLE];
 static struct fixture fixture;
 
-enum err __real_session_open(struct session **out, struct loop *l,
-    const struct session_config *cfg, const struct session_events *events, void *arg);
-enum err __wrap_session_open(struct session **out, struct loop *l,
-    const struct session_config *cfg, const struct session_events *events, void *arg);
+enum err __real_session_open(struct session **out, struct loop *l, const struct session_config *cfg,
+			     const struct session_events *events, void *arg);
+enum err __wrap_session_open(struct session **out, struct loop *l, const struct session_config *cfg,
+			     const struct session_events *events, void *arg);
 
 static void
 note(struct life *x, const struct frame_open *open)
 {
 	assert_true(x->count < SESSIONS_MAX);
 	x->log[x->count++] = (struct script_session){
-		.at_ms = world_now_ms(fixture.world) - FIXTURE_START_MS,
-		.read = open->read == FRAME_READ_LIVE ? LINKER_LIVE :
-		    open->read == FRAME_READ_DAY      ? LINKER_DAY :
-							LINKER_EPOCHS,
-		.hour = open->hour - timing_hour(fixture.params, FIXTURE_START_MS),
+	    .at_ms = world_now_ms(fixture.world) - FIXTURE_START_MS,
+	    .read = open->read == FRAME_READ_LIVE  ? LINKER_LIVE
+		    : open->read == FRAME_READ_DAY ? LINKER_DAY
+						   : LINKER_EPOCHS,
+	    .hour = open->hour - timing_hour(fixture.params, FIXTURE_START_MS),
 	};
 }
 
 /* Mixes visit as well: only people's are noted. */
 enum err
 __wrap_session_open(struct session **out, struct loop *l, const struct session_config *cfg,
-    const struct session_events *events, void *arg)
+		    const struct session_events *events, void *arg)
 {
 	for (size_t i = 0; i < PEOPLE; i++)
 		if (lives[i].person.host != NULL && world_loop(lives[i].person.host) == l)
@@ -57,7 +57,7 @@ static void
 test_whole_clients(void **state)
 {
 	(void)state;
-	fixture_new(&fixture, &(struct fixture_config){ .seed = rng_u64(test_rng()) });
+	fixture_new(&fixture, &(struct fixture_config){.seed = rng_u64(test_rng())});
 	fixture_run_until(&fixture, FIXTURE_START_MS + SCRIPT_START_MS);
 	for (size_t i = 0; i < PEOPLE; i++)
 		person_new(&lives[i].person, &fixture);
@@ -76,6 +76,6 @@ test_whole_clients(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(test_whole_clients),
+    cmocka_unit_test(test_whole_clients),
 };
 TEST_MAIN(tests)
