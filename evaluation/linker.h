@@ -3,8 +3,8 @@
  * begins. docs/threat-model.md, "Linking sessions". Pure.
  *
  * It is told more than any gateway can know: of all sessions up to the one that
- * begins whose they were (by number), so that what it gets right bounds what a
- * gateway without that gets right. For the session that begins, all members that
+ * begins whose they were (by number). What comes after that session it does not use.
+ * For the session that begins, all members that
  * have no session of its hour open are candidates, for one that fetches a gap all
  * that have their live session open. Members act independently of each other, so
  * that the probability of a candidate is in proportion to its hazard, the rate at
