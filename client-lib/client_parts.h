@@ -62,6 +62,7 @@ struct client_gap {
 	struct gaps gaps;
 	struct timer *timer;
 	struct session *session; /* NULL: none is open */
+	bool live;		 /* the live session was up when that was looked at last */
 	struct gap what;
 	struct run run;
 	int64_t heard_ms; /* when its last item came, boot clock */
