@@ -3,6 +3,7 @@
 #include "mix/visits.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/charter/path.h"
 #include "common/charter/timing.h"
@@ -12,13 +13,20 @@
 #define SKEW_MAX_MS 30000
 #define SKEW_PAUSE_MS 3600000 /* between two warnings */
 
+#define RUNS_MAX 4 /* sessions of one visit at a time: coming, current, former, one more */
+
+/* What one session shows of the journal. */
+struct run {
+	uint64_t id; /* attendance's number */
+	struct chain_segment *segment; /* NULL: free, or no block has come */
+	int64_t from_ms; /* no round from here on was without its block */
+};
+
 /* One of the anonymous sessions, hour after hour. */
 struct visit {
 	struct visits *owner;
 	struct attend *attend;
-	uint64_t run; /* of the segment */
-	struct chain_segment *segment; /* NULL before the first block */
-	int64_t from_ms; /* the start of its first round */
+	struct run runs[RUNS_MAX];
 };
 
 struct visits {
@@ -96,29 +104,47 @@ take_sheet(struct visits *v, const uint8_t *p, size_t n)
 	return e;
 }
 
-static enum err
-new_run(struct visit *t, uint64_t run)
+static struct run *
+find_run(struct visit *t, uint64_t id)
 {
-	if (t->segment != NULL && t->run == run)
-		return ERR_OK;
-	chain_segment_free(t->segment);
-	t->segment = chain_segment_new(t->owner->cfg.chain);
-	t->run = run;
-	t->from_ms = -1; /* until its first block has come */
-	return t->segment != NULL ? ERR_OK : ERR_MEMORY;
+	for (size_t i = 0; i < RUNS_MAX; i++)
+		if (t->runs[i].segment != NULL && t->runs[i].id == id)
+			return &t->runs[i];
+	return NULL;
+}
+
+static void
+end_run(struct run *r)
+{
+	if (r == NULL)
+		return;
+	chain_segment_free(r->segment);
+	memset(r, 0, sizeof(*r));
+}
+
+/* The session's first block. Should there be no place, the oldest session's is over. */
+static struct run *
+begin_run(struct visit *t, uint64_t id)
+{
+	struct run *r = &t->runs[0];
+
+	for (size_t i = 1; i < RUNS_MAX && r->segment != NULL; i++)
+		if (t->runs[i].segment == NULL || t->runs[i].id < r->id)
+			r = &t->runs[i];
+	end_run(r);
+	r->id = id;
+	r->from_ms = -1; /* until its first block is verified */
+	r->segment = chain_segment_new(t->owner->cfg.chain);
+	return r->segment != NULL ? r : NULL;
 }
 
 static enum err
-add_block(struct visit *t, struct block *out, uint64_t run, const uint8_t *p, size_t n)
+add_block(struct run *r, struct block *out, const uint8_t *p, size_t n)
 {
-	enum err e = new_run(t, run);
-
-	if (e != ERR_OK)
-		return e;
 	if (n < BLOCK_SIGNATURE_BYTES)
 		return ERR_TRUNCATED;
 	n -= BLOCK_SIGNATURE_BYTES;
-	return chain_segment_add(t->segment, out, p, n, p + n);
+	return chain_segment_add(r->segment, out, p, n, p + n);
 }
 
 /*
@@ -141,17 +167,19 @@ judge_clock(struct visits *v, const struct block *b)
 
 /*
  * Signed, and next in its run, is all that a block must be here: nobody can list a note's
- * bytes before it came through.
+ * bytes before it came through. A session of an hour is to show everything from the
+ * hour's mark on: what it leaves out at its beginning were rounds without our notes.
  */
 static void
-look_for_notes(struct visit *t, const struct block *b)
+look_for_notes(struct visits *v, struct run *r, const struct block *b, uint32_t hour)
 {
-	const struct params *p = t->owner->params;
+	const struct params *p = v->params;
 	int64_t start_ms = timing_round_start(p, b->round);
+	int64_t mark_ms = timing_round_start(p, timing_round(p, attend_mark_ms(p, hour)));
 
-	if (t->from_ms < 0)
-		t->from_ms = start_ms;
-	heartbeat_block(t->owner->cfg.heartbeat, b, t->from_ms, start_ms, start_ms + p->round_ms);
+	if (r->from_ms < 0)
+		r->from_ms = mark_ms < start_ms ? mark_ms : start_ms;
+	heartbeat_block(v->cfg.heartbeat, b, r->from_ms, start_ms, start_ms + p->round_ms);
 }
 
 /* A block that contradicts what was verified is the gateway's own word against it. */
@@ -165,11 +193,18 @@ keep_evidence(struct visits *v)
 }
 
 static enum err
-take_block(struct visit *t, uint64_t run, const uint8_t *p, size_t n)
+take_block(struct visit *t, uint64_t run, uint32_t hour, const uint8_t *p, size_t n)
 {
 	struct visits *v = t->owner;
+	struct run *r = find_run(t, run);
 	struct block block;
-	enum err e = add_block(t, &block, run, p, n);
+	enum err e;
+
+	if (r == NULL)
+		r = begin_run(t, run);
+	if (r == NULL)
+		return ERR_MEMORY;
+	e = add_block(r, &block, p, n);
 
 	if (e != ERR_OK) {
 		keep_evidence(v);
@@ -181,7 +216,7 @@ take_block(struct visit *t, uint64_t run, const uint8_t *p, size_t n)
 	}
 	v->status.blocks++;
 	judge_clock(v, &block);
-	look_for_notes(t, &block);
+	look_for_notes(v, r, &block, hour);
 	for (size_t i = 0; i < block.entry_count; i++)
 		if (block.entries[i].kind == BLOCK_CHARTER)
 			v->cfg.charter(v->cfg.arg, block.entries[i].data, block.entries[i].len);
@@ -196,12 +231,11 @@ on_item(void *arg, uint64_t run, uint32_t hour, enum item_kind kind, const uint8
 {
 	struct visit *t = arg;
 
-	(void)hour;
 	switch (kind) {
 	case ITEM_SHEET:
 		return take_sheet(t->owner, p, n);
 	case ITEM_BLOCK:
-		return take_block(t, run, p, n);
+		return take_block(t, run, hour, p, n);
 	case ITEM_CHARTER:
 		t->owner->cfg.charter(t->owner->cfg.arg, p, n);
 		break;
@@ -214,11 +248,13 @@ on_item(void *arg, uint64_t run, uint32_t hour, enum item_kind kind, const uint8
 static void
 on_state(void *arg, uint64_t run, uint32_t hour, bool open, enum err why, enum frame_error error)
 {
-	struct visits *v = ((struct visit *)arg)->owner;
+	struct visit *t = arg;
+	struct visits *v = t->owner;
 
-	(void)run;
 	(void)hour;
 	(void)error;
+	if (!open)
+		end_run(find_run(t, run));
 	if (!open && why != ERR_OK)
 		log_event(v->cfg.log, LOG_SESSION_ENDED, (uint64_t)-(int64_t)why, 0, 0);
 }
@@ -283,7 +319,8 @@ visits_free(struct visits *v)
 		return;
 	for (size_t i = 0; i < VISITS_COUNT; i++) {
 		attend_free(v->visits[i].attend);
-		chain_segment_free(v->visits[i].segment);
+		for (size_t k = 0; k < RUNS_MAX; k++)
+			end_run(&v->visits[i].runs[k]);
 	}
 	free(v->note);
 	free(v);
