@@ -92,9 +92,9 @@ save_done(void *arg)
 	bool failed = h->save_err != ERR_OK;
 
 	h->saving = false;
-	if (failed)
+	if (failed && !h->save_failed)
 		log_event(h->cfg.log, LOG_DISK_FAILED, (uint64_t)-(int64_t)h->save_err, 0, 0);
-	else if (h->save_failed)
+	else if (!failed && h->save_failed)
 		log_event(h->cfg.log, LOG_DISK_RECOVERED, 0, 0, 0);
 	h->save_failed = failed;
 	if (failed)

@@ -24,6 +24,7 @@ struct proofs {
 	const struct charter *charter;
 	struct log *log;
 	bool failed; /* the last write */
+	uint32_t full[2]; /* of what kind, about which epoch, there was no room: the last one */
 	size_t count;
 	struct proof *at[PROOFS_MAX]; /* each stays at its address: jobs point to it */
 };
@@ -142,10 +143,14 @@ void
 proofs_add(struct proofs *k, const struct evidence *e)
 {
 	uint32_t epoch = evidence_epoch(e, &k->charter->params);
+	bool sheets = about_sheets(e);
 	struct proof *p;
 
-	if (find(k, epoch, about_sheets(e)) != NULL)
+	if (find(k, epoch, sheets) != NULL ||
+	    (k->count == PROOFS_MAX && k->full[sheets] == epoch))
 		return;
+	if (k->count == PROOFS_MAX)
+		k->full[sheets] = epoch;
 	log_event(k->log, LOG_GATEWAY_LIED, epoch, 0, 0);
 	p = insert(k, e);
 	if (p != NULL)

@@ -34,28 +34,37 @@ struct visits {
 	const struct params *params; /* the constant ones */
 	struct visits_status status;
 	uint8_t *note; /* a record's size; all but its first bytes are zero */
-	const struct params *note_params; /* by which the last one was built */
+	bool is_note;  /* the last packet that was built; else a drop */
+	const struct params *packet_params; /* by which it was built */
 	int64_t skew_told_ms; /* boot time; 0: never */
 	struct visit visits[VISITS_COUNT];
 };
 
-/* ---- what goes up: notes, by the clients' law ---- */
+/* ---- what goes up: cover, by the clients' law ---- */
 
+/*
+ * A note in one slot of so many, as a client that has nothing to say: with more notes than
+ * others have, the gateway could find our sessions by delaying some and counting digests.
+ */
 static bool
-build_note(struct visits *v, struct session_packet *out, const struct sheet *sheet)
+build_cover(struct visits *v, struct session_packet *out, const struct sheet *sheet)
 {
 	const struct charter *c = succession_at(v->cfg.charters, sheet->epoch);
-	struct onion_command note = { .kind = ONION_NOTE, .body = v->note };
+	struct onion_command cover = { .kind = ONION_DROP };
 	struct path path;
 
 	if (c == NULL)
 		return false;
 	path_draw(&path, c, v->cfg.rng);
-	rng_bytes(v->cfg.rng, v->note, BLOCK_DIGEST_BYTES);
+	v->is_note = rng_chance(v->cfg.rng, 1, c->params.note_one_in);
+	if (v->is_note) {
+		rng_bytes(v->cfg.rng, v->note, BLOCK_DIGEST_BYTES);
+		cover = (struct onion_command){ .kind = ONION_NOTE, .body = v->note };
+	}
 	out->first_mix = path.node[0];
 	out->epoch = sheet->epoch;
-	v->note_params = &c->params;
-	return path_packet(out->packet, &path, sheet, &c->params, &note, v->cfg.rng,
+	v->packet_params = &c->params;
+	return path_packet(out->packet, &path, sheet, &c->params, &cover, v->cfg.rng,
 		   v->cfg.keys) == ERR_OK;
 }
 
@@ -67,10 +76,10 @@ on_slot(void *arg, enum attend_phase phase, struct session_packet *out)
 	int64_t now = loop_wall_ms(v->cfg.loop);
 	const struct sheet *sheet = sheets_find(v->cfg.sheets, timing_epoch(p, now));
 
-	(void)phase; /* notes may go at any time */
+	(void)phase; /* cover may go at any time */
 	if (sheet == NULL || path_time(p, now) == PATH_CLOSED)
 		return false;
-	return build_note(v, out, sheet);
+	return build_cover(v, out, sheet);
 }
 
 /*
@@ -82,9 +91,10 @@ on_sent(void *arg, enum attend_phase phase)
 {
 	struct visits *v = ((struct visit *)arg)->owner;
 
-	v->status.notes_sent++;
+	v->status.notes_sent += v->is_note;
 	if (phase == ATTEND_CURRENT)
-		heartbeat_sent(v->cfg.heartbeat, v->note, v->note_params);
+		heartbeat_sent(v->cfg.heartbeat, v->is_note ? v->note : NULL,
+		    v->packet_params);
 }
 
 /* ---- what comes down ---- */

@@ -30,7 +30,7 @@
 struct notetest_rule {
 	unsigned window, least, most;
 };
-/* A mix with its three sessions, and a client. */
+/* A mix with all its sessions, and a client. */
 extern const struct notetest_rule notetest_mix, notetest_client;
 
 struct notetest;

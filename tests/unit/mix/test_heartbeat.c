@@ -545,6 +545,29 @@ test_idle_is_no_failure(void **state)
 	ward_down(&w);
 }
 
+/* It stands, tries again each round, and says once that the disk refuses. */
+static void
+test_a_disk_that_refuses(void **state)
+{
+	const char *first;
+	struct ward w;
+
+	(void)state;
+	ward_up(&w);
+	w.s.plan = (struct disk_fault){ .at = 1, .err = ERR_FULL, .forever = true };
+	while (!w.stopped)
+		live(&w, w.params.round_ms, LOSES);
+	live(&w, MINUTE, LOSES);
+	assert_true(w.stopped);
+	assert_true(logged(&w, "disk-failed"));
+	first = strstr(w.text, "disk-failed");
+	assert_null(strstr(first + 1, "disk-failed"));
+	w.s.plan = (struct disk_fault){ .at = 0 };
+	live(&w, 2 * w.params.round_ms, LOSES);
+	assert_true(logged(&w, "disk-recovered"));
+	ward_down(&w);
+}
+
 static void
 test_a_damaged_file(void **state)
 {
@@ -588,6 +611,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_a_block_of_the_future_changes_nothing),
 	cmocka_unit_test(test_a_restart_of_the_gateway_is_borne_once),
 	cmocka_unit_test(test_idle_is_no_failure),
+	cmocka_unit_test(test_a_disk_that_refuses),
 	cmocka_unit_test(test_a_damaged_file),
 };
 
