@@ -75,15 +75,10 @@ epoch_now(const struct gateway *g)
 	return timing_epoch(g->params, wall_ms(g));
 }
 
-/* What became of a write to our own disk: an alarm when it begins to fail, not each time. */
 static void
 disk_answered(struct gateway *g, enum err e)
 {
-	if (e != ERR_OK && !g->disk_failed)
-		log_event(g->cfg.log, LOG_DISK_FAILED, (uint64_t)-(int64_t)e, 0, 0);
-	if (e == ERR_OK && g->disk_failed)
-		log_event(g->cfg.log, LOG_DISK_RECOVERED, 0, 0, 0);
-	g->disk_failed = e != ERR_OK;
+	log_disk(g->cfg.log, &g->disk_failed, e);
 }
 
 /* ---- sheets ---- */

@@ -92,11 +92,7 @@ save_done(void *arg)
 	bool failed = h->save_err != ERR_OK;
 
 	h->saving = false;
-	if (failed && !h->save_failed)
-		log_event(h->cfg.log, LOG_DISK_FAILED, (uint64_t)-(int64_t)h->save_err, 0, 0);
-	else if (!failed && h->save_failed)
-		log_event(h->cfg.log, LOG_DISK_RECOVERED, 0, 0, 0);
-	h->save_failed = failed;
+	log_disk(h->cfg.log, &h->save_failed, h->save_err);
 	if (failed)
 		h->dirty = true;
 	else

@@ -46,7 +46,7 @@ struct sheets {
 	struct sheets_config cfg;
 	const struct params *params; /* the constant ones */
 	struct buf early[EARLY_MAX]; /* sheets of charters that are not known yet */
-	bool failed; /* the last write */
+	bool failed; /* as log_disk wants it */
 	struct record *records[RECORDS_MAX]; /* NULL: free */
 };
 
@@ -210,11 +210,7 @@ job_done(void *arg)
 	struct record *r = j->record;
 
 	r->writing = false;
-	if (j->err != ERR_OK)
-		log_event(k->cfg.log, LOG_DISK_FAILED, (uint64_t)-(int64_t)j->err, 0, 0);
-	else if (k->failed)
-		log_event(k->cfg.log, LOG_DISK_RECOVERED, 0, 0, 0);
-	k->failed = j->err != ERR_OK;
+	log_disk(k->cfg.log, &k->failed, j->err);
 	if (j->err == ERR_OK && r->struck && j->work == WORK_STORE)
 		pursue(k, r); /* struck meanwhile: nobody is to find it accepted */
 	else if (j->err == ERR_OK)
