@@ -557,14 +557,18 @@ clock_jumped(void *arg, int64_t delta_ms)
 static enum err
 open_journal(struct gateway *g, struct diag *d)
 {
-	const uint8_t *state;
-	size_t n;
+	size_t n, epochs = store_epoch_count(g->cfg.store);
+	const uint8_t *state, *block;
 	enum err e = journal_new(&g->journal, g->all, g->cfg.identity_sk);
 
 	if (e != ERR_OK)
 		return e;
 	store_state(g->cfg.store, &state, &n);
 	e = journal_load(g->journal, state, n, d);
+	if (e == ERR_OK && epochs > 0) {
+		store_epoch(g->cfg.store, epochs - 1, &block, &n);
+		e = journal_check_epoch(g->journal, block, n, d);
+	}
 	if (e != ERR_OK)
 		return e;
 	g->announcements = announcements_new(g->all);
