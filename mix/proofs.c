@@ -23,7 +23,8 @@ struct proofs {
 	struct workq *queue;
 	const struct charter *charter;
 	struct log *log;
-	bool failed; /* the last write */
+	bool failed; /* as log_disk wants it */
+	uint32_t full[2]; /* of what kind, about which epoch, there was no room: the last one */
 	size_t count;
 	struct proof *at[PROOFS_MAX]; /* each stays at its address: jobs point to it */
 };
@@ -101,11 +102,7 @@ job_done(void *arg)
 
 	j->proof->writing = false;
 	j->proof->stored = j->err == ERR_OK;
-	if (j->err != ERR_OK)
-		log_event(k->log, LOG_DISK_FAILED, (uint64_t)-(int64_t)j->err, 0, 0);
-	else if (k->failed)
-		log_event(k->log, LOG_DISK_RECOVERED, 0, 0, 0);
-	k->failed = j->err != ERR_OK;
+	log_disk(k->log, &k->failed, j->err);
 	job_free(j);
 }
 
@@ -142,10 +139,14 @@ void
 proofs_add(struct proofs *k, const struct evidence *e)
 {
 	uint32_t epoch = evidence_epoch(e, &k->charter->params);
+	bool sheets = about_sheets(e);
 	struct proof *p;
 
-	if (find(k, epoch, about_sheets(e)) != NULL)
+	if (find(k, epoch, sheets) != NULL ||
+	    (k->count == PROOFS_MAX && k->full[sheets] == epoch))
 		return;
+	if (k->count == PROOFS_MAX)
+		k->full[sheets] = epoch;
 	log_event(k->log, LOG_GATEWAY_LIED, epoch, 0, 0);
 	p = insert(k, e);
 	if (p != NULL)

@@ -204,7 +204,7 @@ mix_has_evidence(void *arg)
 	return status.evidence > 0;
 }
 
-/* One of a mix's three sessions is shown another sheet: it releases nothing that epoch. */
+/* One of a mix's sessions is shown another sheet: it releases nothing that epoch. */
 static void
 test_a_mix_is_lied_to(void **state)
 {

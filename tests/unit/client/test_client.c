@@ -692,6 +692,31 @@ test_stall(void **state)
 	leave(t, people, 1);
 }
 
+/* Who withholds the journal may hold others' packets back with it: nothing real leaves. */
+static void
+test_nothing_real_leaves_in_a_stall(void **state)
+{
+	struct person *people[2];
+	struct town *t = inhabited(people, 2);
+	uint64_t real, slots;
+
+	(void)state;
+	befriend(t, people);
+	t->faults.stopped = true;
+	run_until(t, (alarms(people[0]) & CLIENT_ALARM_STALL) != 0, 6 * TOWN_MINUTE_MS);
+	real = person_status(people[0]).real;
+	slots = person_status(people[0]).slots;
+	(void)person_say(people[0], "when it comes again");
+	town_run(t, 20 * TOWN_MINUTE_MS);
+	assert_true((alarms(people[0]) & CLIENT_ALARM_STALL) != 0);
+	assert_int_equal(person_status(people[0]).real, real);
+	assert_true(person_status(people[0]).slots > slots); /* cover goes on */
+	t->faults.stopped = false;
+	run_until(t, people[1]->text_count == 2, 3 * TOWN_HOUR_MS);
+	run_until(t, settled(people[0]), TOWN_HOUR_MS);
+	leave(t, people, 2);
+}
+
 /* A wrong clock is named, and nothing real leaves by it; set right, all goes on. */
 static void
 test_wrong_clock(void **state)
@@ -927,6 +952,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_denied),
 	cmocka_unit_test(test_not_reached),
 	cmocka_unit_test(test_stall),
+	cmocka_unit_test(test_nothing_real_leaves_in_a_stall),
 	cmocka_unit_test(test_wrong_clock),
 	cmocka_unit_test(test_sleep),
 	cmocka_unit_test(test_gateway_out_of_reach),

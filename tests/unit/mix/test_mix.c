@@ -30,7 +30,7 @@ test_packets_pass(void **state)
 	assert_int_equal(s.released, t.arrived);
 	assert_int_equal(t.wrong, 0);
 	assert_true(t.batches > 2);
-	assert_true(t.notes > 20); /* three sessions send them all the time */
+	assert_true(t.notes > 20); /* its sessions send them all the time */
 	assert_int_equal(s.unwrapped.by[UNWRAP_PASSED], 500);
 	town_down(&t);
 }
