@@ -212,12 +212,28 @@ count_shown(const struct end *e, const char *from, bool seen[static SAID_MAX])
 	}
 }
 
-/* What was said in a life that was not lost is shown, or told to be lost. */
+/* Of how many messages their sender was told that they failed. */
+static uint64_t
+count_failed(const struct end *e)
+{
+	struct post_message m;
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < e->archive_count; i++) {
+		const struct post_write *w = &e->archive[i].w;
+		if (w->key[0] == 'm' && post_message_decode(&m, w->data, w->len) == ERR_OK)
+			n += !m.incoming && m.state == POST_FAILED;
+	}
+	return n;
+}
+
+/* What was said in a life that was not lost is shown, or told to be lost, to either. */
 static bool
-side_complete(const struct end *e, const char *from, size_t said, const bool *gone, bool loud)
+side_complete(const struct end *e, const struct end *peer, const char *from, size_t said,
+    const bool *gone, bool loud)
 {
 	bool seen[SAID_MAX];
-	uint64_t missing = 0, lost = contact_of(e).lost_texts;
+	uint64_t missing = 0, lost = contact_of(e).lost_texts + count_failed(peer);
 
 	count_shown(e, from, seen);
 	for (size_t i = 0; i < said; i++)
@@ -238,8 +254,8 @@ settled(const struct end *e)
 static bool
 complete(const struct talk *k, bool loud)
 {
-	return side_complete(&k->t->b, "from a ", k->said_a, k->gone_a, loud) &&
-	    side_complete(&k->t->a, "from b ", k->said_b, k->gone_b, loud);
+	return side_complete(&k->t->b, &k->t->a, "from a ", k->said_a, k->gone_a, loud) &&
+	    side_complete(&k->t->a, &k->t->b, "from b ", k->said_b, k->gone_b, loud);
 }
 
 /* Where it stuck, if it did. */
