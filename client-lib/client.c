@@ -86,6 +86,7 @@ client_status(const struct client *c, struct client_status *out)
 	out->coming_charter = next != NULL ? next->version : 0;
 	out->coming_epoch = next != NULL ? next->from_epoch : 0;
 	out->round = c->round;
+	post_restarted(c->post, &out->restarted);
 	out->people = p->mailboxes > 0 ? p->people / p->mailboxes : p->people;
 	out->alarms = c->alarms;
 	out->clock_skew_ms = c->skew_ms;
@@ -251,6 +252,8 @@ start(struct client *c)
 		    &commit_events, c);
 	if (e == ERR_OK)
 		charters_set_queue(c->charters, commit_queue(c->commit));
+	if (e == ERR_OK && c->cfg.witness != NULL)
+		commit_set_witness(c->commit, c->cfg.witness);
 	c->stall = timer_new(c->loop, on_stall, c);
 	c->chores = timer_new(c->loop, on_chores, c);
 	if (e == ERR_OK && (c->stall == NULL || c->chores == NULL))

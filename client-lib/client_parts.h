@@ -3,6 +3,7 @@
  *
  *   client.c        life, status and alarms, what the public calls need
  *   client_state.c  the state file's content
+ *   client_backup.c a backup, while it runs
  *   client_runs.c   blocks and records: from sessions to the post
  *   client_gap.c    sessions of their own for what is missing
  *   client_slots.c  what leaves: sealing, and the live session's slots
@@ -103,6 +104,8 @@ struct client {
 	bool sweeping;
 	uint64_t sweep_id, sweep_until;
 	int64_t sweep_boot_ms; /* when the next one is due */
+	uint64_t saves;	       /* of the state, ever */
+	uint64_t was_device, was_inode; /* of the directory that the state was read in */
 	bool closing;
 };
 
@@ -124,6 +127,9 @@ int64_t client_scaled(const struct client *c, int64_t ms);
 RST_MUST_USE enum err client_save(void *arg, struct buf *out);
 /* Fill post, chain, sheets and spans; a new client's if there is no state yet. */
 RST_MUST_USE enum err client_load(struct client *c, struct diag *d);
+
+/* Append what a backup has of the state: likewise, but for the post's keys. */
+RST_MUST_USE enum err client_save_backup(struct client *c, struct buf *out);
 
 /* ---- client_runs.c ---- */
 

@@ -168,6 +168,7 @@ give_post(struct client *c, const struct run *r, const struct block *b, const ui
 	bool runs = r->live && (c->alarms & CLIENT_ALARM_NOTES) == 0;
 	enum err e = ERR_OK;
 
+	post_begin_block(c->post, b->round);
 	for (size_t i = 0; i < count && e == ERR_OK; i++)
 		e = post_record(c->post, records + i * c->params->record_size, now);
 	return e == ERR_OK ? post_block(c->post, b, runs ? start : 0, now) : e;

@@ -4,20 +4,21 @@
 #include <string.h>
 
 #include "client-lib/client_parts.h"
+#include "client-lib/witness.h"
 #include "common/base/format.h"
 #include "common/charter/timing.h"
 
 #define READER_MAGIC "RSTRDR"
-#define READER_VERSION 2
-#define READER_HEAD_BYTES (FORMAT_BYTES + SHEETBOOK_BYTES + SPANS_BYTES + LIES_BYTES)
+#define READER_VERSION 3 /* 1: without lies; 2: without the age and place of the state */
+#define READER_HEAD_BYTES (FORMAT_BYTES + 3 * 8 + SHEETBOOK_BYTES + SPANS_BYTES + LIES_BYTES)
 
 /*
  * state  = reader length u32 || reader || post
- * reader = header || sheets || spans || lies || chain; version 1 had no lies, and no
- *          signatures in sheets
+ * reader = header || saves u64 || device u64 || inode u64 || sheets || spans || lies || chain;
+ *          version 1 had no lies, and no signatures in sheets; 2 no saves and no place
  */
 static enum err
-save_reader(const struct client *c, struct buf *out)
+save_reader(struct client *c, struct buf *out)
 {
 	uint8_t head[READER_HEAD_BYTES];
 	struct writer w;
@@ -25,6 +26,9 @@ save_reader(const struct client *c, struct buf *out)
 
 	writer_init(&w, head, sizeof(head));
 	format_put(&w, READER_MAGIC, READER_VERSION);
+	writer_u64(&w, ++c->saves);
+	writer_u64(&w, c->cfg.device);
+	writer_u64(&w, c->cfg.inode);
 	sheetbook_put(&w, c->sheets);
 	spans_put(&w, &c->spans);
 	e = lies_put(&w, &c->lies);
@@ -35,10 +39,10 @@ save_reader(const struct client *c, struct buf *out)
 	return e == ERR_OK ? chain_save(c->chain, out) : e;
 }
 
-enum err
-client_save(void *arg, struct buf *out)
+/* The reader's part, behind its length. */
+static enum err
+save_front(struct client *c, struct buf *out)
 {
-	struct client *c = arg;
 	static const uint8_t length[4];
 	size_t at = out->len + sizeof(length);
 	enum err e = buf_append(out, length, sizeof(length), COMMIT_STATE_MAX);
@@ -48,7 +52,24 @@ client_save(void *arg, struct buf *out)
 	if (e != ERR_OK)
 		return e;
 	store_u32(out->data + at - sizeof(length), (uint32_t)(out->len - at));
-	return post_save(c->post, out);
+	return ERR_OK;
+}
+
+enum err
+client_save(void *arg, struct buf *out)
+{
+	struct client *c = arg;
+	enum err e = save_front(c, out);
+
+	return e == ERR_OK ? post_save(c->post, out) : e;
+}
+
+enum err
+client_save_backup(struct client *c, struct buf *out)
+{
+	enum err e = save_front(c, out);
+
+	return e == ERR_OK ? post_backup(c->post, out) : e;
 }
 
 static enum err
@@ -62,6 +83,11 @@ load_reader(struct client *c, const uint8_t *p, size_t n, struct diag *d)
 	e = format_check(&r, &version, READER_MAGIC, READER_VERSION, "state", d);
 	if (e != ERR_OK)
 		return e;
+	if (version > 2) {
+		c->saves = reader_u64(&r);
+		c->was_device = reader_u64(&r);
+		c->was_inode = reader_u64(&r);
+	}
 	sheetbook_get(&r, c->sheets, version > 1);
 	spans_get(&r, &c->spans);
 	if (version > 1)
@@ -99,6 +125,28 @@ make_new(struct client *c, const struct post_config *cfg)
 	return e == ERR_OK ? post_new(&c->post, cfg) : e;
 }
 
+/*
+ * Whether this is an old copy of the state, or one in another place of which nobody can
+ * say: the witness has counted more saves, or there is none and the directory is another.
+ */
+static bool
+state_is_old(struct client *c)
+{
+	uint64_t seen = 0;
+	bool moved = (c->was_device != 0 || c->was_inode != 0) &&
+	    (c->was_device != c->cfg.device || c->was_inode != c->cfg.inode);
+	bool old;
+
+	if (c->cfg.witness == NULL || c->saves == 0 ||
+	    witness_read(&seen, c->cfg.witness) != ERR_OK)
+		return false;
+	old = seen > c->saves || (seen == 0 && moved);
+	/* another copy, if there is one, is behind from now on */
+	if (seen > c->saves)
+		c->saves = seen;
+	return old;
+}
+
 enum err
 client_load(struct client *c, struct diag *d)
 {
@@ -124,6 +172,12 @@ client_load(struct client *c, struct diag *d)
 	else if (e == ERR_NOT_FOUND)
 		e = make_new(c, &cfg);
 	buf_release(&state);
+	if (e == ERR_OK && state_is_old(c)) {
+		e = post_restart(c->post, POST_RESTART_COPY, loop_wall_ms(c->loop));
+		if (e != ERR_OK)
+			(void)diag_set(d, e, "state: an old copy, and cannot begin anew (%s)",
+			    err_text(e));
+	}
 	if (e == ERR_OK && c->lies.count > 0)
 		client_raise(c, CLIENT_ALARM_FORK);
 	if (e == ERR_OK)

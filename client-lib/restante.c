@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "client-lib/handle.h"
 #include "common/base/secret.h"
@@ -279,7 +280,12 @@ open_parts(struct restante *r, const char *directory, const struct vault_unlock 
 {
 	char path[PATH_BYTES];
 	enum err e = disk_open(&r->disk, directory, d);
+	struct stat st;
 
+	if (stat(directory, &st) == 0) {
+		r->device = (uint64_t)st.st_dev;
+		r->inode = (uint64_t)st.st_ino;
+	}
 	if (snprintf(path, sizeof(path), "%s/" ARCHIVE_DIRECTORY, directory) >= (int)sizeof(path))
 		return diag_set(d, ERR_RANGE, "the directory's path is too long");
 	if (e == ERR_OK)
@@ -418,6 +424,9 @@ restante_start(struct restante *r)
 		.held = r->held,
 		.socks = r->socks[0] != '\0' ? r->socks : NULL,
 		.vault = r->vault,
+		.witness = r->witness[0] != '\0' ? r->witness : NULL,
+		.device = r->device,
+		.inode = r->inode,
 		.archive = r->archive,
 		.rng = rng_system(),
 		.keys = rng_system() };
@@ -545,6 +554,9 @@ restante_status(struct restante *r, struct restante_status *out)
 	out->drops = s.drops;
 	out->queued = s.queued;
 	out->unacknowledged = s.unacknowledged;
+	out->restarted = (enum restante_restarted)s.restarted.why;
+	out->restarted_at = s.restarted.when_ms / 1000;
+	out->void_invitations = s.restarted.invitations;
 	memcpy(out->network, client_charter(r->client)->name, sizeof(out->network));
 	out->time_scale = r->charter->params.time_scale;
 	return RESTANTE_OK;

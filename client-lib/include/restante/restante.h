@@ -79,6 +79,14 @@ RESTANTE_API const char *restante_explain(const struct restante *r);
 /* Lock the directory in another way. Only before restante_start(). */
 RESTANTE_API int restante_change_unlock(struct restante *r, const struct restante_unlock *unlock);
 
+/*
+ * Keep, in the directory of this path, a file that says how often the state was written:
+ * an old copy of the client directory is then noticed when it is started, and all
+ * secrets begin anew. Without one it is noticed later, by what contacts acknowledge.
+ * Only before restante_start().
+ */
+RESTANTE_API int restante_set_witness(struct restante *r, const char *directory);
+
 /* ---- the way to the gateway ---- */
 
 /*
@@ -138,6 +146,15 @@ struct restante_contact {
 	 */
 	int renews;
 	uint32_t renewed_sending, renewed_receiving;
+	/*
+	 * Of restarts (restante_restore): our secrets begin anew and the contact has not
+	 * followed yet; somebody else goes on with it in our name, and nothing is sent
+	 * until restante_restart(); or it is too old to begin anew: invite again.
+	 */
+	int restarting, contested, stranded;
+	uint64_t lost_texts, lost_files; /* that had come before a restart, and are gone */
+	int peer_restored;    /* the contact's last restart: from a backup, or an old copy (0) */
+	int64_t peer_restart; /* about when, in seconds, by the day; 0: never */
 };
 /* i = 0, 1, ... until RESTANTE_E_NOT_FOUND. */
 RESTANTE_API int restante_contact_at(struct restante *r, size_t i, struct restante_contact *out);
@@ -162,6 +179,10 @@ RESTANTE_API int restante_verify(struct restante *r, uint32_t contact, int verif
 RESTANTE_API int restante_block(struct restante *r, uint32_t contact, int blocked,
     restante_done *done, void *arg);
 RESTANTE_API int restante_remove(struct restante *r, uint32_t contact, restante_done *done,
+    void *arg);
+
+/* Begin both directions' secrets anew, at the owner's word: after `contested`. */
+RESTANTE_API int restante_restart(struct restante *r, uint32_t contact, restante_done *done,
     void *arg);
 
 /* ---- messages ---- */
@@ -240,6 +261,12 @@ RESTANTE_API void restante_set_events(struct restante *r, restante_event_cb *cb,
 #define RESTANTE_ALARM_ENTRY 256u
 #define RESTANTE_ALARM_SUCCESSION 512u
 #define RESTANTE_ALARM_NOTES 1024u
+/* Why all secrets began anew: a backup was restored, or the directory was an old copy. */
+enum restante_restarted {
+	RESTANTE_RESTARTED_NEVER,
+	RESTANTE_RESTARTED_BACKUP,
+	RESTANTE_RESTARTED_COPY,
+};
 struct restante_status {
 	int online, verified, caught_up;
 	unsigned gaps, alarms;
@@ -250,9 +277,34 @@ struct restante_status {
 	uint32_t queued, unacknowledged;
 	char network[64];
 	uint32_t time_scale; /* over 1: a test network, not for real use */
+	enum restante_restarted restarted;
+	int64_t restarted_at; /* seconds, to the minute */
+	uint32_t void_invitations; /* that were open then */
 	uint32_t charter, coming_charter, coming_epoch; /* versions in force and to come; 0: none */
 };
 RESTANTE_API int restante_status(struct restante *r, struct restante_status *out);
+
+/* ---- backups ---- */
+
+/*
+ * Write a backup to path, which must not exist, under a lock of its own: everything
+ * but the keys of messages, and of open invitations. While the client runs it is made
+ * beside; before restante_start() the call blocks, and done (may be NULL) comes from within.
+ */
+RESTANTE_API int restante_backup(struct restante *r, const char *path,
+    const struct restante_unlock *unlock, restante_done *done, void *arg);
+/*
+ * Make a client directory from a backup; it must not exist, or be empty. No key of a
+ * message comes back: all secrets begin anew, and the contacts follow by themselves.
+ * explain as for restante_init; out may be NULL.
+ */
+struct restante_restored {
+	uint32_t invitations; /* that were open: void; invite again */
+	uint32_t stranded;    /* contacts of an older version: invite again */
+};
+RESTANTE_API int restante_restore(const char *directory, const char *backup_file,
+    const struct restante_unlock *backup_unlock, const struct restante_unlock *unlock,
+    struct restante_restored *out, char *explain);
 
 /* ---- evidence ---- */
 
