@@ -57,3 +57,13 @@ convicts() # FILE TEXT
 	! net_charter verify-evidence "$net_dir/charter" "$1.changed" || return 1
 	! net_charter verify-evidence "$net_dir/draft1" "$1"
 }
+
+# The gateway is crooked_gateway.c, which does what files in DIR say. For net_start_node.
+crooked_start_node() # NAME
+{
+	case $1 in
+	gateway) RESTANTE_CROOKED="$net_dir" net_spawn gateway \
+	    "$net_bin/tests/system/crooked_gateway" run --config "$net_dir/gateway.conf" ;;
+	mix*) net_spawn "$1" "$net_bin/mix/restante-mix" run --config "$net_dir/$1.conf" ;;
+	esac
+}
