@@ -105,10 +105,13 @@ write_head(struct backup_writer *w, const struct vault_unlock *u, const struct r
 	writer_init(&to, head, sizeof(head));
 	format_put(&to, MAGIC, VERSION);
 	lock_put(&to, &l);
-	(void)crypto_secretstream_xchacha20poly1305_init_push(&w->stream,
-	    writer_space(&to, STREAM_HEAD), key);
+	rng_bytes(keys, writer_space(&to, STREAM_HEAD), STREAM_HEAD);
+	/* from a header of ours: push and pull begin alike, and randomness is drawn in one place */
+	if (crypto_secretstream_xchacha20poly1305_init_pull(&w->stream,
+		head + HEAD_BYTES - STREAM_HEAD, key) != 0)
+		e = ERR_CRYPTO;
 	sodium_memzero(key, sizeof(key));
-	return write_all(w, head, sizeof(head), d);
+	return e == ERR_OK ? write_all(w, head, sizeof(head), d) : e;
 }
 
 static enum err

@@ -12,6 +12,7 @@
 #include "client-lib/client_backup.h"
 #include "client-lib/entrykey.h"
 #include "client-lib/handle.h"
+#include "client-lib/include/restante/backup.h"
 #include "common/base/clock.h"
 #include "common/base/encode.h"
 #include "common/base/format.h"

@@ -13,6 +13,7 @@
 #include "client-lib/command/talk.h"
 #include "client-lib/command/way.h"
 #include "client-lib/command/wire.h"
+#include "client-lib/include/restante/backup.h"
 #include "client-lib/invite.h"
 #include "common/base/encode.h"
 #include "common/base/secret.h"

@@ -10,6 +10,7 @@
 #include "client-lib/command/place.h"
 #include "client-lib/command/show.h"
 #include "client-lib/command/talk.h"
+#include "client-lib/include/restante/backup.h"
 #include "common/base/encode.h"
 #include "common/base/secret.h"
 

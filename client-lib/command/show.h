@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "client-lib/command/wire.h"
+#include "client-lib/include/restante/backup.h"
 
 /* tor: NULL if the way is direct. */
 void show_status(FILE *out, const struct restante_status *s, const struct tor_status *tor,

@@ -43,7 +43,7 @@ passes()
 	"$@" 2>&1 || echo "failed: $*"
 }
 
-kinds='onion record block contact renewal'
+kinds='onion record block contact renewal founding'
 set -- $kinds
 tap_plan $((4 * $#))
 for kind in $kinds; do

@@ -23,6 +23,7 @@ static const struct kind {
 	{ "block", block_vectors_make, block_vectors_check },
 	{ "contact", contact_vectors_make, contact_vectors_check },
 	{ "renewal", renewal_vectors_make, renewal_vectors_check },
+	{ "founding", founding_vectors_make, founding_vectors_check },
 };
 
 static const struct kind *

@@ -53,5 +53,7 @@ void contact_vectors_make(void);
 void contact_vectors_check(struct vectors *v);
 void renewal_vectors_make(void);
 void renewal_vectors_check(struct vectors *v);
+void founding_vectors_make(void);
+void founding_vectors_check(struct vectors *v);
 
 #endif
