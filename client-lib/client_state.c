@@ -147,6 +147,20 @@ state_is_old(struct client *c)
 	return old;
 }
 
+/* The alarm ends when the journal of that time is over; what proves the lie is kept. */
+static bool
+lies_are_over(const struct client *c)
+{
+	const struct params *p = c->params;
+	uint32_t latest;
+
+	if (c->lies.count == 0)
+		return true;
+	latest = evidence_epoch(&c->lies.at[c->lies.count - 1], p);
+	return timing_epoch_start(p, latest) + p->epoch_ms + p->retention_ms <
+	    loop_wall_ms(c->loop);
+}
+
 enum err
 client_load(struct client *c, struct diag *d)
 {
@@ -178,7 +192,7 @@ client_load(struct client *c, struct diag *d)
 			(void)diag_set(d, e, "state: an old copy, and cannot begin anew (%s)",
 			    err_text(e));
 	}
-	if (e == ERR_OK && c->lies.count > 0)
+	if (e == ERR_OK && !lies_are_over(c))
 		client_raise(c, CLIENT_ALARM_FORK);
 	if (e == ERR_OK)
 		client_turn(c);

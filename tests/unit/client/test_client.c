@@ -546,6 +546,13 @@ test_another_sheet(void **state)
 	assert_non_null(e);
 	assert_err_ok(evidence_verify(e, t->network->charter, NULL));
 	assert_int_equal(evidence_lie(e, t->params, &number), EVIDENCE_TWO_SHEETS);
+	assert_true((alarms(people[0]) & CLIENT_ALARM_FORK) != 0);
+	/* the alarm ends when that journal is over, the proof stays */
+	person_kill(people[0]);
+	town_run(t, t->params->retention_ms + 2 * t->params->epoch_ms);
+	person_restart(people[0]);
+	assert_int_equal(alarms(people[0]) & CLIENT_ALARM_FORK, 0);
+	assert_non_null(client_evidence(people[0]->client, 0));
 	leave(t, people, 1);
 }
 
