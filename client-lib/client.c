@@ -195,6 +195,7 @@ on_chores(void *arg)
 	int64_t now = loop_wall_ms(c->loop), wait = client_scaled(c, CHORES_MS);
 
 	look_at_charter(c, now);
+	slots_judge_late(c);
 	sheetbook_turn(c->sheets, now);
 	spans_forget(&c->spans, now - c->params->retention_ms - client_scaled(c, TIMING_DAY_MS));
 	if (!attend_live(c->attend)) {

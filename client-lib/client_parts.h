@@ -168,6 +168,8 @@ bool slots_on_slot(void *arg, enum attend_phase phase, struct session_packet *ou
 void slots_on_sent(void *arg, enum attend_phase phase);
 /* The note test, after a block of a live run that shows all from from_ms on. */
 void slots_judge(struct client *c, const struct block *b, int64_t from_ms);
+/* Time has passed: notes that no block has listed are lost when they are late. */
+void slots_judge_late(struct client *c);
 /* A slot of a gap's session: cover only. */
 bool slots_cover(struct client *c, struct session_packet *out);
 

@@ -185,19 +185,33 @@ note_left(struct client *c)
 	c->note_leaving = false;
 }
 
-void
-slots_judge(struct client *c, const struct block *b, int64_t from_ms)
+static void
+heed_notes(struct client *c)
 {
-	int64_t start_ms = timing_round_start(c->params, b->round);
 	struct notetest_status s;
 
-	notetest_block(c->notes, b, from_ms, start_ms, start_ms + c->params->round_ms,
-	    loop_wall_ms(c->loop), c->cfg.rng);
 	notetest_get_status(c->notes, &s);
 	if (s.passes)
 		client_clear(c, CLIENT_ALARM_NOTES);
 	else
 		client_raise(c, CLIENT_ALARM_NOTES);
+}
+
+void
+slots_judge(struct client *c, const struct block *b, int64_t from_ms)
+{
+	int64_t start_ms = timing_round_start(c->params, b->round);
+
+	notetest_block(c->notes, b, from_ms, start_ms, start_ms + c->params->round_ms,
+	    loop_wall_ms(c->loop), c->cfg.rng);
+	heed_notes(c);
+}
+
+void
+slots_judge_late(struct client *c)
+{
+	notetest_look(c->notes, loop_wall_ms(c->loop), c->cfg.rng);
+	heed_notes(c);
 }
 
 void

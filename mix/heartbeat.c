@@ -44,7 +44,7 @@ struct heartbeat {
 	uint64_t count; /* stops */
 	uint64_t failures; /* of the test, that were heeded */
 	int64_t alive_ms; /* when something of ours left for the last time */
-	int64_t bear_ms;  /* until then it is borne that none is */
+	int64_t bear_ms;  /* until then it is borne that nothing does; boot clock */
 	struct timer *look;
 	/* the file */
 	bool dirty, saving, save_failed;
@@ -250,6 +250,22 @@ patience_ms(const struct heartbeat *h)
 	return notetest_term_ms(p) + notetest_late_ms(p) + scaled(h, SILENT_MS, SILENT_LEAST_MS);
 }
 
+/* From now on for so long, whatever becomes of the wall clock. */
+static void
+bear_for(struct heartbeat *h, int64_t ms)
+{
+	h->bear_ms = loop_boot_ms(h->cfg.loop) + ms;
+	notetest_bear(h->test, now_ms(h) + ms);
+}
+
+static int64_t
+left_to_bear(const struct heartbeat *h)
+{
+	int64_t left = h->bear_ms - loop_boot_ms(h->cfg.loop);
+
+	return left > 0 ? left : 0;
+}
+
 /*
  * All sessions have ended. They come back within the longest wait, and show then what
  * became of the notes before. What they swallowed at the end is nobody's fault. But who
@@ -263,8 +279,7 @@ bear(struct heartbeat *h, int64_t now)
 	if (!stops_bear(&h->stops, p, now))
 		return;
 	h->dirty = true;
-	h->bear_ms = now + scaled(h, CUT_OFF_MS, CUT_OFF_LEAST_MS);
-	notetest_bear(h->test, h->bear_ms);
+	bear_for(h, scaled(h, CUT_OFF_MS, CUT_OFF_LEAST_MS));
 	notetest_forget_since(h->test,
 	    now - 5 * p->slot_ms - scaled(h, UNNOTICED_MS, UNNOTICED_LEAST_MS) - p->round_ms);
 }
@@ -273,15 +288,12 @@ static void
 look_at_sessions(struct heartbeat *h, int64_t now)
 {
 	bool cut_off = h->cfg.cut_off(h->cfg.arg), was = h->cut_off;
-	int64_t until = now + patience_ms(h);
 
 	h->cut_off = cut_off;
-	if (cut_off && !was && !h->cfg.idle(h->cfg.arg)) {
+	if (cut_off && !was && !h->cfg.idle(h->cfg.arg))
 		bear(h, now);
-	} else if (was && !cut_off && until < h->bear_ms) {
-		h->bear_ms = until;
-		notetest_bear(h->test, until);
-	}
+	else if (was && !cut_off && left_to_bear(h) > patience_ms(h))
+		bear_for(h, patience_ms(h));
 }
 
 static void
@@ -294,7 +306,7 @@ look_running(struct heartbeat *h, int64_t now)
 		return;
 	if (h->cfg.idle(h->cfg.arg))
 		h->alive_ms = now;
-	else if (now > h->bear_ms && now - h->alive_ms > patience_ms(h))
+	else if (left_to_bear(h) == 0 && now - h->alive_ms > patience_ms(h))
 		stop_blind(h);
 }
 
@@ -387,18 +399,27 @@ heartbeat_block(struct heartbeat *h, const struct block *b, int64_t from_ms, int
 void
 heartbeat_jumped(struct heartbeat *h)
 {
+	int64_t left = left_to_bear(h);
+
 	notetest_forget(h->test);
+	if (left > 0)
+		bear_for(h, left);
 	h->alive_ms = now_ms(h);
 	plan(h);
 }
 
 /* ---- life ---- */
 
-/* Where the last run of the daemon stood. */
+/*
+ * Where the last run of the daemon stood. No session is open yet, and each waits as after
+ * a failure: that is borne, and is not the cut-off of the epoch, for nobody cut us off.
+ */
 static void
 resume(struct heartbeat *h)
 {
 	h->alive_ms = now_ms(h);
+	h->cut_off = true;
+	bear_for(h, scaled(h, CUT_OFF_MS, CUT_OFF_LEAST_MS));
 	if (h->stops.blind)
 		h->state = HEARTBEAT_BLIND;
 	else if (h->stops.until_ms > now_ms(h))

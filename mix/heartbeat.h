@@ -7,7 +7,7 @@
  * A mix that sees nothing, because its sessions are cut off or nothing of its own leaves,
  * is blind, and stops as well; it does not start before a fresh block has come. When all
  * sessions end at once it waits for them to come back, once in an epoch: so a gateway
- * may be restarted, but not as often as somebody likes.
+ * may be restarted, but not as often as somebody likes. After its own start it waits likewise.
  *
  * Why it stands and until when is on the disk (file "heartbeat"), so that a restart does
  * not end a stop. The queue must be freed before this object.
@@ -73,7 +73,7 @@ void heartbeat_sent(struct heartbeat *h, const uint8_t *note, const struct param
 /* As notetest_block. */
 void heartbeat_block(struct heartbeat *h, const struct block *b, int64_t from_ms,
     int64_t start_ms, int64_t end_ms);
-/* The clock was set. */
+/* The clock was set: notes that wait are forgotten, and what is borne goes on. */
 void heartbeat_jumped(struct heartbeat *h);
 void heartbeat_get_status(const struct heartbeat *h, struct heartbeat_status *out);
 const char *heartbeat_state_name(enum heartbeat_state s);

@@ -283,6 +283,7 @@ open_visit(struct visits *v, struct visit *t)
 		.address = v->cfg.entrance,
 		.socks = v->cfg.socks,
 		.held = v->cfg.held,
+		.unhurried = true,
 		.mailbox = (uint16_t)rng_below(v->cfg.rng, v->params->mailboxes),
 		.rng = v->cfg.rng,
 		.keys = v->cfg.keys,
@@ -290,6 +291,19 @@ open_visit(struct visits *v, struct visit *t)
 
 	t->owner = v;
 	return attend_new(&t->attend, v->cfg.loop, &cfg, &events, t);
+}
+
+/*
+ * Without the running epoch's sheet nothing passes us, and a network that is new has none:
+ * one session goes for it at once. Known to be ours it is still only one of six.
+ */
+static void
+fetch_sheet(struct visits *v)
+{
+	uint32_t epoch = timing_epoch(v->params, loop_wall_ms(v->cfg.loop));
+
+	if (sheets_find(v->cfg.sheets, epoch) == NULL)
+		attend_hurry(v->visits[0].attend);
 }
 
 enum err
@@ -311,6 +325,7 @@ visits_new(struct visits **out, const struct visits_config *cfg)
 		visits_free(v);
 		return e;
 	}
+	fetch_sheet(v);
 	*out = v;
 	return ERR_OK;
 }
@@ -320,6 +335,8 @@ visits_hold(struct visits *v, bool held)
 {
 	for (size_t i = 0; i < VISITS_COUNT; i++)
 		attend_hold(v->visits[i].attend, held);
+	if (!held)
+		fetch_sheet(v);
 }
 
 void

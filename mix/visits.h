@@ -2,6 +2,8 @@
  * A mix's own visits to the gateway: six anonymous sessions through the front door, by
  * the clients' law. Their slots carry cover, notes and drops as clients' do; what they
  * bring (blocks and sheets) is verified as a client does and handed to sheets.h.
+ * A mix's start is seen by the gateway, its sessions are not to be: they open minutes later,
+ * each at its own time, but for one that fetches the sheet if there is none.
  * docs/protocol.md, "Mixing".
  */
 #ifndef MIX_VISITS_H

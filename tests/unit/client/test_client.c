@@ -724,6 +724,39 @@ test_nothing_real_leaves_in_a_stall(void **state)
 	leave(t, people, 2);
 }
 
+/* Nor while it is withheld from the live session alone, and a day of the past is fed. */
+static void
+test_a_gap_that_is_fed_hides_no_stall(void **state)
+{
+	struct person *people[2];
+	struct town *t = inhabited(people, 2);
+	unsigned days;
+	uint64_t real;
+
+	(void)state;
+	befriend(t, people);
+	person_stop(people[1]);
+	town_run(t, TOWN_DAY_MS);
+	days = t->days_opened;
+	t->faults.slow_days = true;
+	person_start(people[1]);
+	run_until(t, t->days_opened > days, 3 * TOWN_HOUR_MS);
+	assert_int_equal(alarms(people[1]) & CLIENT_ALARM_STALL, 0);
+	t->faults.mute_live = true;
+	run_until(t, (alarms(people[1]) & CLIENT_ALARM_STALL) != 0, 6 * TOWN_MINUTE_MS);
+	real = person_status(people[1]).real;
+	(void)person_say(people[1], "when it comes again");
+	for (int i = 0; i < 10; i++) {
+		town_run(t, TOWN_MINUTE_MS);
+		assert_true((alarms(people[1]) & CLIENT_ALARM_STALL) != 0);
+	}
+	assert_int_equal(person_status(people[1]).real, real);
+	t->faults = (struct town_faults){ 0 };
+	run_until(t, people[0]->text_count == 1, 12 * TOWN_HOUR_MS);
+	run_until(t, settled(people[1]), 12 * TOWN_HOUR_MS);
+	leave(t, people, 2);
+}
+
 /* A wrong clock is named, and nothing real leaves by it; set right, all goes on. */
 static void
 test_wrong_clock(void **state)
@@ -960,6 +993,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_not_reached),
 	cmocka_unit_test(test_stall),
 	cmocka_unit_test(test_nothing_real_leaves_in_a_stall),
+	cmocka_unit_test(test_a_gap_that_is_fed_hides_no_stall),
 	cmocka_unit_test(test_wrong_clock),
 	cmocka_unit_test(test_sleep),
 	cmocka_unit_test(test_gateway_out_of_reach),

@@ -42,6 +42,8 @@ struct town_faults {
 	bool refuse;	    /* takes no connections */
 	bool deny_days;	    /* says that days are not kept */
 	bool silent_days;   /* opens sessions for days, and says nothing */
+	bool slow_days;	    /* shows them a block in a second */
+	bool mute_live;	    /* shows live sessions no block: they come later */
 };
 
 struct town {

@@ -527,6 +527,74 @@ test_a_restart_of_the_gateway_is_borne_once(void **state)
 	ward_down(&w);
 }
 
+/*
+ * After a start the sessions come one by one, the first perhaps a quarter of an hour later.
+ * That is no cut-off: one is still borne in this epoch, and only one.
+ */
+static void
+test_a_start_is_not_the_cut_off_of_the_epoch(void **state)
+{
+	struct ward w;
+
+	(void)state;
+	ward_up(&w);
+	for (unsigned start = 0; start < 3; start++) {
+		restart(&w, 1000);
+		w.cut_off = true;
+		quiet(&w, 14 * MINUTE);
+		assert_false(w.stopped);
+		w.cut_off = false;
+		live(&w, 10 * MINUTE, PASSES);
+		assert_int_equal(status(&w).state, HEARTBEAT_RUNS);
+	}
+	for (unsigned time = 0; time < 2; time++) {
+		w.cut_off = true;
+		quiet(&w, 14 * MINUTE);
+		assert_true(w.stopped == (time == 1));
+		w.cut_off = false;
+		live(&w, 10 * MINUTE, PASSES);
+	}
+	ward_down(&w);
+}
+
+/* Who never lets a session come after a start has not more than the longest wait. */
+static void
+test_no_session_after_a_start(void **state)
+{
+	struct ward w;
+
+	(void)state;
+	ward_up(&w);
+	w.cut_off = true;
+	quiet(&w, 17 * MINUTE);
+	assert_int_equal(status(&w).state, HEARTBEAT_BLIND);
+	ward_down(&w);
+}
+
+/* What is borne is borne for so long, whatever becomes of the clock meanwhile. */
+static void
+test_a_set_clock_while_cut_off(void **state)
+{
+	static const int64_t by_ms[] = { -50 * MINUTE, 50 * MINUTE };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(by_ms) / sizeof(by_ms[0]); i++) {
+		struct ward w;
+
+		ward_up(&w);
+		live(&w, 120 * MINUTE, PASSES);
+		w.cut_off = true;
+		quiet(&w, 5 * MINUTE);
+		world_set_clock(w.s.host, by_ms[i]);
+		heartbeat_jumped(w.h);
+		quiet(&w, 10 * MINUTE);
+		assert_false(w.stopped);
+		quiet(&w, 2 * MINUTE);
+		assert_int_equal(status(&w).state, HEARTBEAT_BLIND);
+		ward_down(&w);
+	}
+}
+
 static void
 test_idle_is_no_failure(void **state)
 {
@@ -610,6 +678,9 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_what_is_skipped_is_lost),
 	cmocka_unit_test(test_a_block_of_the_future_changes_nothing),
 	cmocka_unit_test(test_a_restart_of_the_gateway_is_borne_once),
+	cmocka_unit_test(test_a_start_is_not_the_cut_off_of_the_epoch),
+	cmocka_unit_test(test_no_session_after_a_start),
+	cmocka_unit_test(test_a_set_clock_while_cut_off),
 	cmocka_unit_test(test_idle_is_no_failure),
 	cmocka_unit_test(test_a_disk_that_refuses),
 	cmocka_unit_test(test_a_damaged_file),
