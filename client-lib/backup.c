@@ -7,8 +7,10 @@
 #include <libgen.h>
 #include <limits.h>
 #include <sodium.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -29,6 +31,7 @@
 struct backup_writer {
 	crypto_secretstream_xchacha20poly1305_state stream;
 	int fd;
+	bool ours; /* the file of the name `part` is this one */
 	char path[PATH_MAX], part[PATH_MAX];
 	uint8_t piece[PIECE_BYTES]; /* plain */
 	size_t used;
@@ -114,20 +117,70 @@ write_head(struct backup_writer *w, const struct vault_unlock *u, const struct r
 	return e == ERR_OK ? write_all(w, head, sizeof(head), d) : e;
 }
 
+/*
+ * What a backup left that was cut off is of no use. Whoever still writes one holds the
+ * lock, and a file of that name that is nothing of ours is not removed.
+ */
+static enum err
+remove_part(const struct backup_writer *w, struct diag *d)
+{
+	uint8_t is[sizeof(MAGIC) - 1];
+	int fd = open(w->part, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+	enum err e = ERR_OK;
+	ssize_t n;
+
+	if (fd < 0)
+		return errno == ENOENT ? ERR_OK : write_fail(w, d);
+	n = read(fd, is, sizeof(is));
+	if (flock(fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK)
+		e = diag_set(d, ERR_BUSY, "%.300s: another backup is being written there; wait for it, "
+		    "or choose another name", w->part);
+	else if (n < 0 || memcmp(is, MAGIC, (size_t)n) != 0) /* public */
+		e = diag_set(d, ERR_EXISTS, "%.300s: is in the way, and no backup; choose another name",
+		    w->part);
+	else if (unlink(w->part) != 0)
+		e = write_fail(w, d);
+	(void)close(fd);
+	return e;
+}
+
+/* Ours if nobody took it for a left one between its making and its lock. */
+static enum err
+lock_part(const struct backup_writer *w, struct diag *d)
+{
+	struct stat st;
+
+	bool busy = flock(w->fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+
+	if (!busy && fstat(w->fd, &st) == 0 && st.st_nlink == 1)
+		return ERR_OK;
+	return diag_set(d, ERR_BUSY, "%.300s: another backup is being written there; wait for it, or "
+	    "choose another name", w->part);
+}
+
 static enum err
 create_part(struct backup_writer *w, const char *path, struct diag *d)
 {
 	struct stat st;
+	enum err e;
+	int fd;
 
 	if (snprintf(w->path, sizeof(w->path), "%s", path) >= (int)sizeof(w->path) ||
 	    snprintf(w->part, sizeof(w->part), "%s.part", path) >= (int)sizeof(w->part))
 		return diag_set(d, ERR_RANGE, "the path of the backup is too long");
 	if (lstat(path, &st) == 0)
 		return diag_set(d, ERR_EXISTS, "%.300s: exists already; choose another name", path);
-	/* what a backup left that was cut off is of no use */
-	(void)unlink(w->part);
-	w->fd = open(w->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
-	return w->fd >= 0 ? ERR_OK : write_fail(w, d);
+	e = remove_part(w, d);
+	if (e != ERR_OK)
+		return e;
+	fd = open(w->part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	if (fd < 0)
+		return write_fail(w, d);
+	w->fd = fd;
+	e = lock_part(w, d);
+	if (e == ERR_OK)
+		w->ours = true;
+	return e;
 }
 
 enum err
@@ -186,23 +239,40 @@ sync_parent(const struct backup_writer *w, struct diag *d)
 	return rc == 0 || errno == EINVAL ? ERR_OK : write_fail(w, d);
 }
 
+/* It replaces nothing, whatever came there meanwhile. */
+static enum err
+give_name(struct backup_writer *w, struct diag *d)
+{
+	struct stat st;
+	int rc = renameat2(AT_FDCWD, w->part, AT_FDCWD, w->path, RENAME_NOREPLACE);
+
+	/* some file systems cannot be asked so */
+	if (rc != 0 && (errno == EINVAL || errno == ENOSYS)) {
+		if (lstat(w->path, &st) == 0)
+			errno = EEXIST;
+		else
+			rc = rename(w->part, w->path);
+	}
+	if (rc == 0)
+		return ERR_OK;
+	return errno != EEXIST ? write_fail(w, d)
+	    : diag_set(d, ERR_EXISTS, "%.300s: exists by now; choose another name", w->path);
+}
+
 enum err
 backup_finish(struct backup_writer *w, struct diag *d)
 {
-	struct stat st;
 	enum err e = backup_put(w, BACKUP_END, NULL, 0, NULL, 0, d);
 
 	if (e == ERR_OK)
 		e = flush(w, crypto_secretstream_xchacha20poly1305_TAG_FINAL, d);
 	if (e == ERR_OK && fsync(w->fd) != 0)
 		e = write_fail(w, d);
-	if (e == ERR_OK && lstat(w->path, &st) == 0)
-		e = diag_set(d, ERR_EXISTS, "%.300s: exists by now; choose another name", w->path);
-	if (e == ERR_OK && rename(w->part, w->path) != 0)
-		e = write_fail(w, d);
+	if (e == ERR_OK)
+		e = give_name(w, d);
 	if (e != ERR_OK)
 		return e;
-	w->part[0] = '\0';
+	w->ours = false;
 	return sync_parent(w, d);
 }
 
@@ -211,11 +281,10 @@ backup_writer_free(struct backup_writer *w)
 {
 	if (w == NULL)
 		return;
-	if (w->fd >= 0) {
+	if (w->ours)
+		(void)unlink(w->part);
+	if (w->fd >= 0)
 		(void)close(w->fd);
-		if (w->part[0] != '\0')
-			(void)unlink(w->part);
-	}
 	secret_free(w);
 }
 

@@ -34,7 +34,10 @@ struct backup_item {
 /* ---- writing ---- */
 
 struct backup_writer;
-/* Begin a file that must not exist: it gets its name when it is whole. ERR_EXISTS, ERR_IO. */
+/*
+ * Begin a file that must not exist: it gets its name when it is whole. ERR_EXISTS,
+ * ERR_BUSY (another one is being written there), ERR_FULL, ERR_IO.
+ */
 RST_MUST_USE enum err backup_create(struct backup_writer **out, const char *path,
     const struct vault_unlock *u, const struct rng *keys, struct diag *d);
 RST_MUST_USE enum err backup_put(struct backup_writer *w, enum backup_kind kind, const void *key,

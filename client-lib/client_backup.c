@@ -141,30 +141,52 @@ copy_file(struct backup_job *j, struct backup_writer *w, const char *name)
 	return e;
 }
 
+#define COPIES_MAX 4096
+
 struct charter_copies {
-	char names[64][DISK_NAME_MAX + 1];
-	size_t count;
+	char (*names)[DISK_NAME_MAX + 1];
+	size_t count, room;
+	enum err err;
 };
 
+/* No version of ours has a longer name: such a file is somebody else's. */
 static int
 each_name(void *arg, const char *name)
 {
 	struct charter_copies *c = arg;
+	size_t n = strnlen(name, DISK_NAME_MAX + 1);
+	void *grown;
 
-	if (strncmp(name, "charter", 7) == 0 && c->count < 64)
-		memcpy(c->names[c->count++], name, strlen(name) + 1);
+	if (strncmp(name, "charter", 7) != 0 || n > DISK_NAME_MAX)
+		return 0;
+	if (c->count == c->room) {
+		grown = c->room < COPIES_MAX
+		    ? realloc(c->names, (c->room + 64) * sizeof(*c->names)) : NULL;
+		if (grown == NULL) {
+			c->err = c->room < COPIES_MAX ? ERR_MEMORY : ERR_FULL;
+			return 1;
+		}
+		c->names = grown;
+		c->room += 64;
+	}
+	memcpy(c->names[c->count++], name, n + 1);
 	return 0;
 }
 
 static enum err
 copy_files(struct backup_job *j, struct backup_writer *w)
 {
-	struct charter_copies *c = calloc(1, sizeof(*c));
-	enum err e = c != NULL ? disk_list(j->disk, each_name, c) : ERR_MEMORY;
+	struct charter_copies c = { .names = NULL };
+	enum err e = disk_list(j->disk, each_name, &c);
 
-	for (size_t i = 0; e == ERR_OK && i < c->count; i++)
-		e = copy_file(j, w, c->names[i]);
-	free(c);
+	if (e == ERR_OK)
+		e = c.err;
+	if (e == ERR_FULL)
+		(void)diag_set(&j->why, e, "more than %d files named charter*; remove those that are "
+		    "not this network's", COPIES_MAX);
+	for (size_t i = 0; e == ERR_OK && i < c.count; i++)
+		e = copy_file(j, w, c.names[i]);
+	free(c.names);
 	return e == ERR_OK ? copy_file(j, w, PROFILE_FILE) : e;
 }
 

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 
 #include "client-lib/handle.h"
+#include "client-lib/unfinished.h"
 #include "common/base/secret.h"
 #include "common/charter/charterfiles.h"
 #include "common/net/loop_event.h"
@@ -198,6 +199,8 @@ restante_init(const char *directory, const char *charter_file, uint16_t mailbox,
 	if (e == ERR_OK)
 		e = disk_open(&k, directory, &d);
 	if (e == ERR_OK)
+		e = unfinished_refuse(directory, k, &d);
+	if (e == ERR_OK)
 		e = fill_directory(k, &text, c, mailbox, &u, &d);
 	disk_free(k);
 	charter_free(c);
@@ -288,6 +291,8 @@ open_parts(struct restante *r, const char *directory, const struct vault_unlock 
 	}
 	if (snprintf(path, sizeof(path), "%s/" ARCHIVE_DIRECTORY, directory) >= (int)sizeof(path))
 		return diag_set(d, ERR_RANGE, "the directory's path is too long");
+	if (e == ERR_OK)
+		e = unfinished_refuse(directory, r->disk, d);
 	if (e == ERR_OK)
 		e = profile_load(&r->profile, r->disk, d);
 	if (e == ERR_OK)

@@ -1,8 +1,6 @@
 /* librestante: backups, and directories that are made from one. */
 #include "config.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <sodium.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +11,7 @@
 #include "client-lib/entrykey.h"
 #include "client-lib/handle.h"
 #include "client-lib/include/restante/backup.h"
+#include "client-lib/unfinished.h"
 #include "common/base/clock.h"
 #include "common/base/encode.h"
 #include "common/base/format.h"
@@ -164,22 +163,14 @@ struct restoring {
 	struct diag *d;
 };
 
-static enum err
-check_empty(const char *directory, struct diag *d)
+static void
+drop_batch(struct restoring *s)
 {
-	DIR *dir = opendir(directory);
-	const struct dirent *x;
-	bool empty = true;
-
-	if (dir == NULL && errno == ENOENT)
-		return ERR_OK;
-	if (dir == NULL)
-		return diag_set(d, ERR_IO, "%.300s: cannot be opened: %m", directory);
-	while ((x = readdir(dir)) != NULL)
-		empty = empty && (strcmp(x->d_name, ".") == 0 || strcmp(x->d_name, "..") == 0);
-	(void)closedir(dir);
-	return empty ? ERR_OK : diag_set(d, ERR_EXISTS,
-	    "%.300s: is not empty; a backup is restored into a new directory only", directory);
+	for (size_t i = 0; i < s->count; i++) {
+		sodium_memzero(s->batch[i].data, s->batch[i].len);
+		free(s->batch[i].data);
+	}
+	s->count = s->bytes = 0;
 }
 
 static enum err
@@ -187,11 +178,7 @@ write_batch(struct restoring *s)
 {
 	enum err e = archive_write(s->archive, s->batch, s->count);
 
-	for (size_t i = 0; i < s->count; i++) {
-		sodium_memzero(s->batch[i].data, s->batch[i].len);
-		free(s->batch[i].data);
-	}
-	s->count = s->bytes = 0;
+	drop_batch(s);
 	return e == ERR_OK ? e : diag_set(s->d, e, "archive: cannot be written (%s)", err_text(e));
 }
 
@@ -297,6 +284,8 @@ open_target(struct restoring *s, const struct vault_unlock *u)
 	if (snprintf(path, sizeof(path), "%s/archive", s->directory) >= (int)sizeof(path))
 		return diag_set(s->d, ERR_RANGE, "the directory's path is too long");
 	if (e == ERR_OK)
+		e = unfinished_begin(s->directory, s->disk, s->d);
+	if (e == ERR_OK)
 		e = vault_create(&s->vault, s->disk, u, rng_system(), s->d);
 	if (e == ERR_OK)
 		e = archive_open(&s->archive, path, vault_archive_key(s->vault), rng_system(), s->d);
@@ -367,15 +356,15 @@ finish(struct restoring *s, struct post_restarted *told)
 	    s->d);
 	if (e == ERR_OK)
 		e = finish_state(s, &profile, told);
-	/* last: a directory without it is not a client's */
-	return e == ERR_OK ? disk_replace(s->disk, PROFILE_FILE, s->profile.data, s->profile.len) : e;
+	if (e == ERR_OK)
+		e = disk_replace(s->disk, PROFILE_FILE, s->profile.data, s->profile.len);
+	return e == ERR_OK ? unfinished_end(s->disk, s->d) : e;
 }
 
 static void
 restoring_clear(struct restoring *s)
 {
-	for (size_t i = 0; i < s->count; i++)
-		free(s->batch[i].data);
+	drop_batch(s);
 	buf_release(&s->state);
 	buf_release(&s->profile);
 	charter_free(s->charter);
@@ -400,7 +389,7 @@ restante_restore(const char *directory, const char *backup_file,
 	if (e == ERR_OK) {
 		s->directory = directory;
 		s->d = &d;
-		e = check_empty(directory, &d);
+		e = unfinished_may_begin(directory, &d);
 	}
 	if (e == ERR_OK)
 		e = backup_open(&s->from, backup_file, &theirs, &d);

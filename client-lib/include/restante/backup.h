@@ -27,8 +27,9 @@ typedef void restante_done(void *arg, int code);
 RESTANTE_API int restante_backup(struct restante *r, const char *path,
     const struct restante_unlock *unlock, restante_done *done, void *arg);
 /*
- * Make a client directory from a backup; it must not exist, or be empty. No key of a
- * message comes back: all secrets begin anew, and the contacts follow by themselves.
+ * Make a client directory from a backup; it must not exist, be empty, or have been
+ * left by a restore that was cut off, which begins anew. No key of a message comes back:
+ * all secrets begin anew, and the contacts follow by themselves.
  * explain as for restante_init; out may be NULL.
  */
 struct restante_restored {

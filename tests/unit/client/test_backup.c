@@ -139,6 +139,40 @@ nothing_is_replaced_and_nothing_is_left(void **state)
 }
 
 static void
+nobody_elses_part_is_removed(void **state)
+{
+	struct backup_writer *w, *other_one;
+	struct diag d = { "" };
+	char is[8];
+	int fd;
+
+	(void)state;
+	fd = open(part, O_CREAT | O_RDWR, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, "symphony", 8, 0), 8);
+	assert_err(backup_create(&w, path, &words, test_rng(), &d), ERR_EXISTS);
+	assert_contains(d.text, "no backup");
+	assert_int_equal(pread(fd, is, 8, 0), 8);
+	assert_memory_equal(is, "symphony", 8);
+	(void)close(fd);
+	assert_int_equal(unlink(part), 0);
+	/* two at once: the second neither stops the first nor gives it half a file */
+	assert_err_ok(backup_create(&w, path, &words, test_rng(), &d));
+	assert_err(backup_create(&other_one, path, &words, test_rng(), &d), ERR_BUSY);
+	assert_contains(d.text, "another backup");
+	/* and what came there meanwhile is not replaced */
+	fd = open(path, O_CREAT | O_RDWR, 0600);
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, "symphony", 8, 0), 8);
+	assert_err(backup_finish(w, &d), ERR_EXISTS);
+	backup_writer_free(w);
+	assert_int_equal(pread(fd, is, 8, 0), 8);
+	assert_memory_equal(is, "symphony", 8);
+	(void)close(fd);
+	assert_int_equal(access(part, F_OK), -1);
+}
+
+static void
 damage_is_noticed_everywhere(void **state)
 {
 	struct stat st;
@@ -196,6 +230,7 @@ a_witness_counts_or_says_nothing(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(what_goes_in_comes_out, setup, teardown),
 	cmocka_unit_test_setup_teardown(nothing_is_replaced_and_nothing_is_left, setup, teardown),
+	cmocka_unit_test_setup_teardown(nobody_elses_part_is_removed, setup, teardown),
 	cmocka_unit_test_setup_teardown(damage_is_noticed_everywhere, setup, teardown),
 	cmocka_unit_test_setup_teardown(a_witness_counts_or_says_nothing, setup, teardown),
 };
