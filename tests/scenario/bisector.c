@@ -80,12 +80,18 @@ bisector_drops(const struct bisector *x, int64_t round, unsigned who)
 	return round >= (int64_t)x->step_rounds && step < x->steps && x->half[step][who];
 }
 
+static bool
+may_be_back(const struct bisector_law *l, int64_t round)
+{
+	return l->rate[round] >= l->greatest / RATE_SHARE;
+}
+
 bool
 bisector_takes(struct bisector *x, int64_t round, bool is_it)
 {
 	if (round < 0 || round >= bisector_length(x))
 		return false;
-	if (x->recognises ? !is_it : x->law->rate[round] < x->law->greatest / RATE_SHARE)
+	if (x->recognises ? !is_it : !may_be_back(x->law, round))
 		return false;
 	x->events[round]++;
 	return true;
@@ -93,17 +99,20 @@ bisector_takes(struct bisector *x, int64_t round, bool is_it)
 
 /* ---- what he reckons ---- */
 
+/* Of the rounds in which it may be back: clients' slots need not be in all. */
 static double
 others_rate(const struct bisector *x)
 {
-	double n = 0;
+	double n = -1.5, rounds = 1;
 
 	if (x->recognises)
 		return OTHERS_LEAST / 1000;
 	for (unsigned t = 0; t < x->end; t++)
-		n += x->events[t];
-	n -= 1.5;
-	return n > 0 ? n / x->end : OTHERS_LEAST;
+		if (may_be_back(x->law, t)) {
+			n += x->events[t];
+			rounds++;
+		}
+	return n > 0 ? n / rounds : OTHERS_LEAST;
 }
 
 /* By how much a return in this round explains what was seen better than others do. */

@@ -31,7 +31,6 @@ struct packet {
 };
 
 struct writer_person {
-	unsigned phase; /* its slots are in rounds of this remainder */
 	struct pending pending[PENDING_MAX];
 	size_t count;
 	struct notetest *notes;
@@ -44,7 +43,6 @@ struct rehearsal {
 	struct outbox_times times;
 	struct bisector attack;
 	struct writer_person people[BISECTOR_PEOPLE];
-	unsigned phases[MIXES][SESSIONS];
 	struct notetest *mixes[MIXES];
 	struct packet on_way[TRANSIT + 1][PACKETS_MAX];
 	size_t on_way_count[TRANSIT + 1];
@@ -209,19 +207,18 @@ write_one(struct rehearsal *x, unsigned who)
 static void
 slots(struct rehearsal *x)
 {
-	unsigned slot = slot_rounds(x->cfg->params), now = (unsigned)(x->round % slot);
+	bool slot = x->round % slot_rounds(x->cfg->params) == 0;
 
 	for (unsigned i = 0; i < BISECTOR_PEOPLE; i++) {
 		if (x->cfg->mean_ms > 0 && rng_unit(x->rng) * (double)x->cfg->mean_ms <
 		    (double)x->cfg->params->round_ms)
 			write_one(x, i);
-		if (x->people[i].phase == now)
+		if (slot)
 			person_slot(x, i);
 	}
 	for (unsigned m = 0; m < MIXES; m++)
-		for (unsigned i = 0; i < SESSIONS; i++)
-			if (x->phases[m][i] == now)
-				mix_slot(x, m);
+		for (unsigned i = 0; slot && i < SESSIONS; i++)
+			mix_slot(x, m);
 }
 
 /* ---- what comes out ---- */
@@ -307,21 +304,14 @@ one_round(struct rehearsal *x)
 static void
 begin(struct rehearsal *x, const struct bisector_law *l, const struct rehearsal_config *cfg)
 {
-	unsigned slot = slot_rounds(cfg->params);
-
 	*x = (struct rehearsal){.cfg = cfg, .rng = cfg->rng, .times = times_of(cfg->params),
 	    .from = -1};
 	bisector_begin(&x->attack, l, rehearsal_step(cfg->params), cfg->steps,
 	    (cfg->weakness & CROWD_REPEATS) != 0, cfg->rng);
-	for (unsigned i = 0; i < BISECTOR_PEOPLE; i++) {
-		x->people[i].phase = rng_below(cfg->rng, slot);
+	for (unsigned i = 0; i < BISECTOR_PEOPLE; i++)
 		assert_non_null(x->people[i].notes = notetest_new(&notetest_client));
-	}
-	for (unsigned m = 0; m < MIXES; m++) {
+	for (unsigned m = 0; m < MIXES; m++)
 		assert_non_null(x->mixes[m] = notetest_new(&notetest_mix));
-		for (unsigned i = 0; i < SESSIONS; i++)
-			x->phases[m][i] = rng_below(cfg->rng, slot);
-	}
 	if (cfg->mean_ms == 0)
 		write_one(x, rng_below(cfg->rng, BISECTOR_PEOPLE));
 }

@@ -3,6 +3,8 @@
  * real clocks by which a record is sealed anew (client-lib/outbox.h) and the real note test
  * (common/journal/notetest.h), of the mixes their sessions' notes and the real note test.
  * A packet comes out two rounds after its slot, and a block lists what came in its round.
+ * All slots are in the same rounds: when a record came out tells nothing of whose it is,
+ * for what mixes make of that is another matter.
  *
  * It begins when a record is withheld. It ends when the attack does, or when a mix stops.
  */

@@ -99,11 +99,12 @@ static void
 test_one_writes_alone(void **state)
 {
 	struct study real = {.row = {.attack = "withhold, drop halves; one writes",
-	    .client = "as it is", .most = 1}, .steps = SHORT, .spares_mixes = true};
+	    .client = "as it is", .most = 0.5}, .steps = SHORT, .spares_mixes = true};
 	struct study longer = real;
 
 	(void)state;
 	longer.steps = LONG;
+	longer.row.most = 0.7;
 	rehearse(&real, odds_trials(200));
 	rehearse(&longer, odds_trials(50));
 }
@@ -135,6 +136,7 @@ struct siege {
 	uint64_t record;
 	int64_t from_ms;
 	unsigned alarmed; /* bits of people */
+	unsigned returns; /* of the record, that were seen */
 };
 
 static int64_t
@@ -158,6 +160,16 @@ siege_packet(void *arg, unsigned who)
 	return x->runs && bisector_drops(&x->attack, round_of(x), who) ? CROWD_DROP : CROWD_PASS;
 }
 
+/* A packet takes one to three rounds, mostly two. */
+static bool
+was_dropped(const struct siege *x, unsigned who)
+{
+	for (int64_t lag = 0; lag < 5; lag++)
+		if (!bisector_drops(&x->attack, round_of(x) - lag, who))
+			return false;
+	return true;
+}
+
 /* The first one is withheld, and all that may be its return. */
 static enum crowd_fate
 siege_deposit(void *arg, unsigned who, uint32_t epoch, uint64_t record)
@@ -172,6 +184,10 @@ siege_deposit(void *arg, unsigned who, uint32_t epoch, uint64_t record)
 		x->record = record;
 		x->from_ms = crowd_now(x->crowd);
 		return CROWD_WITHHELD;
+	}
+	if (x->runs && record == x->record) {
+		x->returns++;
+		assert_false(was_dropped(x, who));
 	}
 	return x->runs && bisector_takes(&x->attack, round_of(x), record == x->record)
 	    ? CROWD_WITHHELD
@@ -208,7 +224,7 @@ siege_trial(struct siege *x)
 
 	bisector_begin(&x->attack, &x->law, rehearsal_step(x->crowd->f.params), s->steps,
 	    (s->weakness & CROWD_REPEATS) != 0, test_rng());
-	x->alarmed = 0;
+	x->alarmed = x->returns = 0;
 	x->armed = true;
 	if (s->mean_ms == 0)
 		crowd_say(x->crowd, rng_below(test_rng(), BISECTOR_PEOPLE));
@@ -224,6 +240,23 @@ siege_trial(struct siege *x)
 	s->stops += crowd_stops(x->crowd) > stops;
 	fixture_run_until_true(&x->crowd->f, crowd_mixes_run, x->crowd, 3 * HOUR_MS);
 	live(x, SETTLE_MS);
+}
+
+/*
+ * Of few trials only what cannot fail by chance: the record came back, and its sender was
+ * let pass when it did (siege_deposit). What was found is judged with more.
+ */
+static void
+judge_siege(struct study *s, unsigned returns)
+{
+	bool few = s->row.tried < 8;
+
+	s->row.control = s->row.control && !few;
+	s->row.most = few ? 1 : s->row.most;
+	odds_judge(&s->row);
+	tell(s);
+	assert_true(returns > 0 || s->weakness == CROWD_SOUND);
+	assert_true(s->stops == 0 || !s->spares_mixes);
 }
 
 /* A fresh crowd every some trials: what was withheld from it is still on its way. */
@@ -246,6 +279,7 @@ besiege(struct study *s, unsigned n)
 {
 	static struct crowd c;
 	static struct siege x;
+	unsigned returns = 0;
 
 	s->row.chance = 1.0 / BISECTOR_PEOPLE;
 	s->row.control = s->weakness != CROWD_SOUND;
@@ -253,13 +287,12 @@ besiege(struct study *s, unsigned n)
 		if (s->row.tried % TRIALS_OF_A_CROWD == 0)
 			siege_begin(&x, &c, s);
 		siege_trial(&x);
+		returns += x.returns;
 		if (s->row.tried % TRIALS_OF_A_CROWD == TRIALS_OF_A_CROWD - 1 ||
 		    s->row.tried + 1 == n)
 			crowd_end(&c);
 	}
-	odds_judge(&s->row);
-	tell(s);
-	assert_true(s->stops == 0 || !s->spares_mixes);
+	judge_siege(s, returns);
 }
 
 static void
@@ -270,27 +303,18 @@ test_real_same(void **state)
 	    .spares_mixes = true, .weakness = CROWD_REPEATS | CROWD_RESEALS_ON_TIME};
 
 	(void)state;
-	besiege(&s, odds_trials(8));
-}
-
-static void
-test_real_often(void **state)
-{
-	struct study s = {.row = {.attack = "real modules; all write often",
-	    .client = "as it is", .most = 0.2}, .mean_ms = OFTEN_MS, .steps = SHORT,
-	    .spares_mixes = true};
-
-	(void)state;
-	besiege(&s, odds_trials(8));
+	besiege(&s, odds_trials(2));
 }
 
 static void
 test_real_alone(void **state)
 {
-	struct study s = {.row = {.attack = "real modules; one writes",
-	    .client = "as it is", .most = 1}, .steps = SHORT};
+	struct study s = {.row = {.attack = "real modules, mixes too; one writes",
+	    .client = "as it is", .most = 0.5}, .steps = SHORT};
 
 	(void)state;
+	if (odds_trials(0) == 0)
+		skip(); /* many minutes */
 	besiege(&s, odds_trials(8));
 }
 
@@ -300,7 +324,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_one_writes_alone),
     cmocka_unit_test(test_the_mixes_see_it),
     cmocka_unit_test(test_real_same),
-    cmocka_unit_test(test_real_often),
     cmocka_unit_test(test_real_alone),
 };
 TEST_MAIN(tests)
