@@ -280,12 +280,13 @@ __wrap_outbox_sealing_made(struct outbox_sealing *s,
     const uint8_t digest[static BLOCK_DIGEST_BYTES], const struct outbox_times *t,
     const struct rng *r)
 {
-	int64_t least = s->backoff_ms > 0 ? s->backoff_ms : 2 * t->forecast_ms;
-
-	note_seal(s, digest);
+	if (scene.crowd != NULL)
+		note_seal(s, digest);
 	__real_outbox_sealing_made(s, digest, t, r);
-	if (is_weak(CROWD_RESEALS_ON_TIME))
-		s->wait_ms = least;
+	if (is_weak(CROWD_RESEALS_ON_TIME)) {
+		s->wait_ms = 2 * t->forecast_ms;
+		s->backoff_ms = 0;
+	}
 }
 
 void

@@ -25,7 +25,7 @@
 /* What a control lacks of the clients' rules. */
 enum crowd_weakness {
 	CROWD_SOUND = 0,
-	CROWD_RESEALS_ON_TIME = 1, /* after two forecasts exactly, doubled each time */
+	CROWD_RESEALS_ON_TIME = 1, /* every two forecasts exactly */
 	CROWD_ANSWERS_AT_ONCE = 2, /* an acknowledgement goes in the next slot */
 	CROWD_WRITES_AT_TURNS = 4, /* real packets to the end of an epoch */
 	CROWD_REPEATS = 8, /* the same bytes again: the attacker knows what came back */

@@ -8,6 +8,7 @@
 #include "tests/lib/test.h"
 
 #define ALPHA 0.01
+#define ALPHA_FAIL 2e-7 /* of both sides; a check that fails for nothing is believed no more */
 
 unsigned
 odds_trials(unsigned usual)
@@ -26,10 +27,12 @@ odds_judge(const struct odds_row *r)
 	summary_share(&low, &high, r->found, r->tried, ALPHA);
 	print_message("# %-46s %-20s %4u of %4u  %.3f [%.3f, %.3f]  chance %.3f\n", r->attack,
 	    r->client, r->found, r->tried, (double)r->found / r->tried, low, high, r->chance);
-	if (r->control)
+	if (r->control) {
 		assert_true(low > r->chance);
-	else
-		assert_true(low <= r->most);
+		return;
+	}
+	summary_share(&low, &high, r->found, r->tried, ALPHA_FAIL);
+	assert_true(low <= r->most);
 }
 
 unsigned

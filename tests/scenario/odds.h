@@ -17,8 +17,9 @@ struct odds_row {
 /* How many trials a row is to have. */
 unsigned odds_trials(unsigned usual);
 /*
- * Print the row with its 99 % interval, and fail: of the real client, if the interval lies
- * above what the documents admit; of a control, if it does not lie above chance.
+ * Print the row with its 99 % interval, and fail: of a control, if it does not lie above
+ * chance; of the real client, if what was found would be so with less than 1e-7 by what
+ * the documents admit.
  */
 void odds_judge(const struct odds_row *r);
 /* The place of the greatest weight; of equal ones, any. */

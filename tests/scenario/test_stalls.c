@@ -168,7 +168,7 @@ struct turn {
 	unsigned victim;
 	uint32_t epoch; /* that ends */
 	bool holds, gone; /* gone: let go; what comes out of the old epoch now was held */
-	unsigned late;
+	unsigned late, late_ever;
 };
 
 static enum crowd_verdict
@@ -215,6 +215,7 @@ turn_trial(struct turn *x, int64_t hold_ms)
 	crowd_let_go(x->crowd);
 	fixture_run_until(&x->crowd->f, end + LATE_MS + 3 * MINUTE_MS);
 	x->gone = false;
+	x->late_ever += x->late;
 	guess = x->late > 0;
 	return guess == writes[x->victim];
 }
@@ -240,6 +241,8 @@ turn_row(struct odds_row *r, unsigned n, unsigned weakness, int64_t hold_ms)
 		r->found += turn_trial(&x, hold_ms);
 	crowd_end(&c);
 	odds_judge(r);
+	if (hold_ms < 2 * MINUTE_MS && !r->control)
+		assert_int_equal(x.late_ever, 0); /* there is nothing to guess from */
 }
 
 static void
