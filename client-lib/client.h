@@ -39,7 +39,7 @@ struct client_config {
 	const struct rng *rng, *keys;
 	const struct chain_point *anchor; /* NULL: from the state, else none */
 	const char *witness;	       /* a file outside of the directory (witness.h); NULL: none */
-	uint64_t device, inode;	       /* of the directory; 0: unknown */
+	uint64_t inode;		       /* of the directory; 0: unknown */
 	int64_t retention_ms;	       /* of one's own messages; 0: for ever */
 };
 

@@ -105,7 +105,7 @@ struct client {
 	uint64_t sweep_id, sweep_until;
 	int64_t sweep_boot_ms; /* when the next one is due */
 	uint64_t saves;	       /* of the state, ever */
-	uint64_t was_device, was_inode; /* of the directory that the state was read in */
+	uint64_t was_witness, was_inode; /* of the witness and the directory, as the state has them */
 	bool closing;
 };
 

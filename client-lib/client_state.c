@@ -14,7 +14,7 @@
 
 /*
  * state  = reader length u32 || reader || post
- * reader = header || saves u64 || device u64 || inode u64 || sheets || spans || lies || chain;
+ * reader = header || saves u64 || witness u64 || inode u64 || sheets || spans || lies || chain;
  *          version 1 had no lies, and no signatures in sheets; 2 no saves and no place
  */
 static enum err
@@ -27,7 +27,7 @@ save_reader(struct client *c, struct buf *out)
 	writer_init(&w, head, sizeof(head));
 	format_put(&w, READER_MAGIC, READER_VERSION);
 	writer_u64(&w, ++c->saves);
-	writer_u64(&w, c->cfg.device);
+	writer_u64(&w, c->cfg.witness != NULL ? witness_inode(c->cfg.witness) : 0);
 	writer_u64(&w, c->cfg.inode);
 	sheetbook_put(&w, c->sheets);
 	spans_put(&w, &c->spans);
@@ -85,7 +85,7 @@ load_reader(struct client *c, const uint8_t *p, size_t n, struct diag *d)
 		return e;
 	if (version > 2) {
 		c->saves = reader_u64(&r);
-		c->was_device = reader_u64(&r);
+		c->was_witness = reader_u64(&r);
 		c->was_inode = reader_u64(&r);
 	}
 	sheetbook_get(&r, c->sheets, version > 1);
@@ -125,26 +125,22 @@ make_new(struct client *c, const struct post_config *cfg)
 	return e == ERR_OK ? post_new(&c->post, cfg) : e;
 }
 
-/*
- * Whether this is an old copy of the state, or one in another place of which nobody can
- * say: the witness has counted more saves, or there is none and the directory is another.
- */
 static bool
 state_is_old(struct client *c)
 {
-	uint64_t seen = 0;
-	bool moved = (c->was_device != 0 || c->was_inode != 0) &&
-	    (c->was_device != c->cfg.device || c->was_inode != c->cfg.inode);
-	bool old;
+	struct witness_place found = { .directory = c->cfg.inode };
+	struct witness_place state = { c->saves, c->was_witness, c->was_inode };
 
-	if (c->cfg.witness == NULL || c->saves == 0 ||
-	    witness_read(&seen, c->cfg.witness) != ERR_OK)
+	if (c->cfg.witness == NULL || witness_read(&found.saves, c->cfg.witness) != ERR_OK)
 		return false;
-	old = seen > c->saves || (seen == 0 && moved);
+	found.witness = witness_inode(c->cfg.witness);
+	/* there before the first state that is to know it */
+	if (found.witness == 0)
+		(void)!witness_write(c->cfg.witness, c->saves);
 	/* another copy, if there is one, is behind from now on */
-	if (seen > c->saves)
-		c->saves = seen;
-	return old;
+	if (found.saves > c->saves)
+		c->saves = found.saves;
+	return witness_says_old(&state, &found);
 }
 
 /* The alarm ends when the journal of that time is over; what proves the lie is kept. */

@@ -16,8 +16,10 @@
 	(1 + 1 + 4 + 4 + 32 + 32 + (8 + 8 + RECORD_ACK_MAP_BYTES) + 5 * 8 + \
 	    2 * (8 + INBOX_DONE_BYTES))
 
+#define PROOF_BYTES 32
+
 _Static_assert(FOUNDING_BYTES == 530, "as docs/protocol.md says");
-_Static_assert(FOUNDING_BYTES < ONION_RECORD_MIN - RECORD_OVERHEAD, "fits the least record");
+_Static_assert(FOUNDING_BYTES + PROOF_BYTES < ONION_RECORD_MIN - RECORD_OVERHEAD, "fits the least record");
 
 /* ---- keys ---- */
 
@@ -64,7 +66,7 @@ enum err
 founding_stream(uint8_t secret[static 32], const struct founding_parties *p, bool ours,
     const uint8_t seed[static 32], uint32_t generation)
 {
-	uint8_t input[32 + 32 + 64 + 32 + 4];
+	uint8_t input[32 + 32 + 64 + 32 + 32 + 4];
 	enum err rc = ERR_CRYPTO;
 
 	if (crypto_scalarmult(input, p->own_sk, p->peer_pk) == 0) {
@@ -72,7 +74,8 @@ founding_stream(uint8_t secret[static 32], const struct founding_parties *p, boo
 		put_parties(input + 64, ours ? p->own_pk : p->peer_pk,
 		    ours ? p->peer_pk : p->own_pk);
 		memcpy(input + 128, p->network_id, 32);
-		store_u32(input + 160, generation);
+		memcpy(input + 160, p->answers, 32);
+		store_u32(input + 192, generation);
 		hash_derive(secret, p->restart, "restante/found/stream", input, sizeof(input));
 		rc = ERR_OK;
 	}
@@ -98,8 +101,21 @@ get_done(struct reader *r, struct inbox_done *d)
 		reader_fail(r, ERR_MALFORMED);
 }
 
+/* Of an answer: by who has opened what it answers. Its identity alone is not enough. */
+static void
+make_proof(uint8_t proof[static PROOF_BYTES], const uint8_t answers[static 32],
+    const uint8_t *body)
+{
+	static const char label[] = "restante/found/answer";
+	const struct hash_part parts[] = { { label, sizeof(label) - 1 }, { body, FOUNDING_BYTES } };
+
+	memset(proof, 0, PROOF_BYTES);
+	if (!sodium_is_zero(answers, 32))
+		hash_parts_keyed(proof, PROOF_BYTES, answers, parts, 2);
+}
+
 static enum err
-encode(uint8_t *plaintext, size_t n, const struct founding *f)
+encode(uint8_t *plaintext, size_t n, const struct founding *f, const uint8_t answers[static 32])
 {
 	struct writer w;
 
@@ -121,6 +137,7 @@ encode(uint8_t *plaintext, size_t n, const struct founding *f)
 	put_done(&w, &f->texts);
 	put_done(&w, &f->files);
 	writer_pad(&w);
+	make_proof(plaintext + FOUNDING_BYTES, answers, plaintext);
 	return writer_end(&w);
 }
 
@@ -136,9 +153,12 @@ numbers_fit(const struct founding *f)
 	    f->done_files <= NUMBER_MAX;
 }
 
+/* Who lost its state answers nothing, and nobody else founds but to answer. */
 static enum err
-decode(struct founding *out, const uint8_t *plaintext, size_t n)
+decode(struct founding *out, const uint8_t *plaintext, size_t n,
+    const uint8_t answers[static 32])
 {
+	uint8_t proof[PROOF_BYTES], want[PROOF_BYTES];
 	struct founding f;
 	struct reader r;
 
@@ -160,9 +180,13 @@ decode(struct founding *out, const uint8_t *plaintext, size_t n)
 	f.done_files = reader_u64(&r);
 	get_done(&r, &f.texts);
 	get_done(&r, &f.files);
-	reader_zeros(&r, n - FOUNDING_BYTES);
-	if (reader_end(&r) != ERR_OK || !numbers_fit(&f))
+	reader_copy(&r, proof, sizeof(proof));
+	reader_zeros(&r, n - FOUNDING_BYTES - PROOF_BYTES);
+	if (reader_end(&r) != ERR_OK || !numbers_fit(&f) ||
+	    ((f.flags & FOUNDING_LOST) != 0) != sodium_is_zero(proof, sizeof(proof)))
 		return ERR_MALFORMED;
+	make_proof(want, answers, plaintext);
+	f.answers = (f.flags & FOUNDING_LOST) == 0 && sodium_memcmp(proof, want, sizeof(want)) == 0;
 	*out = f;
 	sodium_memzero(&f, sizeof(f));
 	return ERR_OK;
@@ -172,8 +196,8 @@ decode(struct founding *out, const uint8_t *plaintext, size_t n)
 
 static enum err
 seal_plaintext(uint8_t *record, size_t record_size, const struct founding *f,
-    const uint8_t e[static 32], const uint8_t tag[static RECORD_TAG_BYTES],
-    const uint8_t key[static 32])
+    const struct founding_parties *p, const uint8_t e[static 32],
+    const uint8_t tag[static RECORD_TAG_BYTES], const uint8_t key[static 32])
 {
 	size_t n = record_plaintext_bytes(record_size);
 	uint8_t *plaintext = secret_new(n);
@@ -181,7 +205,7 @@ seal_plaintext(uint8_t *record, size_t record_size, const struct founding *f,
 
 	if (plaintext == NULL)
 		return ERR_MEMORY;
-	rc = encode(plaintext, n, f);
+	rc = encode(plaintext, n, f, p->answers);
 	if (rc == ERR_OK)
 		rc = record_seal_with(record, record_size, e, tag, key, plaintext);
 	secret_free(plaintext);
@@ -201,7 +225,7 @@ founding_seal_with(uint8_t *record, size_t record_size, const struct founding *f
 		rc = make_key(key, p, dh, e, parties);
 	}
 	if (rc == ERR_OK)
-		rc = seal_plaintext(record, record_size, f, e, tag, key);
+		rc = seal_plaintext(record, record_size, f, p, e, tag, key);
 	sodium_memzero(dh, sizeof(dh));
 	sodium_memzero(key, sizeof(key));
 	return rc;
@@ -256,7 +280,7 @@ founding_open(struct founding *out, const uint8_t *record, size_t record_size,
 	if (rc == ERR_OK)
 		rc = record_open(plaintext, record, record_size, key);
 	if (rc == ERR_OK)
-		rc = decode(out, plaintext, n);
+		rc = decode(out, plaintext, n, p->answers);
 	sodium_memzero(key, sizeof(key));
 	secret_free(plaintext);
 	return rc;

@@ -20,7 +20,7 @@
 #include "common/base/rng.h"
 #include "common/crypto/record.h"
 
-/* The first generation of a founded stream is the time of a verified round, in these. */
+/* The first generation of a founded stream is the founder's time, in these. */
 #define FOUNDING_UNIT_MS ((int64_t)8000)
 
 #define FOUNDING_LOST 1u     /* the founder has lost its state: found yours anew too */
@@ -37,6 +37,7 @@ struct founding {
 	uint64_t given_texts, given_files; /* messages that the receiver has acknowledged, ever */
 	uint64_t done_texts, done_files;   /* messages of the receiver's that the founder is done with */
 	struct inbox_done texts, files;	   /* which: the latest of them */
+	bool answers; /* of an opened one, without FOUNDING_LOST: it answers what the parties say */
 };
 
 /* Who founds for whom, from either side's view: own secret, both public keys. */
@@ -44,6 +45,8 @@ struct founding_parties {
 	uint8_t restart[32];
 	uint8_t own_sk[32], own_pk[32], peer_pk[32];
 	uint8_t network_id[32];
+	/* the seed of the receiver's founding with FOUNDING_LOST that an answer is for; else zeros */
+	uint8_t answers[32];
 };
 
 /* Seal it, with a fresh E from keys. ERR_CRYPTO for a peer's key of low order. */

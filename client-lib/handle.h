@@ -29,7 +29,7 @@ struct restante {
 	struct handle_transfer *transfers; /* files on their way in or out of the archive */
 	struct profile profile;
 	char witness[4096]; /* empty: none */
-	uint64_t device, inode; /* of the directory */
+	uint64_t inode; /* of the directory */
 	char socks[CHARTER_ADDRESS_MAX]; /* empty: the entrance is dialled itself */
 	bool held;
 	restante_event_cb *event;

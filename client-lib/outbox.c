@@ -597,7 +597,7 @@ outbox_floor(const struct outbox *o)
 }
 
 void
-outbox_restart(struct outbox *o)
+outbox_restart(struct outbox *o, outbox_changed *each, void *arg)
 {
 	o->record_count = 0;
 	o->exception_epoch = 0;
@@ -605,6 +605,12 @@ outbox_restart(struct outbox *o)
 		struct outbox_message *m = o->messages[i];
 		m->next_fragment = m->sent = m->stored = m->acknowledged = 0;
 		m->info.done = 0;
+		if (m->info.state == POST_QUEUED && !m->info.late)
+			continue;
+		/* each state is proven: of the new stream nothing is yet */
+		m->info.state = POST_QUEUED;
+		m->info.late = false;
+		each(arg, m);
 	}
 }
 

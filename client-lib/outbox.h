@@ -165,8 +165,8 @@ void outbox_fail(struct outbox *o, uint64_t id, outbox_changed *each, void *arg)
 
 /* ---- a restart: docs/protocol.md, "Founding" ---- */
 
-/* The stream ends: no record is under way any more, and every message is whole again. */
-void outbox_restart(struct outbox *o);
+/* The stream ends: no record is under way any more, and every message is queued again. */
+void outbox_restart(struct outbox *o, outbox_changed *each, void *arg);
 /*
  * The peer tells what it has: its messages are reported as delivered and removed, and
  * what is numbered from now on lies above all numbers that it knows. Messages that have

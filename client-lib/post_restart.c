@@ -14,6 +14,7 @@
 #define HOUR_MS ((int64_t)3600000)
 #define AHEAD_UNITS 450 /* an hour: how far above its block's time a generation may be */
 #define DAY_MS ((int64_t)86400000)
+#define QUIET_MS (7 * DAY_MS) /* after which a proof is no sign of two who go on */
 
 static uint32_t
 unit_of(int64_t wall_ms)
@@ -42,6 +43,7 @@ parties(const struct post *p, const struct contact *c, struct founding_parties *
 	memcpy(out->own_pk, p->identity_pk, sizeof(out->own_pk));
 	memcpy(out->peer_pk, c->identity, sizeof(out->peer_pk));
 	memcpy(out->network_id, p->cfg.network_id, sizeof(out->network_id));
+	memset(out->answers, 0, sizeof(out->answers));
 }
 
 /* ---- our stream ends, and is founded anew ---- */
@@ -54,10 +56,32 @@ forget_choice(struct post *p, const struct contact *c)
 		p->choice = POST_CHOICE_NONE;
 }
 
-/* from_ms: when the first founding record may leave. */
-static enum err
-found(struct post *p, struct contact *c, uint8_t flags, int64_t from_ms)
+/* The next founding of it is another one: what answered the last is not answered twice. */
+static void
+begin_founding(struct restart *r, uint8_t flags, const uint8_t *answers, const struct rng *keys)
 {
+	uint8_t lost_seed[32];
+
+	memcpy(lost_seed, r->lost_seed, sizeof(lost_seed));
+	restart_forget(r);
+	r->under_way = true;
+	r->flags = flags;
+	rng_bytes(keys, r->seed, sizeof(r->seed));
+	if (answers != NULL)
+		memcpy(r->answers, answers, sizeof(r->answers));
+	memcpy(r->lost_seed, answers != NULL ? lost_seed : r->seed, sizeof(r->lost_seed));
+	sodium_memzero(lost_seed, sizeof(lost_seed));
+}
+
+/*
+ * The first founding record leaves some time within `most`: it is no automatic reply, and
+ * those of all contacts make no burst. answers: a seed, NULL with FOUNDING_LOST.
+ */
+static enum err
+found(struct post *p, struct contact *c, uint8_t flags, const uint8_t *answers, int64_t most,
+    int64_t now_ms)
+{
+	struct post_changed changed = { p, c };
 	struct renewal renewal = { .since_ms = 0 };
 	struct restart *r = &c->restart;
 	enum err e = renewal_init(&renewal, p->cfg.keys);
@@ -66,12 +90,10 @@ found(struct post *p, struct contact *c, uint8_t flags, int64_t from_ms)
 		e = contact_end_writer(c, p->cfg.keys);
 	if (e == ERR_OK) {
 		c->renewal = renewal;
-		restart_forget(r);
-		r->under_way = true;
-		r->flags = flags;
-		r->from_ms = from_ms;
-		rng_bytes(p->cfg.keys, r->seed, sizeof(r->seed));
-		outbox_restart(&c->outbox);
+		begin_founding(r, flags, answers, p->cfg.keys);
+		r->from_ms = rng_between(p->cfg.rng, now_ms,
+		    now_ms + params_scaled(&p->cfg.params, most));
+		outbox_restart(&c->outbox, post_message_changed, &changed);
 		forget_choice(p, c);
 	}
 	sodium_memzero(&renewal, sizeof(renewal));
@@ -90,7 +112,10 @@ close_inbox(struct post *p, struct contact *c, int64_t now_ms)
 	return e;
 }
 
-/* Our state of this contact is old: both streams end. */
+/*
+ * Our state of this contact is old: both streams end. Who was answering an invitation goes
+ * on with that: before the inviter has read the answer it cannot follow.
+ */
 static enum err
 restart_contact(struct post *p, struct contact *c, uint8_t flags, int64_t now_ms)
 {
@@ -99,13 +124,14 @@ restart_contact(struct post *p, struct contact *c, uint8_t flags, int64_t now_ms
 	if (e == ERR_OK)
 		e = contact_end_reader(c, p->cfg.rng, p->cfg.keys);
 	if (e == ERR_OK && c->restart.able)
-		e = found(p, c, FOUNDING_LOST | flags, now_ms);
+		e = found(p, c, FOUNDING_LOST | flags, NULL, HOUR_MS / 2, now_ms);
 	else if (e == ERR_OK)
 		e = contact_end_writer(c, p->cfg.keys);
 	if (e != ERR_OK)
 		return e;
 	c->restart.stranded = !c->restart.able;
-	contact_establish(c);
+	if (c->state != POST_ANSWERING || !c->restart.able)
+		contact_establish(c);
 	post_tell_contact(p, c);
 	return ERR_OK;
 }
@@ -175,6 +201,8 @@ proven_old(struct post *p, struct contact *c, int64_t now_ms)
 {
 	if (c->restart.contested)
 		return ERR_OK;
+	if (!c->restart.under_way && now_ms - c->restart.from_ms >= QUIET_MS)
+		c->restart.proofs = 0;
 	if (c->restart.proofs >= RESTART_PROOFS) {
 		c->restart.contested = true;
 		forget_choice(p, c);
@@ -189,13 +217,18 @@ proven_old(struct post *p, struct contact *c, int64_t now_ms)
 /* ---- sending founding records ---- */
 
 static bool
+waits(const struct restart *r)
+{
+	return r->under_way && (r->flags & FOUNDING_LOST) != 0;
+}
+
+static bool
 may_leave(const struct post *p, const struct restart *r, int64_t now_ms)
 {
-	if (!r->under_way || now_ms < r->from_ms || p->newest_ms == 0)
+	if (!r->under_way || r->stranded || now_ms < r->from_ms || p->newest_ms == 0)
 		return false;
 	/* later than any that this identity drew before it was restarted */
-	if (r->generation == 0 && (r->flags & FOUNDING_LOST) != 0 &&
-	    unit_of(p->newest_ms) <= unit_of(r->from_ms))
+	if (r->generation == 0 && waits(r) && unit_of(now_ms) <= unit_of(r->from_ms))
 		return false;
 	return outbox_sealing_due(&r->sealing);
 }
@@ -207,13 +240,16 @@ post_founding_due(const struct post *p, const struct contact *c, int64_t now_ms)
 	    may_leave(p, &c->restart, now_ms);
 }
 
-/* The time of the newest verified round becomes the stream's first generation. */
+/*
+ * The time becomes the stream's first generation: our own clock's, for what our session has
+ * seen last would tell the contact which session that is.
+ */
 static enum err
-draw_generation(struct post *p, struct contact *c, const struct founding_parties *who)
+draw_generation(struct contact *c, const struct founding_parties *who, int64_t now_ms)
 {
 	struct restart *r = &c->restart;
 	uint32_t least = stream_generation(stream_writer_index(c->writer)) + 1;
-	uint32_t generation = unit_of(p->newest_ms);
+	uint32_t generation = unit_of(now_ms);
 	struct stream_writer *w;
 	uint8_t secret[32];
 	enum err e;
@@ -259,15 +295,16 @@ fill(const struct contact *c, struct founding *f)
 }
 
 enum err
-post_founding_seal(struct post *p, struct contact *c, uint8_t *record)
+post_founding_seal(struct post *p, struct contact *c, uint8_t *record, int64_t now_ms)
 {
 	struct founding_parties who;
 	struct founding f;
 	enum err e = ERR_OK;
 
 	parties(p, c, &who);
+	memcpy(who.answers, c->restart.answers, sizeof(who.answers));
 	if (c->restart.generation == 0)
-		e = draw_generation(p, c, &who);
+		e = draw_generation(c, &who, now_ms);
 	if (e == ERR_OK) {
 		fill(c, &f);
 		e = founding_seal(record, p->cfg.params.record_size, &f, &who, p->cfg.keys);
@@ -285,7 +322,10 @@ post_founding_block(struct contact *c, int64_t passed_ms)
 		c->restart.sealing.wait_ms -= passed_ms;
 }
 
-/* A time out of reach was drawn before the clock was set back. */
+/*
+ * A time out of reach was drawn before the clock was set back. Nobody follows for as long
+ * as any record is sent anew: it is told, and given up until the contact is heard.
+ */
 void
 post_founding_tick(struct post *p, struct contact *c, int64_t now_ms)
 {
@@ -293,6 +333,11 @@ post_founding_tick(struct post *p, struct contact *c, int64_t now_ms)
 
 	if (r->under_way && r->from_ms - now_ms > 2 * params_scaled(&p->cfg.params, HOUR_MS))
 		r->from_ms = now_ms;
+	if (r->under_way && !r->stranded && r->generation != 0 &&
+	    now_ms - r->from_ms >= OUTBOX_LIVES * p->times.retention_ms) {
+		r->stranded = true;
+		post_tell_contact(p, c);
+	}
 }
 
 /* ---- the peer has followed ---- */
@@ -306,18 +351,18 @@ post_founding_seen(struct post *p, struct contact *c, const struct record_ack *a
 {
 	struct restart *r = &c->restart;
 	uint64_t index = stream_writer_index(c->writer);
-	bool waits = r->under_way && (r->flags & FOUNDING_LOST) != 0;
 
 	if (!r->able || (r->under_way && r->generation == 0))
 		return ERR_OK;
 	/* who waits knows that its numbers are old */
-	if (a->highest_index > index || (!waits && a->next_missing > c->outbox.next_number))
+	if (a->highest_index > index || (!waits(r) && a->next_missing > c->outbox.next_number))
 		return proven_old(p, c, now_ms);
 	if (!r->under_way || a->highest_index < stream_generation_start(index))
 		return ERR_OK;
-	r->under_way = false;
+	r->under_way = r->stranded = false;
 	r->flags = 0;
 	sodium_memzero(r->seed, sizeof(r->seed));
+	sodium_memzero(r->answers, sizeof(r->answers));
 	sodium_memzero(&r->sealing, sizeof(r->sealing));
 	post_tell_contact(p, c);
 	return ERR_OK;
@@ -354,23 +399,21 @@ new_reader(struct stream_reader **out, struct post *p, const struct founding_par
     const struct founding *f)
 {
 	uint8_t secret[32];
-	enum err e = founding_stream(secret, who, false, f->seed, f->generation);
+	struct founding_parties streams = *who;
+	enum err e;
+
+	/* what is founded anew for a loss answers nothing */
+	if (!f->answers)
+		memset(streams.answers, 0, sizeof(streams.answers));
+	e = founding_stream(secret, &streams, false, f->seed, f->generation);
 
 	if (e == ERR_OK) {
 		*out = stream_reader_new_at(secret, f->generation, p->cfg.rng);
 		e = *out != NULL ? ERR_OK : ERR_MEMORY;
 	}
 	sodium_memzero(secret, sizeof(secret));
+	sodium_memzero(&streams, sizeof(streams));
 	return e;
-}
-
-/* What we send begins anew too, but not at once: nothing is an automatic reply. */
-static enum err
-found_in_turn(struct post *p, struct contact *c, int64_t now_ms)
-{
-	int64_t hour = params_scaled(&p->cfg.params, HOUR_MS);
-
-	return found(p, c, 0, rng_between(p->cfg.rng, now_ms, now_ms + hour));
 }
 
 /*
@@ -383,12 +426,11 @@ learn(struct post *p, struct contact *c, const struct founding *f)
 {
 	struct post_changed changed = { p, c };
 	struct restart *r = &c->restart;
-	bool waits = r->under_way && (r->flags & FOUNDING_LOST) != 0;
 	bool old = count_lost(c, f) || f->texts.top >= c->outbox.next_text ||
 	    f->files.top >= c->outbox.next_file;
 
 	inbox_settle(&c->inbox, f->floor);
-	outbox_learn(&c->outbox, f, r->doubtful || (old && !waits), post_message_changed, &changed);
+	outbox_learn(&c->outbox, f, r->doubtful || (old && !waits(r)), post_message_changed, &changed);
 	r->doubtful = false;
 	if (c->outbox.given_texts < f->done_texts)
 		c->outbox.given_texts = f->done_texts;
@@ -400,15 +442,19 @@ learn(struct post *p, struct contact *c, const struct founding *f)
 static enum err
 change_streams(struct post *p, struct contact *c, const struct founding *f, int64_t now_ms)
 {
-	bool lost = (f->flags & FOUNDING_LOST) != 0;
+	bool lost = (f->flags & FOUNDING_LOST) != 0, went_on;
 	enum err e = close_inbox(p, c, now_ms);
 
 	if (e != ERR_OK)
 		return e;
 	learn(p, c, f);
-	/* what was announced against a key that the founder has no more cannot go on either */
-	if (lost || stream_writer_announced(c->writer))
-		e = found_in_turn(p, c, now_ms);
+	went_on = !waits(&c->restart) && (stream_writer_announced(c->writer) ||
+	    stream_generation(stream_writer_index(c->writer)) > c->restart.generation);
+	c->restart.flags = 0;
+	if (lost)
+		e = found(p, c, 0, f->seed, HOUR_MS, now_ms);
+	else if (went_on) /* against a key that the founder, an old copy, has no more */
+		e = found(p, c, FOUNDING_LOST, NULL, HOUR_MS, now_ms);
 	if (e == ERR_OK && lost) {
 		c->restart.peer_flags = f->flags;
 		c->restart.peer_ms = (int64_t)f->generation * FOUNDING_UNIT_MS / DAY_MS * DAY_MS;
@@ -434,7 +480,9 @@ follow(struct post *p, struct contact *c, const struct founding *f,
 	c->reader = reader;
 	c->restart.peer_generation = f->generation;
 	c->restart.peer_attempt = f->attempt;
-	c->restart.flags = 0;
+	c->restart.stranded = false;
+	if (f->answers)
+		sodium_memzero(c->restart.lost_seed, sizeof(c->restart.lost_seed));
 	memcpy(c->renewal.peer_pk, f->renewal, sizeof(c->renewal.peer_pk));
 	c->renewal.peer_index = 0;
 	inbox_owe(&c->inbox, &p->cfg.params, p->cfg.rng, now_ms);
@@ -455,6 +503,22 @@ again(struct post *p, struct contact *c, const struct founding *f, int64_t now_m
 	return post_founding_seen(p, c, &f->ack, now_ms);
 }
 
+/*
+ * While we wait for an answer a founding of the peer's, which has lost its state too, is no
+ * answer, and may be of long ago. If both are new, the later one stands, and is answered.
+ */
+static bool
+is_behind(const struct post *p, const struct contact *c, const struct founding *f)
+{
+	const struct restart *r = &c->restart;
+
+	if (!waits(r) || (f->flags & FOUNDING_LOST) == 0)
+		return false;
+	if (r->generation == 0 || f->generation != r->generation)
+		return r->generation == 0 || f->generation < r->generation;
+	return memcmp(c->identity, p->identity_pk, sizeof(c->identity)) < 0; /* public */
+}
+
 static enum err
 take_founding(struct post *p, struct contact *c, const struct founding *f,
     const struct founding_parties *who, int64_t now_ms)
@@ -465,8 +529,11 @@ take_founding(struct post *p, struct contact *c, const struct founding *f,
 		return ERR_OK;
 	if (f->generation <= stream_generation(stream_reader_seen(c->reader)))
 		return again(p, c, f, now_ms);
-	if (f->generation > unit_of(p->block_ms) + AHEAD_UNITS)
+	if (f->generation > unit_of(p->block_ms) + AHEAD_UNITS || is_behind(p, c, f))
 		return ERR_OK;
+	/* of a founding that this state never made: of an earlier life, or somebody else's */
+	if ((f->flags & FOUNDING_LOST) == 0 && !f->answers)
+		return waits(&c->restart) ? ERR_OK : proven_old(p, c, now_ms);
 	e = follow(p, c, f, who, now_ms);
 	return e == ERR_OK ? post_founding_seen(p, c, &f->ack, now_ms) : e;
 }
@@ -480,6 +547,7 @@ open_founding(struct post *p, struct contact *c, const uint8_t *record,
 	enum err e;
 
 	parties(p, c, &who);
+	memcpy(who.answers, c->restart.lost_seed, sizeof(who.answers));
 	e = founding_open(&f, record, p->cfg.params.record_size, dh, &who);
 	if (e == ERR_OK)
 		e = take_founding(p, c, &f, &who, now_ms);

@@ -10,6 +10,7 @@
 #include "common/charter/timing.h"
 
 #define BULK_ONE_IN 4 /* bulk takes at most one slot in four */
+#define FOUNDING_ONE_IN 4 /* slots */
 
 size_t
 post_chunk_bytes(const struct post *p)
@@ -225,6 +226,9 @@ choose_answer(struct post *p, int64_t now_ms)
 static bool
 choose_founding(struct post *p, int64_t now_ms)
 {
+	/* a restart founds for all contacts: that is to be no burst */
+	if (p->slot + 1 < p->founding_slot + FOUNDING_ONE_IN)
+		return false;
 	for (size_t i = 0; i < p->contact_count; i++) {
 		const struct contact *c = turn_contact(p, i);
 		if (post_founding_due(p, c, now_ms))
@@ -359,9 +363,9 @@ seal_answer(struct post *p, struct contact *c, uint8_t *record, struct path *pat
 
 static enum err
 seal_founding(struct post *p, struct contact *c, uint8_t *record, struct path *path,
-    const struct path *drawn)
+    const struct path *drawn, int64_t now_ms)
 {
-	enum err e = post_founding_seal(p, c, record);
+	enum err e = post_founding_seal(p, c, record, now_ms);
 
 	if (e == ERR_OK)
 		made(p, &c->restart.sealing, record, path, drawn);
@@ -432,7 +436,7 @@ post_seal(struct post *p, uint8_t *record, uint16_t *mailbox, struct path *path,
 		e = seal_ack(p, c, record, path, drawn, now_ms);
 		break;
 	case POST_CHOICE_FOUNDING:
-		e = seal_founding(p, c, record, path, drawn);
+		e = seal_founding(p, c, record, path, drawn, now_ms);
 		break;
 	}
 	if (e == ERR_OK) {
@@ -486,6 +490,8 @@ post_sent(struct post *p, int64_t now_ms)
 		c->answering.sent = c->answering.left = true;
 	if (c != NULL && p->sealed == POST_CHOICE_FOUNDING)
 		c->restart.sealing.sent = c->restart.sealing.left = true;
+	if (p->sealed == POST_CHOICE_FOUNDING)
+		p->founding_slot = p->slot;
 	if (c != NULL && p->sealed == POST_CHOICE_RECORD)
 		outbox_sent(&c->outbox, p->sealed_number, now_ms, post_message_changed, &changed);
 	if (c != NULL && (p->sealed == POST_CHOICE_RECORD || p->sealed == POST_CHOICE_ACK))

@@ -29,7 +29,8 @@ struct post {
 	int64_t retention_ms; /* of own messages; 0: kept */
 	struct outbox_times times;
 
-	uint64_t slot, bulk_slot; /* slots of this run; the last that carried bulk */
+	uint64_t slot; /* of this run, and the last that carried bulk, that founded */
+	uint64_t bulk_slot, founding_slot;
 	size_t turn;		  /* fairness: where the next search begins */
 
 	enum post_choice choice; /* chosen by post_next */
@@ -94,7 +95,8 @@ RST_MUST_USE enum err post_show_ready(struct post *p, struct contact *c, int64_t
 
 /* Whether a founding record for this contact is due; seal the next one. */
 bool post_founding_due(const struct post *p, const struct contact *c, int64_t now_ms);
-RST_MUST_USE enum err post_founding_seal(struct post *p, struct contact *c, uint8_t *record);
+RST_MUST_USE enum err post_founding_seal(struct post *p, struct contact *c, uint8_t *record,
+    int64_t now_ms);
 /* A verified block, a slot. */
 void post_founding_block(struct contact *c, int64_t passed_ms);
 void post_founding_tick(struct post *p, struct contact *c, int64_t now_ms);

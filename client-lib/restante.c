@@ -285,10 +285,8 @@ open_parts(struct restante *r, const char *directory, const struct vault_unlock 
 	enum err e = disk_open(&r->disk, directory, d);
 	struct stat st;
 
-	if (stat(directory, &st) == 0) {
-		r->device = (uint64_t)st.st_dev;
+	if (stat(directory, &st) == 0)
 		r->inode = (uint64_t)st.st_ino;
-	}
 	if (snprintf(path, sizeof(path), "%s/" ARCHIVE_DIRECTORY, directory) >= (int)sizeof(path))
 		return diag_set(d, ERR_RANGE, "the directory's path is too long");
 	if (e == ERR_OK)
@@ -430,7 +428,6 @@ restante_start(struct restante *r)
 		.socks = r->socks[0] != '\0' ? r->socks : NULL,
 		.vault = r->vault,
 		.witness = r->witness[0] != '\0' ? r->witness : NULL,
-		.device = r->device,
 		.inode = r->inode,
 		.archive = r->archive,
 		.rng = rng_system(),

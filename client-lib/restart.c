@@ -16,6 +16,8 @@ restart_put(struct writer *w, const struct restart *r)
 	writer_u8(w, r->flags);
 	writer_u32(w, r->generation);
 	writer_copy(w, r->seed, sizeof(r->seed));
+	writer_copy(w, r->answers, sizeof(r->answers));
+	writer_copy(w, r->lost_seed, sizeof(r->lost_seed));
 	writer_u64(w, (uint64_t)r->from_ms);
 	outbox_sealing_put(w, &r->sealing);
 	writer_u32(w, r->peer_generation);
@@ -39,6 +41,8 @@ restart_get(struct reader *in, struct restart *r)
 	r->flags = reader_u8(in);
 	r->generation = reader_u32(in);
 	reader_copy(in, r->seed, sizeof(r->seed));
+	reader_copy(in, r->answers, sizeof(r->answers));
+	reader_copy(in, r->lost_seed, sizeof(r->lost_seed));
 	r->from_ms = (int64_t)reader_u64(in);
 	outbox_sealing_get(in, &r->sealing);
 	r->peer_generation = reader_u32(in);
@@ -64,6 +68,8 @@ restart_forget(struct restart *r)
 	r->flags = 0;
 	r->generation = 0;
 	sodium_memzero(r->seed, sizeof(r->seed));
+	sodium_memzero(r->answers, sizeof(r->answers));
+	sodium_memzero(r->lost_seed, sizeof(r->lost_seed));
 	sodium_memzero(&r->sealing, sizeof(r->sealing));
 	r->from_ms = 0;
 }

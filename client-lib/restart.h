@@ -24,8 +24,12 @@ struct restart {
 	uint8_t flags;	     /* of its founding records; FOUNDING_LOST: we still wait for theirs */
 	uint32_t generation; /* its first; 0: of first contact, or not drawn yet */
 	uint8_t seed[32];
+	uint8_t answers[32]; /* the seed of the peer's founding that it answers; zeros: none */
 	int64_t from_ms;     /* no founding record leaves before */
 	struct outbox_sealing sealing;
+
+	/* of our last founding with FOUNDING_LOST, until it is answered: only who read it can */
+	uint8_t lost_seed[32];
 
 	/* the peer's stream */
 	uint32_t peer_generation; /* its first */

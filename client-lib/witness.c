@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/base/format.h"
@@ -49,6 +50,25 @@ witness_read(uint64_t *count, const char *path)
 	    memcmp(is, want, sizeof(want)) == 0) /* public */
 		*count = load_u64(is + FORMAT_BYTES);
 	return ERR_OK;
+}
+
+uint64_t
+witness_inode(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 ? (uint64_t)st.st_ino : 0;
+}
+
+bool
+witness_says_old(const struct witness_place *state, const struct witness_place *found)
+{
+	if (found->saves > state->saves)
+		return true;
+	if (found->witness != 0 && state->witness != 0)
+		return found->witness != state->witness;
+	/* without a witness the directory itself must be the one that it was */
+	return found->saves == 0 && state->directory != 0 && found->directory != state->directory;
 }
 
 enum err

@@ -337,8 +337,8 @@ show_restart(FILE *out, const struct restante_contact *c)
 	char day[16];
 
 	if (c->stranded)
-		(void)fputs("    CANNOT FOLLOW the restart: an older version made this contact; "
-			    "remove it on both sides and invite anew\n", out);
+		(void)fputs("    CANNOT FOLLOW the restart: an older version made this contact, or "
+			    "it has long not been heard; remove it on both sides and invite anew\n", out);
 	else if (c->contested)
 		(void)fputs("    STOPPED: another device goes on with this contact in your name (a "
 			    "restored backup, or a copy); if it is not yours, somebody has stolen it. "

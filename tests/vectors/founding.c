@@ -33,6 +33,7 @@ read_case(struct vectors *v, struct founding_case *c)
 	vectors_bytes(v, c->founder.own_sk, 32, "founder-secret");
 	vectors_bytes(v, c->receiver.own_sk, 32, "receiver-secret");
 	vectors_bytes(v, c->founder.network_id, 32, "network-id");
+	vectors_bytes(v, c->founder.answers, 32, "answered-seed");
 	vectors_bytes(v, c->ephemeral, 32, "ephemeral");
 	f->flags = (uint8_t)vectors_u64(v, "flags", 3);
 	f->generation = (uint32_t)vectors_u64(v, "generation", UINT32_MAX);
@@ -63,6 +64,7 @@ write_case(const char *text, const struct founding_case *c)
 	vectors_put_bytes("founder-secret", c->founder.own_sk, 32);
 	vectors_put_bytes("receiver-secret", c->receiver.own_sk, 32);
 	vectors_put_bytes("network-id", c->founder.network_id, 32);
+	vectors_put_bytes("answered-seed", c->founder.answers, 32);
 	vectors_put_bytes("ephemeral", c->ephemeral, 32);
 	vectors_put_u64("flags", f->flags);
 	vectors_put_u64("generation", f->generation);
@@ -98,6 +100,7 @@ complete(struct founding_case *c)
 	memcpy(b->peer_pk, a->own_pk, 32);
 	memcpy(b->restart, a->restart, 32);
 	memcpy(b->network_id, a->network_id, 32);
+	memcpy(b->answers, a->answers, 32);
 	return true;
 }
 
@@ -122,7 +125,7 @@ opens(const struct founding_case *c)
 	    founding_open(&f, c->record, SIZE, dh, &c->receiver) == ERR_OK &&
 	    founding_stream(stream, &c->receiver, false, f.seed, f.generation) == ERR_OK &&
 	    memcmp(stream, c->stream, 32) == 0 && /* public */
-	    f.flags == c->f.flags && f.generation == c->f.generation &&
+	    f.flags == c->f.flags && f.answers == ((f.flags & FOUNDING_LOST) == 0) && f.generation == c->f.generation &&
 	    f.attempt == c->f.attempt && f.floor == c->f.floor &&
 	    f.ack.highest_index == c->f.ack.highest_index && f.done_files == c->f.done_files &&
 	    f.files.top == c->f.files.top && memcmp(f.texts.map, c->f.texts.map, 128) == 0;
@@ -157,6 +160,8 @@ make_case(const char *text, const struct rng *r, uint8_t flags, uint64_t most)
 	rng_bytes(r, c.founder.own_sk, 32);
 	rng_bytes(r, c.receiver.own_sk, 32);
 	rng_bytes(r, c.founder.network_id, 32);
+	if ((flags & FOUNDING_LOST) == 0)
+		rng_bytes(r, c.founder.answers, 32);
 	rng_bytes(r, c.ephemeral, 32);
 	f->flags = flags;
 	f->generation = 1 + rng_below(r, 1u << 29);

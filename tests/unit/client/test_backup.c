@@ -227,12 +227,63 @@ a_witness_counts_or_says_nothing(void **state)
 	assert_int_equal(n, 0);
 }
 
+/* The commonest rollback: a backup of the whole home, put back with the witness in it. */
+static void
+a_witness_that_was_put_back_is_another_file(void **state)
+{
+	struct witness_place is = { .saves = 7, .directory = 70 }, found = is;
+	char kept[80];
+	uint64_t n;
+
+	(void)state;
+	assert_int_equal(witness_inode(path), 0);
+	assert_err_ok(witness_write(path, 7));
+	is.witness = found.witness = witness_inode(path);
+	assert_true(is.witness != 0);
+	assert_err_ok(witness_write(path, 7)); /* in place */
+	assert_int_equal(witness_inode(path), is.witness);
+	assert_false(witness_says_old(&is, &found));
+	(void)snprintf(kept, sizeof(kept), "%s.kept", path);
+	assert_int_equal(rename(path, kept), 0);
+	assert_err_ok(witness_write(path, 7)); /* as a tool puts it back: as a new file */
+	assert_err_ok(witness_read(&n, path));
+	assert_int_equal(n, 7);
+	found.witness = witness_inode(path);
+	assert_true(witness_says_old(&is, &found));
+	assert_int_equal(unlink(kept), 0);
+}
+
+static void
+a_witness_says_what_is_old(void **state)
+{
+	const struct witness_place is = { 7, 50, 70 }, early = { 0, 0, 0 };
+	struct witness_place found = is;
+
+	(void)state;
+	found.saves = 8; /* the state alone was put back */
+	assert_true(witness_says_old(&is, &found));
+	assert_true(witness_says_old(&early, &found)); /* of a version that did not count */
+	found = is;
+	found.saves = 6; /* the witness is written later, and not synced */
+	assert_false(witness_says_old(&is, &found));
+	found = is;
+	found.directory = 71; /* restored beside: the witness is the same and counts as much */
+	assert_false(witness_says_old(&is, &found));
+	found.saves = found.witness = 0; /* another machine */
+	assert_true(witness_says_old(&is, &found));
+	found.directory = 70; /* it was removed */
+	assert_false(witness_says_old(&is, &found));
+	assert_false(witness_says_old(&early, &found)); /* new */
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(what_goes_in_comes_out, setup, teardown),
 	cmocka_unit_test_setup_teardown(nothing_is_replaced_and_nothing_is_left, setup, teardown),
 	cmocka_unit_test_setup_teardown(nobody_elses_part_is_removed, setup, teardown),
 	cmocka_unit_test_setup_teardown(damage_is_noticed_everywhere, setup, teardown),
 	cmocka_unit_test_setup_teardown(a_witness_counts_or_says_nothing, setup, teardown),
+	cmocka_unit_test_setup_teardown(a_witness_that_was_put_back_is_another_file, setup, teardown),
+	cmocka_unit_test(a_witness_says_what_is_old),
 };
 
 TEST_MAIN(tests);
