@@ -205,7 +205,6 @@ write_posts(void)
 	write_state("post/renewing", a); /* it has announced */
 	write_state("post/followed", b);
 	write_kept("kept/two", a);
-	write_kept("kept/one", b);
 	post_free(a);
 	post_free(b);
 }
