@@ -285,16 +285,16 @@ test_without_heartbeats_the_deposit_is_alone(void **state)
 	end(&s);
 }
 
-/* Run until both mixes stand, which has to be in time. */
+/* Run until both mixes stand, which has to be in time, or at most so much later. */
 static void
-check_noticed(struct scene *s, int64_t since)
+check_noticed(struct scene *s, int64_t since, int64_t later_ms)
 {
 	while (standing(&s->f) < 2 && world_now_ms(s->f.world) - since < HOUR_MS)
 		fixture_run_for(&s->f, 1000);
 	print_message("# both mixes stand after %lld s, at most %lld s\n",
 	    (long long)(world_now_ms(s->f.world) - since) / 1000,
-	    (long long)notice_ms(s->f.params) / 1000);
-	assert_true(world_now_ms(s->f.world) - since <= notice_ms(s->f.params));
+	    (long long)(notice_ms(s->f.params) + later_ms) / 1000);
+	assert_true(world_now_ms(s->f.world) - since <= notice_ms(s->f.params) + later_ms);
 }
 
 /*
@@ -330,7 +330,7 @@ test_with_heartbeats_it_is_noticed(void **state)
 	begin(&s, false);
 	assert_int_equal(standing(&s.f), 0);
 	begin_attack(&s.f, &s.victim.rng.rng, 0);
-	check_noticed(&s, world_now_ms(s.f.world));
+	check_noticed(&s, world_now_ms(s.f.world), 0);
 	before = released(&s.f);
 	assert_true(is_mix(&s.f, 0));
 	until = mix_of(&s.f, 0).heartbeat.until_ms;
@@ -341,7 +341,10 @@ test_with_heartbeats_it_is_noticed(void **state)
 	end(&s);
 }
 
-/* While each mix has two sessions in each visit, the former and the coming hour's. */
+/*
+ * While each mix has two sessions in each visit, the former and the coming hour's. An hour
+ * may be an epoch's end as well, and notes near that are not judged.
+ */
 static void
 test_at_the_hour_it_is_noticed_as_soon(void **state)
 {
@@ -356,7 +359,7 @@ test_at_the_hour_it_is_noticed_as_soon(void **state)
 			hour += HOUR_MS;
 		fixture_run_until(&s.f, hour - minutes * MINUTE_MS);
 		begin_attack(&s.f, &s.victim.rng.rng, 0);
-		check_noticed(&s, world_now_ms(s.f.world));
+		check_noticed(&s, world_now_ms(s.f.world), 2 * MINUTE_MS);
 		end(&s);
 	}
 }
