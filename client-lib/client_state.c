@@ -4,13 +4,16 @@
 #include <string.h>
 
 #include "client-lib/client_parts.h"
+#include "client-lib/client_state.h"
 #include "client-lib/witness.h"
 #include "common/base/format.h"
 #include "common/charter/timing.h"
 
 #define READER_MAGIC "RSTRDR"
 #define READER_VERSION 3 /* 1: without lies; 2: without the age and place of the state */
-#define READER_HEAD_BYTES (FORMAT_BYTES + 3 * 8 + SHEETBOOK_BYTES + SPANS_BYTES + LIES_BYTES)
+#define PLACE_SINCE 3 /* the version that has it */
+#define PLACE_BYTES (3 * 8)
+#define READER_HEAD_BYTES (FORMAT_BYTES + PLACE_BYTES + SHEETBOOK_BYTES + SPANS_BYTES + LIES_BYTES)
 
 /*
  * state  = reader length u32 || reader || post
@@ -83,7 +86,7 @@ load_reader(struct client *c, const uint8_t *p, size_t n, struct diag *d)
 	e = format_check(&r, &version, READER_MAGIC, READER_VERSION, "state", d);
 	if (e != ERR_OK)
 		return e;
-	if (version > 2) {
+	if (version >= PLACE_SINCE) {
 		c->saves = reader_u64(&r);
 		c->was_witness = reader_u64(&r);
 		c->was_inode = reader_u64(&r);
@@ -97,21 +100,38 @@ load_reader(struct client *c, const uint8_t *p, size_t n, struct diag *d)
 	return chain_load(c->chain, r.at, r.left, d);
 }
 
+enum err
+client_state_split(struct reader *reader, struct reader *post, const uint8_t *p, size_t n)
+{
+	uint32_t len;
+
+	reader_init(post, p, n);
+	len = reader_u32(post);
+	if (reader_view(post, len) == NULL)
+		return ERR_TRUNCATED;
+	reader_init(reader, p, 4 + (size_t)len);
+	return ERR_OK;
+}
+
+void
+client_state_forget_place(uint8_t *p, size_t n)
+{
+	const size_t at = 4 + FORMAT_BYTES;
+
+	if (n >= at + PLACE_BYTES && load_u16(p + at - 2) >= PLACE_SINCE)
+		memset(p + at, 0, PLACE_BYTES);
+}
+
 static enum err
 load_all(struct client *c, const struct post_config *cfg, const struct buf *state, struct diag *d)
 {
-	const uint8_t *reader;
-	struct reader r;
-	uint32_t n;
-	enum err e;
+	struct reader reader, post;
+	enum err e = client_state_split(&reader, &post, state->data, state->len);
 
-	reader_init(&r, state->data, state->len);
-	n = reader_u32(&r);
-	reader = reader_view(&r, n);
-	if (reader == NULL)
-		return diag_set(d, ERR_TRUNCATED, "state: truncated; restore a backup");
-	e = load_reader(c, reader, n, d);
-	return e == ERR_OK ? post_load(&c->post, cfg, r.at, r.left, d) : e;
+	if (e != ERR_OK)
+		return diag_set(d, e, "state: truncated; restore a backup");
+	e = load_reader(c, reader.at + 4, reader.left - 4, d);
+	return e == ERR_OK ? post_load(&c->post, cfg, post.at, post.left, d) : e;
 }
 
 /* Nobody can have written to a new client before today. */

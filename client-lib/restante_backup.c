@@ -8,13 +8,13 @@
 
 #include "client-lib/backup.h"
 #include "client-lib/client_backup.h"
+#include "client-lib/client_state.h"
 #include "client-lib/entrykey.h"
 #include "client-lib/handle.h"
 #include "client-lib/include/restante/backup.h"
 #include "client-lib/unfinished.h"
 #include "common/base/clock.h"
 #include "common/base/encode.h"
-#include "common/base/format.h"
 #include "common/base/secret.h"
 #include "common/crypto/hash.h"
 #include "common/net/loop.h"
@@ -83,20 +83,15 @@ take_stored(struct backup_job *j, struct restante *r, const struct buf *state)
 {
 	struct post_config cfg;
 	struct post *p = NULL;
-	const uint8_t *front;
-	struct reader in;
-	uint32_t n;
-	enum err e;
+	struct reader front, in;
+	enum err e = client_state_split(&front, &in, state->data, state->len);
 
-	reader_init(&in, state->data, state->len);
-	n = reader_u32(&in);
-	front = reader_view(&in, n);
-	if (front == NULL)
-		return diag_set(&r->why, ERR_TRUNCATED, "state: truncated; restore a backup");
+	if (e != ERR_OK)
+		return diag_set(&r->why, e, "state: truncated; restore a backup");
 	post_config_of(&cfg, r->charter, (uint16_t)r->profile.mailbox);
 	e = post_load(&p, &cfg, in.at, in.left, &r->why);
 	if (e == ERR_OK)
-		e = buf_append(&j->state, state->data, 4 + (size_t)n, BACKUP_ITEM_MAX);
+		e = buf_append(&j->state, front.at, front.left, BACKUP_ITEM_MAX);
 	if (e == ERR_OK)
 		e = post_backup(p, &j->state);
 	if (e == ERR_OK)
@@ -292,16 +287,6 @@ open_target(struct restoring *s, const struct vault_unlock *u)
 	return e;
 }
 
-/* This is another directory, and known to be no old copy: its age counts from here. */
-static void
-forget_place(struct buf *state)
-{
-	const size_t at = 4 + FORMAT_BYTES;
-
-	if (state->len >= at + 24 && load_u16(state->data + at - 2) > 2)
-		memset(state->data + at, 0, 24);
-}
-
 /* The state, restarted: behind the reader's part as it was. */
 static enum err
 finish_state(struct restoring *s, const struct profile *profile, struct post_restarted *told)
@@ -309,17 +294,14 @@ finish_state(struct restoring *s, const struct profile *profile, struct post_res
 	struct post_config cfg;
 	struct post_write *w;
 	struct post *p = NULL;
-	struct reader in;
+	struct reader front, in;
 	struct buf state;
 	size_t n;
-	uint32_t front;
 	int64_t now_ms = clock_wall_ms(clock_system());
-	enum err e;
+	enum err e = client_state_split(&front, &in, s->state.data, s->state.len);
 
-	reader_init(&in, s->state.data, s->state.len);
-	front = reader_u32(&in);
-	if (reader_view(&in, front) == NULL)
-		return diag_set(s->d, ERR_TRUNCATED, "the backup's state is cut off; use another one");
+	if (e != ERR_OK)
+		return diag_set(s->d, e, "the backup's state is cut off; use another one");
 	post_config_of(&cfg, s->charter, (uint16_t)profile->mailbox);
 	e = post_restore(&p, &cfg, in.at, in.left, now_ms, s->d);
 	if (e != ERR_OK)
@@ -330,9 +312,9 @@ finish_state(struct restoring *s, const struct profile *profile, struct post_res
 		e = archive_write(s->archive, w, n);
 	post_writes_free(w, n);
 	if (e == ERR_OK)
-		e = buf_append(&state, s->state.data, 4 + (size_t)front, BACKUP_ITEM_MAX);
+		e = buf_append(&state, front.at, front.left, BACKUP_ITEM_MAX);
 	if (e == ERR_OK)
-		forget_place(&state);
+		client_state_forget_place(state.data, state.len);
 	if (e == ERR_OK)
 		e = post_save(p, &state);
 	if (e == ERR_OK)
