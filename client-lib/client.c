@@ -86,6 +86,7 @@ client_status(const struct client *c, struct client_status *out)
 	out->coming_charter = next != NULL ? next->version : 0;
 	out->coming_epoch = next != NULL ? next->from_epoch : 0;
 	out->round = c->round;
+	post_restarted(c->post, &out->restarted);
 	out->people = p->mailboxes > 0 ? p->people / p->mailboxes : p->people;
 	out->alarms = c->alarms | tokens_alarms(c);
 	purse_get_status(c->purse, &out->tokens);
@@ -195,6 +196,7 @@ on_chores(void *arg)
 	int64_t now = loop_wall_ms(c->loop), wait = client_scaled(c, CHORES_MS);
 
 	look_at_charter(c, now);
+	slots_judge_late(c);
 	sheetbook_turn(c->sheets, now);
 	spans_forget(&c->spans, now - c->params->retention_ms - client_scaled(c, TIMING_DAY_MS));
 	if (!attend_live(c->attend)) {
@@ -255,6 +257,8 @@ start(struct client *c, struct diag *d)
 		charters_set_queue(c->charters, commit_queue(c->commit));
 	if (e == ERR_OK)
 		e = tokens_open(c, d);
+	if (e == ERR_OK && c->cfg.witness != NULL)
+		commit_set_witness(c->commit, c->cfg.witness);
 	c->stall = timer_new(c->loop, on_stall, c);
 	c->chores = timer_new(c->loop, on_chores, c);
 	if (e == ERR_OK && (c->stall == NULL || c->chores == NULL))

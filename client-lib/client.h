@@ -41,6 +41,8 @@ struct client_config {
 	struct archive *archive;       /* borrowed, open */
 	const struct rng *rng, *keys;
 	const struct chain_point *anchor; /* NULL: from the state, else none */
+	const char *witness;	       /* a file outside of the directory (witness.h); NULL: none */
+	uint64_t inode;		       /* of the directory; 0: unknown */
 	int64_t retention_ms;	       /* of one's own messages; 0: for ever */
 };
 
@@ -65,6 +67,7 @@ enum client_alarm {
 };
 
 struct client_status {
+	struct post_restarted restarted; /* the last restart of all contacts */
 	bool online;	    /* the live session is up */
 	bool verified;	    /* the chain is tied to the anchor */
 	bool caught_up;	    /* no gap is waiting */
@@ -130,5 +133,13 @@ RST_MUST_USE enum err client_read(struct client *c, const struct post_write *key
  */
 RST_MUST_USE enum err client_write(struct client *c, struct post_write *w, size_t n,
     client_done *done, void *arg);
+
+/*
+ * Write a backup to path, which must not exist, locked by u (copied), as of a moment
+ * when all is durable. Nothing else is made durable meanwhile. *d is filled before
+ * done is called.
+ */
+RST_MUST_USE enum err client_backup(struct client *c, const char *path,
+    const struct vault_unlock *u, client_done *done, void *arg, struct diag *d);
 
 #endif

@@ -195,15 +195,23 @@ try_next(struct client *c)
 	timer_after(c->gap.timer, wait > 0 ? wait : 1);
 }
 
-/* Without a live session the gateway is not there for this one either. */
+/*
+ * Without a live session the gateway is not there for this one either. When there is one
+ * again the waits begin anew: one that ran out meanwhile would let the fetch follow the
+ * live session at once, and name it.
+ */
 static void
 on_timer(void *arg)
 {
 	struct client *c = arg;
+	bool live = attend_live(c->attend);
 
+	if (live && !c->gap.live)
+		gaps_live(&c->gap.gaps, loop_wall_ms(c->loop));
+	c->gap.live = live;
 	if (c->gap.session != NULL)
 		watch(c);
-	else if (attend_live(c->attend) && !commit_is_full(c->commit))
+	else if (live && !commit_is_full(c->commit))
 		try_next(c);
 	else
 		look_again(c);
@@ -234,5 +242,6 @@ gap_jumped(struct client *c)
 {
 	if (c->gap.session != NULL)
 		close_session(c, false);
+	c->gap.live = false;
 	gaps_init(&c->gap.gaps, c->params, c->cfg.rng, loop_wall_ms(c->loop));
 }

@@ -3,6 +3,7 @@
  *
  *   client.c        life, status and alarms, what the public calls need
  *   client_state.c  the state file's content
+ *   client_backup.c a backup, while it runs
  *   client_runs.c   blocks and records: from sessions to the post
  *   client_gap.c    sessions of their own for what is missing
  *   client_slots.c  what leaves: sealing, and the live session's slots
@@ -70,6 +71,7 @@ struct client_gap {
 	struct gaps gaps;
 	struct timer *timer;
 	struct session *session; /* NULL: none is open */
+	bool live;		 /* the live session was up when that was looked at last */
 	struct gap what;
 	struct run run;
 	int64_t heard_ms; /* when its last item came, boot clock */
@@ -111,6 +113,8 @@ struct client {
 	bool sweeping;
 	uint64_t sweep_id, sweep_until;
 	int64_t sweep_boot_ms; /* when the next one is due */
+	uint64_t saves;	       /* of the state, ever */
+	uint64_t was_witness, was_inode; /* of the witness and the directory, as the state has them */
 	bool closing;
 };
 
@@ -132,6 +136,9 @@ int64_t client_scaled(const struct client *c, int64_t ms);
 RST_MUST_USE enum err client_save(void *arg, struct buf *out);
 /* Fill post, chain, sheets and spans; a new client's if there is no state yet. */
 RST_MUST_USE enum err client_load(struct client *c, struct diag *d);
+
+/* Append what a backup has of the state: likewise, but for the post's keys. */
+RST_MUST_USE enum err client_save_backup(struct client *c, struct buf *out);
 
 /* ---- client_runs.c ---- */
 
@@ -170,6 +177,8 @@ bool slots_on_slot(void *arg, enum attend_phase phase, struct session_packet *ou
 void slots_on_sent(void *arg, enum attend_phase phase);
 /* The note test, after a block of a live run that shows all from from_ms on. */
 void slots_judge(struct client *c, const struct block *b, int64_t from_ms);
+/* Time has passed: notes that no block has listed are lost when they are late. */
+void slots_judge_late(struct client *c);
 /* A slot of a gap's session: cover only. */
 bool slots_cover(struct client *c, struct session_packet *out);
 

@@ -7,7 +7,8 @@
 #include "common/charter/timing.h"
 
 #define LAZY_MS 60000	  /* what only moves the reading position may wait so long */
-#define STALL_MS 120000	  /* without a block */
+#define STALL_MS 120000	  /* without a block of the present */
+#define STALL_LEAST_MS 5000 /* machines are not time-scaled */
 #define SKEW_MS 30000	  /* beyond, no real traffic */
 #define SKEW_LEAST_MS 2000 /* in a network whose times are shortened */
 #define ENTRY_ATTEMPTS 3
@@ -56,18 +57,28 @@ judge_clock(struct client *c, struct run *r, int64_t start_ms)
 		client_clear(c, CLIENT_ALARM_CLOCK);
 }
 
+/*
+ * Only a live session's block of the present says that nothing is withheld: a gateway that
+ * holds everybody's packets back can still feed us a gap, or a past that is long over.
+ */
 static void
 sign_of_life(struct client *c, const struct run *r, const struct block *b)
 {
 	int64_t least = 4 * c->params->round_ms + c->params->slot_ms;
-	int64_t wait = client_scaled(c, STALL_MS);
+	int64_t wait = client_scaled(c, STALL_MS), age;
 
 	if (b->round > c->round)
 		c->round = b->round;
-	timer_after(c->stall, wait > least ? wait : least);
-	client_clear(c, CLIENT_ALARM_STALL);
-	if (r->live && r->id > c->chain_run)
+	if (!r->live)
+		return;
+	if (r->id > c->chain_run)
 		client_clear(c, CLIENT_ALARM_CHAIN);
+	wait = wait > least ? wait : least;
+	age = loop_wall_ms(c->loop) - timing_round_start(c->params, b->round + 1);
+	if (age > wait && age > STALL_LEAST_MS)
+		return;
+	timer_after(c->stall, wait);
+	client_clear(c, CLIENT_ALARM_STALL);
 }
 
 /*
@@ -170,6 +181,7 @@ give_post(struct client *c, const struct run *r, const struct block *b, const ui
 	bool runs = r->live && (c->alarms & CLIENT_ALARM_NOTES) == 0;
 	enum err e = ERR_OK;
 
+	post_begin_block(c->post, b->round);
 	for (size_t i = 0; i < count && e == ERR_OK; i++)
 		e = post_record(c->post, records + i * c->params->record_size, now);
 	return e == ERR_OK ? post_block(c->post, b, runs ? start : 0, now) : e;

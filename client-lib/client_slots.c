@@ -30,13 +30,14 @@ slots_release(struct client *c)
 /* ---- the next record: chosen, fetched, sealed, made durable ---- */
 
 /*
- * Real traffic needs a journal that is verified up to now, a clock that agrees
+ * Real traffic needs a journal that is verified and comes, a clock that agrees
  * with it, and notes that come back. What a slot needs besides is asked when it comes.
  */
 static bool
 may_send(const struct client *c)
 {
-	const unsigned stopping = CLIENT_ALARM_CLOCK | CLIENT_ALARM_CHARTER | CLIENT_ALARM_NOTES;
+	const unsigned stopping = CLIENT_ALARM_CLOCK | CLIENT_ALARM_CHARTER | CLIENT_ALARM_NOTES |
+	    CLIENT_ALARM_STALL;
 
 	return !c->closing && (c->alarms & stopping) == 0 &&
 	    runs_verified(c, NULL);
@@ -179,30 +180,45 @@ slots_on_slot(void *arg, enum attend_phase phase, struct session_packet *out)
 
 /*
  * Only a current session's note says something: the gateway can tell the others, which
- * carry nothing real, and could let those alone through.
+ * carry nothing real, and could let those alone through. Nor does one that leaves while
+ * nothing real may, for want of a verified journal: the block that lists it would wait too.
  */
 static void
 note_left(struct client *c)
 {
-	if (c->note_leaving)
+	if (c->note_leaving && runs_verified(c, NULL))
 		notetest_sent(c->notes, slots_note(c->slots), loop_wall_ms(c->loop),
 		    &c->charter->params);
 	c->note_leaving = false;
+}
+
+static void
+heed_notes(struct client *c)
+{
+	struct notetest_status s;
+
+	notetest_get_status(c->notes, &s);
+	if (s.passes)
+		client_clear(c, CLIENT_ALARM_NOTES);
+	else
+		client_raise(c, CLIENT_ALARM_NOTES);
 }
 
 void
 slots_judge(struct client *c, const struct block *b, int64_t from_ms)
 {
 	int64_t start_ms = timing_round_start(c->params, b->round);
-	struct notetest_status s;
 
 	notetest_block(c->notes, b, from_ms, start_ms, start_ms + c->params->round_ms,
-	    c->cfg.rng);
-	notetest_get_status(c->notes, &s);
-	if (s.passes)
-		client_clear(c, CLIENT_ALARM_NOTES);
-	else
-		client_raise(c, CLIENT_ALARM_NOTES);
+	    loop_wall_ms(c->loop), c->cfg.rng);
+	heed_notes(c);
+}
+
+void
+slots_judge_late(struct client *c)
+{
+	notetest_look(c->notes, loop_wall_ms(c->loop), c->cfg.rng);
+	heed_notes(c);
 }
 
 void

@@ -5,6 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client-lib/witness.h"
+#include "common/base/format.h"
+
+#define SAVES_AT (4 + FORMAT_BYTES) /* in the state: client_state.c */
 #define RETRY_FIRST_MS 500
 #define RETRY_MAX_MS 60000
 #define VALUE_BYTES_MAX ((size_t)1 << 20) /* of one archive value */
@@ -30,6 +34,7 @@ struct commit {
 	struct post *post;
 	struct vault *vault;
 	struct archive *archive;
+	const char *witness; /* NULL: none */
 	struct workq *queue;
 	const struct commit_events *events;
 	void *arg;
@@ -190,6 +195,9 @@ run_commit(void *arg)
 	k->err = archive_write(k->archive, k->running.writes, k->running.write_count);
 	if (k->err == ERR_OK)
 		k->err = vault_write_state(k->vault, k->state.data, k->state.len, k->now_ms);
+	/* later than the state: one that is behind accuses nobody */
+	if (k->err == ERR_OK && k->witness != NULL && k->state.len >= SAVES_AT + 8)
+		(void)!witness_write(k->witness, load_u64(k->state.data + SAVES_AT));
 }
 
 static void
@@ -284,6 +292,12 @@ static void
 on_later(void *arg)
 {
 	commit_now(arg);
+}
+
+void
+commit_set_witness(struct commit *k, const char *path)
+{
+	k->witness = path;
 }
 
 void

@@ -45,6 +45,9 @@ RST_MUST_USE enum err commit_new(struct commit **out, struct loop *l, struct pos
  */
 void commit_free(struct commit *k);
 
+/* After each commit: how often the state was written, to this file (borrowed). */
+void commit_set_witness(struct commit *k, const char *path);
+
 /* Make all that is so far durable. */
 void commit_now(struct commit *k);
 /* The same, and tell when it is. ERR_MEMORY, ERR_CLOSED: nothing was begun. */

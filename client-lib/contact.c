@@ -48,6 +48,44 @@ contact_set_streams(struct contact *c, const struct invite_secrets *s, const str
 	}
 	c->writer = w;
 	c->reader = d;
+	c->restart.able = true;
+	memcpy(c->restart.secret, s->restart, sizeof(c->restart.secret));
+	return ERR_OK;
+}
+
+enum err
+contact_end_writer(struct contact *c, const struct rng *keys)
+{
+	uint32_t generation =
+	    c->writer != NULL ? stream_generation(stream_writer_index(c->writer)) : 0;
+	uint8_t nobodys[32];
+	struct stream_writer *w;
+
+	rng_bytes(keys, nobodys, sizeof(nobodys));
+	w = stream_writer_new_at(nobodys, generation);
+	sodium_memzero(nobodys, sizeof(nobodys));
+	if (w == NULL)
+		return ERR_MEMORY;
+	stream_writer_free(c->writer);
+	c->writer = w;
+	return ERR_OK;
+}
+
+enum err
+contact_end_reader(struct contact *c, const struct rng *r, const struct rng *keys)
+{
+	uint32_t generation =
+	    c->reader != NULL ? stream_generation(stream_reader_seen(c->reader)) : 0;
+	uint8_t nobodys[32];
+	struct stream_reader *d;
+
+	rng_bytes(keys, nobodys, sizeof(nobodys));
+	d = stream_reader_new_at(nobodys, generation, r);
+	sodium_memzero(nobodys, sizeof(nobodys));
+	if (d == NULL)
+		return ERR_MEMORY;
+	stream_reader_free(c->reader);
+	c->reader = d;
 	return ERR_OK;
 }
 
@@ -65,6 +103,8 @@ contact_establish(struct contact *c)
 bool
 contact_writable(const struct contact *c)
 {
+	if (c->restart.under_way || c->restart.contested || c->restart.stranded)
+		return false;
 	switch (c->state) {
 	case POST_INVITED:
 		return false;
@@ -219,7 +259,7 @@ get_answering(struct reader *r, struct contact *c)
 #define HEAD_MAX 1024
 
 static enum err
-save_head(const struct contact *c, struct buf *out, size_t max)
+save_head(const struct contact *c, enum post_contact_state state, struct buf *out, size_t max)
 {
 	struct writer w;
 	uint8_t *space;
@@ -230,17 +270,33 @@ save_head(const struct contact *c, struct buf *out, size_t max)
 	writer_init(&w, space, HEAD_MAX);
 	writer_u32(&w, c->id);
 	writer_copy(&w, c->name, sizeof(c->name));
-	writer_u8(&w, (uint8_t)c->state);
+	writer_u8(&w, (uint8_t)state);
 	writer_u8(&w, c->verified);
 	writer_u8(&w, c->blocked);
 	writer_u16(&w, c->mailbox);
 	writer_copy(&w, c->identity, sizeof(c->identity));
-	if (c->state != POST_ESTABLISHED)
+	if (state != POST_ESTABLISHED)
 		e = put_answering(&w, c);
 	if (e == ERR_OK)
 		e = writer_end(&w);
 	if (e == ERR_OK)
 		out->len += w.used;
+	return e;
+}
+
+static enum err
+save_restart(const struct restart *restart, struct buf *out, size_t max)
+{
+	uint8_t bytes[RESTART_BYTES_MAX];
+	struct writer w;
+	enum err e;
+
+	writer_init(&w, bytes, sizeof(bytes));
+	restart_put(&w, restart);
+	e = writer_end(&w);
+	if (e == ERR_OK)
+		e = buf_append(out, bytes, w.used, max);
+	sodium_memzero(bytes, sizeof(bytes));
 	return e;
 }
 
@@ -260,13 +316,13 @@ save_streams(const struct contact *c, struct buf *out, size_t max)
 	if (e == ERR_OK)
 		e = buf_append(out, bytes, sizeof(bytes), max);
 	sodium_memzero(bytes, sizeof(bytes));
-	return e;
+	return e == ERR_OK ? save_restart(&c->restart, out, max) : e;
 }
 
 enum err
 contact_save(const struct contact *c, struct buf *out, size_t max)
 {
-	enum err e = save_head(c, out, max);
+	enum err e = save_head(c, c->state, out, max);
 
 	if (e == ERR_OK && c->state != POST_INVITED)
 		e = save_streams(c, out, max);
@@ -275,38 +331,56 @@ contact_save(const struct contact *c, struct buf *out, size_t max)
 	return e == ERR_OK ? inbox_save(&c->inbox, out, max) : e;
 }
 
-static enum err
-load_streams(struct contact *c, struct reader *r, bool renewals, const struct rng *rng)
+enum err
+contact_save_backup(const struct contact *c, struct buf *out, size_t max)
 {
+	struct restart restart = c->restart;
+	uint8_t generations[8];
+	enum err e = save_head(c, POST_ESTABLISHED, out, max);
+
+	store_u32(generations, stream_generation(stream_writer_index(c->writer)));
+	store_u32(generations + 4, stream_generation(stream_reader_seen(c->reader)));
+	restart_forget(&restart);
+	if (e == ERR_OK)
+		e = buf_append(out, generations, sizeof(generations), max);
+	if (e == ERR_OK)
+		e = save_restart(&restart, out, max);
+	if (e == ERR_OK)
+		e = outbox_save(&c->outbox, out, max);
+	sodium_memzero(&restart, sizeof(restart));
+	return e == ERR_OK ? inbox_save(&c->inbox, out, max) : e;
+}
+
+static enum err
+load_streams(struct contact *c, struct reader *r, uint16_t version, const struct rng *rng)
+{
+	bool renewals = version >= 2;
 	enum err e = stream_writer_load(&c->writer, r, renewals);
 
 	if (e == ERR_OK)
 		e = stream_reader_load(&c->reader, r, renewals, rng);
 	if (e == ERR_OK && renewals)
 		renewal_get(r, &c->renewal);
+	if (e == ERR_OK && version >= 3)
+		restart_get(r, &c->restart);
 	return e;
 }
 
 static enum err
-load_parts(struct contact *c, struct reader *r, bool renewals, const struct rng *rng)
+load_parts(struct contact *c, struct reader *r, uint16_t version, const struct rng *rng)
 {
 	enum err e = ERR_OK;
 
 	if (c->state != POST_INVITED)
-		e = load_streams(c, r, renewals, rng);
+		e = load_streams(c, r, version, rng);
 	if (e == ERR_OK)
-		e = outbox_load(&c->outbox, r);
-	return e == ERR_OK ? inbox_load(&c->inbox, r) : e;
+		e = outbox_load(&c->outbox, r, version >= 3);
+	return e == ERR_OK ? inbox_load(&c->inbox, r, version >= 3) : e;
 }
 
-enum err
-contact_load(struct contact **out, struct reader *r, bool renewals, const struct rng *rng)
+static void
+load_head(struct contact *c, struct reader *r)
 {
-	struct contact *c = contact_new(reader_u32(r), "");
-	enum err e;
-
-	if (c == NULL)
-		return ERR_MEMORY;
 	reader_copy(r, c->name, sizeof(c->name));
 	c->name[sizeof(c->name) - 1] = '\0';
 	c->state = reader_u8(r);
@@ -320,7 +394,63 @@ contact_load(struct contact **out, struct reader *r, bool renewals, const struct
 		get_answering(r, c);
 	if (c->state == POST_INVITED)
 		invite_tags(&c->tags, c->invite.psk);
-	e = reader_ok(r) ? load_parts(c, r, renewals, rng) : r->err;
+}
+
+enum err
+contact_load(struct contact **out, struct reader *r, uint16_t version, const struct rng *rng)
+{
+	struct contact *c = contact_new(reader_u32(r), "");
+	enum err e;
+
+	if (c == NULL)
+		return ERR_MEMORY;
+	load_head(c, r);
+	e = reader_ok(r) ? load_parts(c, r, version, rng) : r->err;
+	if (e != ERR_OK) {
+		contact_free(c);
+		return e;
+	}
+	*out = c;
+	return ERR_OK;
+}
+
+/* Streams that are over, of the generations that were. */
+static enum err
+load_ended(struct contact *c, struct reader *r, const struct rng *rng, const struct rng *keys)
+{
+	static const uint8_t none[32];
+	uint32_t writer = reader_u32(r), reader = reader_u32(r);
+	enum err e = ERR_MEMORY;
+
+	restart_get(r, &c->restart);
+	if (writer > STREAM_GENERATION_MAX || reader > STREAM_GENERATION_MAX)
+		reader_fail(r, ERR_RANGE);
+	if (!reader_ok(r))
+		return r->err;
+	c->writer = stream_writer_new_at(none, writer);
+	c->reader = stream_reader_new_at(none, reader, rng);
+	if (c->writer != NULL && c->reader != NULL)
+		e = contact_end_writer(c, keys);
+	return e == ERR_OK ? contact_end_reader(c, rng, keys) : e;
+}
+
+enum err
+contact_load_backup(struct contact **out, struct reader *r, const struct rng *rng,
+    const struct rng *keys)
+{
+	struct contact *c = contact_new(reader_u32(r), "");
+	enum err e;
+
+	if (c == NULL)
+		return ERR_MEMORY;
+	load_head(c, r);
+	if (c->state != POST_ESTABLISHED)
+		reader_fail(r, ERR_MALFORMED);
+	e = reader_ok(r) ? load_ended(c, r, rng, keys) : r->err;
+	if (e == ERR_OK)
+		e = outbox_load(&c->outbox, r, true);
+	if (e == ERR_OK)
+		e = inbox_load(&c->inbox, r, true);
 	if (e != ERR_OK) {
 		contact_free(c);
 		return e;

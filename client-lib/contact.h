@@ -13,6 +13,7 @@
 #include "client-lib/outbox.h"
 #include "client-lib/post.h"
 #include "client-lib/renewal.h"
+#include "client-lib/restart.h"
 #include "common/crypto/stream.h"
 
 struct contact {
@@ -34,6 +35,7 @@ struct contact {
 	struct stream_writer *writer; /* NULL while INVITED */
 	struct stream_reader *reader;
 	struct renewal renewal; /* of both */
+	struct restart restart; /* likewise */
 	struct outbox outbox;
 	struct inbox inbox;
 };
@@ -46,7 +48,8 @@ RST_MUST_USE enum err contact_set_streams(struct contact *c, const struct invite
     const struct rng *r, const struct rng *keys);
 /* First contact is over: forget the invitation, its psk and one-time key. */
 void contact_establish(struct contact *c);
-/* Whether messages may be sealed for it: established, or our answer is stored. */
+/* Whether messages may be sealed for it: established, or our answer is stored; and our stream
+ * is one that the peer reads. */
 bool contact_writable(const struct contact *c);
 /* 1..63 bytes of UTF-8 without control characters (C0, DEL, C1), not beginning with '#'. */
 RST_MUST_USE enum err contact_name_check(const char *name, struct diag *d);
@@ -55,9 +58,29 @@ bool contact_utf8(const void *p, size_t n);
 /* Make it so: every byte that does not belong becomes '?'. For what others send. */
 void contact_utf8_clean(char *text, size_t n);
 
+/*
+ * In place of a stream that is over: one that nobody knows, in the same generation, so
+ * that what is founded later has a higher one. ERR_MEMORY.
+ */
+RST_MUST_USE enum err contact_end_writer(struct contact *c, const struct rng *keys);
+RST_MUST_USE enum err contact_end_reader(struct contact *c, const struct rng *r,
+    const struct rng *keys);
+
 RST_MUST_USE enum err contact_save(const struct contact *c, struct buf *out, size_t max);
-/* renewals: false for a state of the version that had none: its streams are never renewed. */
-RST_MUST_USE enum err contact_load(struct contact **out, struct reader *r, bool renewals,
+/*
+ * version: of the post's state. 1 had no renewals: such streams are never renewed; 2 no
+ * restarts: such a contact cannot be restored.
+ */
+RST_MUST_USE enum err contact_load(struct contact **out, struct reader *r, uint16_t version,
     const struct rng *rng);
+
+/*
+ * For a backup: the same without any key of a stream, and without what is under way.
+ * Loaded, both streams are over (contact_end_writer, contact_end_reader); an answer
+ * to an invitation counts as established. Not for a contact that is INVITED.
+ */
+RST_MUST_USE enum err contact_save_backup(const struct contact *c, struct buf *out, size_t max);
+RST_MUST_USE enum err contact_load_backup(struct contact **out, struct reader *r,
+    const struct rng *rng, const struct rng *keys);
 
 #endif

@@ -33,6 +33,17 @@ gaps_init(struct gaps *g, const struct params *p, const struct rng *r, int64_t n
 	g->not_before_ms = now_ms + p->slot_ms + uniform(g, PAUSE_MIN);
 }
 
+void
+gaps_live(struct gaps *g, int64_t now_ms)
+{
+	int64_t at_ms = now_ms + uniform(g, PAUSE_MIN);
+
+	if (at_ms > g->not_before_ms)
+		g->not_before_ms = at_ms;
+	if (g->day_ms <= now_ms)
+		g->day_ms = 0;
+}
+
 /* ---- what is missing ---- */
 
 /* Where the running hour's live session begins to read: with a whole round. */

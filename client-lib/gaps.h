@@ -54,6 +54,8 @@ struct gap {
 int64_t gaps_mark(const struct params *p, uint32_t hour);
 /* Start with a short uniform wait, in which the live session may tie itself. */
 void gaps_init(struct gaps *g, const struct params *p, const struct rng *r, int64_t now_ms);
+/* The live session is up, after there was none: waits that were drawn before count no more. */
+void gaps_live(struct gaps *g, int64_t now_ms);
 /* Days with something missing, oldest first; at most max. */
 size_t gaps_missing(uint32_t *days, size_t max, const struct gaps *g, const struct gaps_view *v,
     int64_t now_ms);

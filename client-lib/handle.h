@@ -28,6 +28,8 @@ struct restante {
 	struct workq *files;   /* reading and writing of users' files */
 	struct handle_transfer *transfers; /* files on their way in or out of the archive */
 	struct profile profile;
+	char witness[4096]; /* empty: none */
+	uint64_t inode; /* of the directory */
 	char socks[CHARTER_ADDRESS_MAX]; /* empty: the entrance is dialled itself */
 	bool held;
 	restante_event_cb *event;

@@ -95,6 +95,61 @@ numbers_settle(struct inbox *in, uint64_t floor)
 			number_mark(in, floor);
 }
 
+void
+inbox_settle(struct inbox *in, uint64_t floor)
+{
+	if (floor > in->next_missing)
+		numbers_settle(in, floor);
+}
+
+/* ---- messages that are done ---- */
+
+bool
+inbox_done_has(const struct inbox_done *d, uint64_t number)
+{
+	uint64_t back;
+
+	if (number > d->top)
+		return false;
+	back = d->top - number;
+	return back >= 8 * INBOX_DONE_BYTES || (d->map[back / 8] >> (back % 8) & 1) != 0;
+}
+
+/* Its bit says so: after a restart its sender may not know that we had it. */
+static bool
+done_surely(const struct inbox_done *d, uint64_t number)
+{
+	return d->top - number < 8 * INBOX_DONE_BYTES && inbox_done_has(d, number);
+}
+
+/* Move the map up by n numbers. */
+static void
+done_raise(struct inbox_done *d, uint64_t n)
+{
+	size_t bytes = n / 8 < sizeof(d->map) ? (size_t)(n / 8) : sizeof(d->map);
+	unsigned bits = (unsigned)(n % 8);
+
+	memmove(d->map + bytes, d->map, sizeof(d->map) - bytes);
+	memset(d->map, 0, bytes);
+	for (size_t i = sizeof(d->map); bits > 0 && i-- > 0;) {
+		unsigned below = i > 0 ? d->map[i - 1] : 0;
+		d->map[i] = (uint8_t)(d->map[i] << bits | below >> (8 - bits));
+	}
+	d->top += n;
+}
+
+static void
+done_mark(struct inbox_done *d, uint64_t number)
+{
+	uint64_t back;
+
+	if (number > d->top)
+		done_raise(d, number - d->top);
+	back = d->top - number;
+	if (back < 8 * INBOX_DONE_BYTES)
+		d->map[back / 8] = (uint8_t)(d->map[back / 8] | 1u << (back % 8));
+}
+
 /* ---- partial messages ---- */
 
 struct inbox_partial *
@@ -227,6 +282,8 @@ take_new(struct inbox *in, enum inbox_verdict *verdict, const struct record_head
 	struct inbox_partial *m = inbox_find(in, h->type, h->message);
 
 	*verdict = INBOX_REFUSED;
+	if (done_surely(h->type == RECORD_TEXT ? &in->texts : &in->files, h->message))
+		return ERR_OK;
 	if (!fragment_fits(in, m, h, content_max))
 		return ERR_OK;
 	if (m == NULL) {
@@ -270,7 +327,7 @@ static bool
 turn_has_come(const struct inbox *in, const struct inbox_partial *m)
 {
 	return m->type != RECORD_TEXT || m->number <= in->next_text ||
-	    m->lowest < in->next_missing;
+	    m->lowest < in->next_missing || in->closing;
 }
 
 bool
@@ -297,6 +354,13 @@ inbox_drop(struct inbox *in, const struct inbox_partial *m)
 {
 	size_t i = (size_t)(m - in->partials);
 
+	if (m->got == m->of && m->type == RECORD_TEXT) {
+		done_mark(&in->texts, m->number);
+		in->done_texts++;
+	} else if (m->got == m->of) {
+		done_mark(&in->files, m->number);
+		in->done_files++;
+	}
 	free(in->partials[i].have);
 	in->partials[i] = in->partials[--in->partial_count];
 }
@@ -318,12 +382,27 @@ inbox_dead(const struct inbox *in, const struct inbox_partial **out, int64_t now
 		bool whole = m->got == m->of;
 		bool passed = m->type == RECORD_TEXT && m->number < in->next_text;
 		bool silent = m->type == RECORD_FILE && now_ms - m->last_ms >= given_up_ms;
-		if (whole ? !m->unwanted : !passed && !silent)
+		if (whole ? !m->unwanted : !passed && !silent && !in->closing)
 			continue;
 		*out = m;
 		return true;
 	}
 	return false;
+}
+
+void
+inbox_close(struct inbox *in, bool closing)
+{
+	uint64_t least = in->texts.top < 8 * INBOX_DONE_BYTES
+	    ? 1 : in->texts.top - 8 * INBOX_DONE_BYTES + 1;
+
+	in->closing = closing;
+	if (closing)
+		return;
+	/* those that were passed may come after all */
+	while (inbox_done_has(&in->texts, least))
+		least++;
+	in->next_text = least;
 }
 
 /* ---- acknowledgements ---- */
@@ -469,10 +548,28 @@ save_partial(const struct inbox_partial *m, struct buf *out, size_t max)
 	return e == ERR_OK ? buf_append(out, m->have, m->of / 8 + 1, max) : e;
 }
 
+static void
+put_done(struct writer *w, const struct inbox_done *d, uint64_t count)
+{
+	writer_u64(w, count);
+	writer_u64(w, d->top);
+	writer_copy(w, d->map, sizeof(d->map));
+}
+
+static void
+get_done(struct reader *r, struct inbox_done *d, uint64_t *count)
+{
+	*count = reader_u64(r);
+	d->top = reader_u64(r);
+	reader_copy(r, d->map, sizeof(d->map));
+	if (d->top > RECORD_NUMBER_MAX)
+		reader_fail(r, ERR_RANGE);
+}
+
 enum err
 inbox_save(const struct inbox *in, struct buf *out, size_t max)
 {
-	uint8_t head[8 + RECORD_ACK_MAP_BYTES + 8 + 1 + 8 + 8 + 4];
+	uint8_t head[8 + RECORD_ACK_MAP_BYTES + 8 + 1 + 8 + 8 + 2 * (8 + 8 + INBOX_DONE_BYTES) + 4];
 	struct writer w;
 	enum err e;
 
@@ -483,6 +580,8 @@ inbox_save(const struct inbox *in, struct buf *out, size_t max)
 	writer_u8(&w, in->ack_owed);
 	writer_u64(&w, (uint64_t)in->ack_due_ms);
 	writer_u64(&w, (uint64_t)in->last_ack_ms);
+	put_done(&w, &in->texts, in->done_texts);
+	put_done(&w, &in->files, in->done_files);
 	writer_u32(&w, (uint32_t)in->partial_count);
 	e = writer_end(&w);
 	if (e == ERR_OK)
@@ -549,7 +648,7 @@ load_partial(struct inbox *in, struct reader *r)
 }
 
 enum err
-inbox_load(struct inbox *in, struct reader *r)
+inbox_load(struct inbox *in, struct reader *r, bool done)
 {
 	uint32_t count;
 	enum err e;
@@ -561,6 +660,10 @@ inbox_load(struct inbox *in, struct reader *r)
 	in->ack_owed = reader_u8(r) != 0;
 	in->ack_due_ms = (int64_t)reader_u64(r);
 	in->last_ack_ms = (int64_t)reader_u64(r);
+	if (done) {
+		get_done(r, &in->texts, &in->done_texts);
+		get_done(r, &in->files, &in->done_files);
+	}
 	count = reader_u32(r);
 	if (!reader_ok(r))
 		return r->err;

@@ -24,6 +24,15 @@
 #define INBOX_TEXTS_MAX (RECORD_ACK_MAP_BITS + 1)
 #define INBOX_FILES_MAX 64
 
+/* Which of a sender's messages of one type are done with: shown, or unwanted and whole. */
+#define INBOX_DONE_BYTES 128
+struct inbox_done {
+	uint64_t top;			/* the highest of them; 0: none */
+	uint8_t map[INBOX_DONE_BYTES]; /* bit i: top - i is one */
+};
+/* What lies further below `top` than the map reaches counts as done. */
+bool inbox_done_has(const struct inbox_done *d, uint64_t number);
+
 /* A message of which fragments have come. */
 struct inbox_partial {
 	enum record_type type;
@@ -44,6 +53,9 @@ struct inbox {
 	uint64_t next_missing;
 	uint8_t map[RECORD_ACK_MAP_BYTES]; /* bit i: next_missing + 1 + i was received */
 	uint64_t next_text;		   /* the next text to show */
+	struct inbox_done texts, files;
+	uint64_t done_texts, done_files; /* how many, ever */
+	bool closing;		/* within a restart: nothing is waited for; not saved */
 	struct inbox_partial *partials;
 	size_t partial_count, partial_room;
 	bool ack_owed;		/* something came since an acknowledgement left */
@@ -82,6 +94,13 @@ void inbox_shown(struct inbox *in, const struct inbox_partial *m);
 bool inbox_dead(const struct inbox *in, const struct inbox_partial **out, int64_t now_ms,
     int64_t given_up_ms);
 void inbox_drop(struct inbox *in, const struct inbox_partial *m);
+/*
+ * The sender begins anew, and sends what is not whole here once more: while closing,
+ * all that is whole is ready, and all else is dead.
+ */
+void inbox_close(struct inbox *in, bool closing);
+/* Its record numbers below `floor` are settled. */
+void inbox_settle(struct inbox *in, uint64_t floor);
 struct inbox_partial *inbox_find(const struct inbox *in, enum record_type type, uint64_t number);
 /* By its local id (not 0). */
 struct inbox_partial *inbox_find_id(const struct inbox *in, uint64_t id);
@@ -100,7 +119,8 @@ void inbox_acked(struct inbox *in, uint32_t serial);
 bool inbox_ack_due(const struct inbox *in, int64_t now_ms);
 
 RST_MUST_USE enum err inbox_save(const struct inbox *in, struct buf *out, size_t max);
-RST_MUST_USE enum err inbox_load(struct inbox *in, struct reader *r);
+/* done: false for a state of a version that did not keep what is done. */
+RST_MUST_USE enum err inbox_load(struct inbox *in, struct reader *r, bool done);
 
 /* The manifest of a file, fragment 0 of its message. */
 struct inbox_manifest {

@@ -184,7 +184,7 @@ first_key(uint8_t k1[static 32], const struct invite *i, const uint8_t e[static 
  */
 static void
 stream_secrets(uint8_t to_inviter[static 32], uint8_t to_acceptor[static 32],
-    const struct invite *i, const uint8_t dh[static 32], const uint8_t f[static 32],
+    uint8_t restart[static 32], const struct invite *i, const uint8_t dh[static 32], const uint8_t f[static 32],
     const uint8_t acceptor[static 32], uint16_t acceptor_mailbox)
 {
 	uint8_t input[6 * 32 + 4], k2[32];
@@ -202,6 +202,7 @@ stream_secrets(uint8_t to_inviter[static 32], uint8_t to_acceptor[static 32],
 	hash_derive(k2, i->psk, "restante/accept/k2", input, sizeof(input));
 	hash_derive(to_inviter, k2, "restante/stream/to-inviter", NULL, 0);
 	hash_derive(to_acceptor, k2, "restante/stream/to-acceptor", NULL, 0);
+	hash_derive(restart, k2, "restante/restart", NULL, 0);
 	sodium_memzero(input, sizeof(input));
 	sodium_memzero(k2, sizeof(k2));
 }
@@ -276,7 +277,7 @@ invite_answer_secrets(struct invite_secrets *out, const struct invite *i,
 	enum err rc = ERR_CRYPTO;
 
 	if (crypto_scalarmult(dh, a->own_identity_sk, i->one_time) == 0) {
-		stream_secrets(out->send, out->receive, i, dh, a->f, a->own_identity_pk,
+		stream_secrets(out->send, out->receive, out->restart, i, dh, a->f, a->own_identity_pk,
 		    a->own_mailbox);
 		rc = ERR_OK;
 	}
@@ -358,7 +359,7 @@ open_answer(struct invite_acceptor *out, struct invite_secrets *secrets, const u
 	if (rc == ERR_OK && crypto_scalarmult(dh, one_time_sk, a.identity) != 0)
 		rc = ERR_CRYPTO;
 	if (rc == ERR_OK) {
-		stream_secrets(secrets->receive, secrets->send, i, dh, f, a.identity, a.mailbox);
+		stream_secrets(secrets->receive, secrets->send, secrets->restart, i, dh, f, a.identity, a.mailbox);
 		*out = a;
 	}
 	sodium_memzero(f, sizeof(f));

@@ -4,7 +4,8 @@
  *   tag_n = KDF(psk, "accept" || n), n = attempt 0..15
  *   k1 = KDF(psk, DH(E, one-time) || DH(E, identity)) seals the acceptor's identity and mailbox
  *   k2 adds DH(acceptor, one-time) and hashes F (the same in all attempts), both identities,
- *   the one-time key, the network id and both mailboxes; both stream secrets come from k2.
+ *   the one-time key, the network id and both mailboxes; both stream secrets and the restart
+ *   secret come from k2.
  */
 #ifndef CLIENT_LIB_INVITE_H
 #define CLIENT_LIB_INVITE_H
@@ -39,8 +40,9 @@ RST_MUST_USE enum err invite_encode(char out[static INVITE_TEXT_MAX], const stru
  */
 RST_MUST_USE enum err invite_decode(struct invite *out, const char *text, struct diag *d);
 
-struct invite_secrets { /* both directions' stream secrets */
-	uint8_t send[32], receive[32];
+struct invite_secrets {
+	uint8_t send[32], receive[32]; /* both directions' stream secrets */
+	uint8_t restart[32];	       /* the contact's for life: founding.h */
 };
 
 /* The acceptor's side; keep in secret memory until the inviter has confirmed. */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client-lib/founding.h"
 #include "common/crypto/stream.h"
 
 #define BULK_RESERVE 200 /* bulk stops so many indices before texts do */
@@ -65,6 +66,13 @@ outbox_add(struct outbox *o, struct outbox_message **out, const struct post_mess
 	o->messages[o->message_count++] = m;
 	*out = m;
 	return ERR_OK;
+}
+
+void
+outbox_number(struct outbox *o, struct outbox_message *m)
+{
+	if (m->number == 0)
+		m->number = m->info.file ? o->next_file++ : o->next_text++;
 }
 
 static size_t
@@ -238,8 +246,7 @@ begin_fresh(struct outbox *o, struct outbox_message *m, struct outbox_record **o
 
 	if (e != ERR_OK)
 		return e;
-	if (m->number == 0)
-		m->number = m->info.file ? o->next_file++ : o->next_text++;
+	outbox_number(o, m);
 	r = &o->records[o->record_count++];
 	*r = (struct outbox_record){ .number = o->next_number++,
 		.message = m->info.id,
@@ -448,6 +455,17 @@ records_done(struct outbox *o, const struct record_ack *a)
 	o->record_count = kept;
 }
 
+/* The peer has it: count it, and forget it. */
+static void
+message_given(struct outbox *o, size_t i)
+{
+	if (o->messages[i]->info.file)
+		o->given_files++;
+	else
+		o->given_texts++;
+	message_remove(o, i);
+}
+
 void
 outbox_acknowledge(struct outbox *o, const struct record_ack *a, uint64_t index,
     outbox_changed *each, void *arg)
@@ -464,7 +482,7 @@ outbox_acknowledge(struct outbox *o, const struct record_ack *a, uint64_t index,
 		if (message_update(o, m) || moved)
 			each(arg, m);
 		if (m->info.state == POST_DELIVERED)
-			message_remove(o, i);
+			message_given(o, i);
 		else
 			i++;
 	}
@@ -570,6 +588,85 @@ outbox_tick(struct outbox *o, const struct outbox_times *t, int64_t now_ms,
 	messages_late(o, t, now_ms, each, arg);
 }
 
+/* ---- a restart ---- */
+
+uint64_t
+outbox_floor(const struct outbox *o)
+{
+	return floor_number(o);
+}
+
+void
+outbox_restart(struct outbox *o, outbox_changed *each, void *arg)
+{
+	o->record_count = 0;
+	o->exception_epoch = 0;
+	for (size_t i = 0; i < o->message_count; i++) {
+		struct outbox_message *m = o->messages[i];
+		m->next_fragment = m->sent = m->stored = m->acknowledged = 0;
+		m->info.done = 0;
+		if (m->info.state == POST_QUEUED && !m->info.late)
+			continue;
+		/* each state is proven: of the new stream nothing is yet */
+		m->info.state = POST_QUEUED;
+		m->info.late = false;
+		each(arg, m);
+	}
+}
+
+/* The highest number that an acknowledgement covers. */
+static uint64_t
+ack_top(const struct record_ack *a)
+{
+	for (size_t bit = RECORD_ACK_MAP_BITS; bit-- > 0;)
+		if ((a->map[bit / 8] >> (bit % 8) & 1) != 0)
+			return a->next_missing + 1 + bit;
+	return a->next_missing - 1;
+}
+
+static void
+raise(uint64_t *next, uint64_t used)
+{
+	if (*next <= used)
+		*next = used + 1;
+}
+
+void
+outbox_learn(struct outbox *o, const struct founding *f, bool doubtful, outbox_changed *each,
+    void *arg)
+{
+	raise(&o->next_number, ack_top(&f->ack));
+	raise(&o->next_text, f->texts.top);
+	raise(&o->next_file, f->files.top);
+	for (size_t i = 0; i < o->message_count;) {
+		struct outbox_message *m = o->messages[i];
+		outbox_number(o, m);
+		if (!inbox_done_has(m->info.file ? &f->files : &f->texts, m->number)) {
+			i++;
+			continue;
+		}
+		if (doubtful) {
+			message_fail(o, m, each, arg);
+			continue;
+		}
+		m->info.done = m->info.of;
+		m->info.state = POST_DELIVERED;
+		each(arg, m);
+		message_given(o, i);
+	}
+}
+
+void
+outbox_fail_unnumbered(struct outbox *o, outbox_changed *each, void *arg)
+{
+	for (size_t i = 0; i < o->message_count;) {
+		if (o->messages[i]->number != 0)
+			i++;
+		else
+			message_fail(o, o->messages[i], each, arg);
+	}
+}
+
 /* ---- save and load ---- */
 
 #define SEALING_BYTES \
@@ -657,7 +754,7 @@ save_record(const struct outbox_record *r, struct buf *out, size_t max)
 static enum err
 save_head(const struct outbox *o, struct buf *out, size_t max)
 {
-	uint8_t head[3 * 8 + 8 + 4 + 4 + 4];
+	uint8_t head[5 * 8 + 8 + 4 + 4 + 4];
 	struct writer w;
 	enum err e;
 
@@ -667,6 +764,8 @@ save_head(const struct outbox *o, struct buf *out, size_t max)
 	writer_u64(&w, o->next_file);
 	writer_u64(&w, o->seen_index);
 	writer_u32(&w, o->exception_epoch);
+	writer_u64(&w, o->given_texts);
+	writer_u64(&w, o->given_files);
 	writer_u32(&w, (uint32_t)o->message_count);
 	writer_u32(&w, (uint32_t)o->record_count);
 	e = writer_end(&w);
@@ -746,7 +845,7 @@ load_record(struct outbox *o, struct reader *r)
 }
 
 enum err
-outbox_load(struct outbox *o, struct reader *r)
+outbox_load(struct outbox *o, struct reader *r, bool given)
 {
 	uint32_t messages, records;
 	enum err e;
@@ -757,6 +856,10 @@ outbox_load(struct outbox *o, struct reader *r)
 	o->next_file = reader_u64(r);
 	o->seen_index = reader_u64(r);
 	o->exception_epoch = reader_u32(r);
+	if (given) {
+		o->given_texts = reader_u64(r);
+		o->given_files = reader_u64(r);
+	}
 	messages = reader_u32(r);
 	records = reader_u32(r);
 	e = reader_ok(r) ? ERR_OK : ERR_TRUNCATED;

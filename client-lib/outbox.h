@@ -55,7 +55,7 @@ struct outbox_record {
 
 struct outbox_message {
 	struct post_message info; /* done: fragments acknowledged */
-	uint64_t number;	  /* within its type, given at the first sealing; 0: none */
+	uint64_t number;	  /* within its type, given when it is queued; 0: none yet */
 	uint32_t next_fragment;	  /* the first that was never sealed */
 	uint32_t sent, stored;	  /* fragments that reached the state, acknowledged ones too */
 	uint32_t acknowledged;	  /* info.done when it was last reported */
@@ -69,6 +69,7 @@ struct outbox {
 	struct outbox_record *records; /* alive, in order of number */
 	size_t record_count, record_room;
 	uint64_t next_number, next_text, next_file;
+	uint64_t given_texts, given_files; /* messages that the peer has acknowledged, ever */
 	uint64_t seen_index; /* the most that the peer has told: its highest index plus one */
 	uint32_t exception_epoch; /* when the window's limit was last passed, plus one */
 };
@@ -80,6 +81,12 @@ void outbox_release(struct outbox *o);
 RST_MUST_USE enum err outbox_add(struct outbox *o, struct outbox_message **out,
     const struct post_message *info, bool ready);
 struct outbox_message *outbox_find(const struct outbox *o, uint64_t id);
+/*
+ * Number a message that has no number yet. Those that are queued are numbered at once,
+ * so that after a restart both sides can tell which the peer has; those that are queued
+ * during one are numbered when it is known which numbers were used before.
+ */
+void outbox_number(struct outbox *o, struct outbox_message *m);
 /* Remove a message of which nothing was sealed; ERR_STATE otherwise, ERR_NOT_FOUND. */
 RST_MUST_USE enum err outbox_cancel(struct outbox *o, uint64_t id);
 
@@ -156,8 +163,27 @@ void outbox_tick(struct outbox *o, const struct outbox_times *t, int64_t now_ms,
 /* Give a message up: it is reported as failed and removed. */
 void outbox_fail(struct outbox *o, uint64_t id, outbox_changed *each, void *arg);
 
+/* ---- a restart: docs/protocol.md, "Founding" ---- */
+
+/* The stream ends: no record is under way any more, and every message is queued again. */
+void outbox_restart(struct outbox *o, outbox_changed *each, void *arg);
+/*
+ * The peer tells what it has: its messages are reported as delivered and removed, and
+ * what is numbered from now on lies above all numbers that it knows. Messages that have
+ * waited for that are numbered. doubtful: its number may be another message's: such a
+ * one has failed, for its owner to send again.
+ */
+struct founding;
+void outbox_learn(struct outbox *o, const struct founding *f, bool doubtful, outbox_changed *each,
+    void *arg);
+/* The numbers below it are settled. */
+uint64_t outbox_floor(const struct outbox *o);
+/* Of an old state: whether a message without a number was sent later nobody knows. */
+void outbox_fail_unnumbered(struct outbox *o, outbox_changed *each, void *arg);
+
 /* Versioned by the post's format. On load, what may have left counts as having left. */
 RST_MUST_USE enum err outbox_save(const struct outbox *o, struct buf *out, size_t max);
-RST_MUST_USE enum err outbox_load(struct outbox *o, struct reader *r);
+/* given: false for a state of a version that did not count what was given. */
+RST_MUST_USE enum err outbox_load(struct outbox *o, struct reader *r, bool given);
 
 #endif

@@ -6,12 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client-lib/founding.h"
 #include "client-lib/post_state.h"
 #include "common/base/format.h"
 #include "common/base/secret.h"
 
 #define STATE_MAGIC "RSTPST"
-#define STATE_VERSION 2 /* 1: without renewal */
+#define STATE_VERSION 3 /* 1: without renewal; 2: without restarts */
+#define BACKUP_MAGIC "RSTPBK"
+#define BACKUP_VERSION 1
 #define STATE_BYTES_MAX ((size_t)64 << 20)
 
 /* ---- life ---- */
@@ -60,15 +63,41 @@ post_free(struct post *p)
 	secret_free(p);
 }
 
+static void
+put_restarted(struct writer *w, const struct post *p)
+{
+	writer_u8(w, (uint8_t)p->restarted.why);
+	writer_u64(w, (uint64_t)p->restarted.when_ms);
+	writer_u32(w, p->restarted.invitations);
+	writer_u32(w, p->restarted.stranded);
+	writer_u32(w, p->void_invitations);
+}
+
+static void
+get_restarted(struct reader *r, struct post *p)
+{
+	uint8_t why = reader_u8(r);
+
+	p->restarted.why = why;
+	p->restarted.when_ms = (int64_t)reader_u64(r);
+	p->restarted.invitations = reader_u32(r);
+	p->restarted.stranded = reader_u32(r);
+	p->void_invitations = reader_u32(r);
+	if (why > POST_RESTART_COPY)
+		reader_fail(r, ERR_MALFORMED);
+}
+
+/* What state and backup have in common: all but the contacts, of which there are so many. */
 static enum err
-save_head(const struct post *p, struct buf *out)
+save_head(const struct post *p, struct buf *out, const char *magic, uint16_t version,
+    size_t contacts)
 {
 	uint8_t head[256 + POST_WITNESS_BYTES];
 	struct writer w;
 	enum err e;
 
 	writer_init(&w, head, sizeof(head));
-	format_put(&w, STATE_MAGIC, STATE_VERSION);
+	format_put(&w, magic, version);
 	writer_copy(&w, p->cfg.network_id, 32);
 	writer_u16(&w, p->cfg.mailbox);
 	writer_copy(&w, p->identity_sk, 32);
@@ -77,8 +106,9 @@ save_head(const struct post *p, struct buf *out)
 	writer_u64(&w, p->first_message);
 	writer_u64(&w, p->last_store);
 	writer_u64(&w, (uint64_t)p->retention_ms);
+	put_restarted(&w, p);
 	post_witness_put(&w, p);
-	writer_u32(&w, (uint32_t)p->contact_count);
+	writer_u32(&w, (uint32_t)contacts);
 	e = writer_end(&w);
 	if (e == ERR_OK)
 		e = buf_append(out, head, w.used, STATE_BYTES_MAX);
@@ -89,7 +119,7 @@ save_head(const struct post *p, struct buf *out)
 enum err
 post_save(const struct post *p, struct buf *out)
 {
-	enum err e = save_head(p, out);
+	enum err e = save_head(p, out, STATE_MAGIC, STATE_VERSION, p->contact_count);
 
 	for (size_t i = 0; i < p->contact_count && e == ERR_OK; i++)
 		e = contact_save(p->contacts[i], out, STATE_BYTES_MAX);
@@ -97,15 +127,11 @@ post_save(const struct post *p, struct buf *out)
 }
 
 static enum err
-load_head(struct post *p, struct reader *r, uint16_t *version, uint32_t *contacts,
-    struct diag *d)
+load_head(struct post *p, struct reader *r, bool restarts, uint32_t *contacts, struct diag *d)
 {
 	uint8_t network[32];
 	uint16_t mailbox;
-	enum err e = format_check(r, version, STATE_MAGIC, STATE_VERSION, "state", d);
 
-	if (e != ERR_OK)
-		return e;
 	reader_copy(r, network, sizeof(network));
 	mailbox = reader_u16(r);
 	reader_copy(r, p->identity_sk, 32);
@@ -114,6 +140,8 @@ load_head(struct post *p, struct reader *r, uint16_t *version, uint32_t *contact
 	p->first_message = reader_u64(r);
 	p->last_store = reader_u64(r);
 	p->retention_ms = (int64_t)reader_u64(r);
+	if (restarts)
+		get_restarted(r, p);
 	post_witness_get(r, p);
 	*contacts = reader_u32(r);
 	if (!reader_ok(r))
@@ -150,7 +178,7 @@ static enum err
 load_contact(struct post *p, struct reader *r, uint16_t version)
 {
 	struct contact *c;
-	enum err e = contact_load(&c, r, version >= 2, p->cfg.rng);
+	enum err e = contact_load(&c, r, version, p->cfg.rng);
 
 	if (e != ERR_OK)
 		return e;
@@ -183,7 +211,9 @@ post_load(struct post **out, const struct post_config *cfg, const void *in, size
 	if (p == NULL)
 		return ERR_MEMORY;
 	reader_init(&r, in, n);
-	e = load_head(p, &r, &version, &contacts, d);
+	e = format_check(&r, &version, STATE_MAGIC, STATE_VERSION, "state", d);
+	if (e == ERR_OK)
+		e = load_head(p, &r, version >= 3, &contacts, d);
 	if (e == ERR_OK) {
 		e = load_body(p, &r, version, contacts);
 		if (e != ERR_OK)
@@ -195,6 +225,105 @@ post_load(struct post **out, const struct post_config *cfg, const void *in, size
 	}
 	*out = p;
 	return ERR_OK;
+}
+
+/* ---- a backup ---- */
+
+static size_t
+open_invites(const struct post *p)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->contact_count; i++)
+		n += p->contacts[i]->state == POST_INVITED;
+	return n;
+}
+
+enum err
+post_backup(const struct post *p, struct buf *out)
+{
+	struct post_restarted none = { .why = POST_RESTART_NONE };
+	struct post head = *p;
+	enum err e;
+
+	head.restarted = none;
+	head.void_invitations = (uint32_t)open_invites(p);
+	e = save_head(&head, out, BACKUP_MAGIC, BACKUP_VERSION,
+	    p->contact_count - open_invites(p));
+	sodium_memzero(&head, sizeof(head));
+	for (size_t i = 0; i < p->contact_count && e == ERR_OK; i++)
+		if (p->contacts[i]->state != POST_INVITED)
+			e = contact_save_backup(p->contacts[i], out, STATE_BYTES_MAX);
+	return e;
+}
+
+static enum err
+restore_contacts(struct post *p, struct reader *r, uint32_t contacts)
+{
+	enum err e = contacts > POST_CONTACTS_MAX ? ERR_RANGE : ERR_OK;
+
+	if (e == ERR_OK && crypto_scalarmult_base(p->identity_pk, p->identity_sk) != 0)
+		e = ERR_CRYPTO;
+	for (uint32_t i = 0; e == ERR_OK && i < contacts; i++) {
+		struct contact *c;
+		e = contact_load_backup(&c, r, p->cfg.rng, p->cfg.keys);
+		if (e != ERR_OK)
+			break;
+		p->contacts[p->contact_count++] = c;
+		e = drop_unready(p, c);
+	}
+	return e == ERR_OK ? reader_end(r) : e;
+}
+
+enum err
+post_restore(struct post **out, const struct post_config *cfg, const void *in, size_t n,
+    int64_t now_ms, struct diag *d)
+{
+	struct post *p = post_alloc(cfg);
+	struct reader r;
+	uint32_t contacts;
+	enum err e;
+
+	if (p == NULL)
+		return ERR_MEMORY;
+	reader_init(&r, in, n);
+	e = format_check(&r, NULL, BACKUP_MAGIC, BACKUP_VERSION, "backup", d);
+	if (e == ERR_OK)
+		e = load_head(p, &r, true, &contacts, d);
+	if (e == ERR_OK) {
+		e = restore_contacts(p, &r, contacts);
+		if (e == ERR_OK)
+			e = post_restart(p, POST_RESTART_BACKUP, now_ms);
+		if (e != ERR_OK)
+			(void)diag_set(d, e, "backup: its content is damaged (%s); use another one",
+			    err_text(e));
+	}
+	if (e != ERR_OK) {
+		post_free(p);
+		return e;
+	}
+	*out = p;
+	return ERR_OK;
+}
+
+bool
+post_backup_key(const struct post *p, struct post_write *key, size_t *at)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->contact_count; i++) {
+		const struct inbox *in = &p->contacts[i]->inbox;
+		for (size_t k = 0; k < in->partial_count; k++) {
+			const struct inbox_partial *m = &in->partials[k];
+			for (uint32_t f = 0; m->id == 0 && f < m->of; f++)
+				if (inbox_partial_has(m, f) && n++ == *at) {
+					post_key_in(key, m->store, f);
+					++*at;
+					return true;
+				}
+		}
+	}
+	return false;
 }
 
 /* ---- contacts ---- */
@@ -211,11 +340,24 @@ post_contact(const struct post *p, uint32_t id)
 static void
 describe_streams(const struct contact *c, struct post_contact *out)
 {
+	const struct restart *r = &c->restart;
+
 	if (c->writer == NULL)
 		return;
 	out->renews = stream_writer_rooted(c->writer);
-	out->renewed_sending = stream_generation(stream_writer_index(c->writer));
-	out->renewed_receiving = stream_generation(stream_reader_seen(c->reader));
+	if (!r->under_way)
+		out->renewed_sending =
+		    stream_generation(stream_writer_index(c->writer)) - r->generation;
+	if ((r->flags & FOUNDING_LOST) == 0)
+		out->renewed_receiving =
+		    stream_generation(stream_reader_seen(c->reader)) - r->peer_generation;
+	out->restarting = r->under_way;
+	out->contested = r->contested;
+	out->stranded = r->stranded;
+	out->lost_texts = r->lost_texts;
+	out->lost_files = r->lost_files;
+	out->peer_restored = (r->peer_flags & FOUNDING_RESTORED) != 0;
+	out->peer_restart_ms = r->peer_ms;
 }
 
 void
@@ -321,16 +463,6 @@ fill_invite(struct post *p, struct contact *c, const struct chain_point *epoch_b
 	i->expires_ms = expires_ms;
 	invite_tags(&c->tags, i->psk);
 	return crypto_scalarmult_base(i->one_time, c->one_time_sk) == 0 ? ERR_OK : ERR_CRYPTO;
-}
-
-static size_t
-open_invites(const struct post *p)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < p->contact_count; i++)
-		n += p->contacts[i]->state == POST_INVITED;
-	return n;
 }
 
 enum err

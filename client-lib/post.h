@@ -34,6 +34,7 @@
 #define POST_FILE_NAME_MAX 128
 
 struct post;
+struct post_write;
 
 struct post_config {
 	struct params params;
@@ -71,6 +72,12 @@ struct post_contact {
 	uint32_t queued, unacknowledged; /* messages */
 	bool renews; /* false: made by a version that had no renewal */
 	uint32_t renewed_sending, renewed_receiving; /* how often each stream was */
+	bool restarting; /* our stream begins anew, and the peer has not followed yet */
+	bool contested;	 /* somebody else goes on with it: nothing is sent (post_restart_contact) */
+	bool stranded;	 /* too old to begin anew: invite again */
+	uint64_t lost_texts, lost_files; /* shown before a restart, gone since */
+	bool peer_restored;    /* of its last restart: a backup (false: an old copy) */
+	int64_t peer_restart_ms; /* about when, by the day; 0: never */
 };
 
 size_t post_contact_count(const struct post *p);
@@ -90,6 +97,39 @@ RST_MUST_USE enum err post_set_verified(struct post *p, uint32_t id, bool verifi
 RST_MUST_USE enum err post_set_blocked(struct post *p, uint32_t id, bool blocked);
 /* Forget the contact, its secrets and what is queued for it. */
 RST_MUST_USE enum err post_remove(struct post *p, uint32_t id);
+
+/* ---- restarts: docs/protocol.md, "Founding" ---- */
+
+enum post_restart_why { POST_RESTART_NONE, POST_RESTART_BACKUP, POST_RESTART_COPY };
+struct post_restarted { /* the last restart of all contacts */
+	enum post_restart_why why;
+	int64_t when_ms;
+	uint32_t invitations; /* that were open, and are void since */
+	uint32_t stranded;    /* contacts that cannot begin anew */
+};
+/*
+ * The state is not the latest: nothing is ever sealed again with a key of it. All
+ * streams end and are founded anew, open invitations are void; messages that wait
+ * go on when their contact has followed. ERR_MEMORY, ERR_CRYPTO: call it again.
+ */
+RST_MUST_USE enum err post_restart(struct post *p, enum post_restart_why why, int64_t now_ms);
+void post_restarted(const struct post *p, struct post_restarted *out);
+/* The same for one contact, at its owner's word. ERR_NOT_FOUND, ERR_STATE. */
+RST_MUST_USE enum err post_restart_contact(struct post *p, uint32_t id, int64_t now_ms,
+    struct diag *d);
+/*
+ * What a backup holds of the post: contacts, numbers and what waits; no key of a
+ * stream, no open invitation. Wipe the buffer after use.
+ */
+RST_MUST_USE enum err post_backup(const struct post *p, struct buf *out);
+/* A post from it, restarted. ERR_* with a sentence. */
+RST_MUST_USE enum err post_restore(struct post **out, const struct post_config *cfg,
+    const void *in, size_t n, int64_t now_ms, struct diag *d);
+/*
+ * The archive keys of incoming messages that have no envelope yet, from *at = 0 on;
+ * false: there are no more.
+ */
+bool post_backup_key(const struct post *p, struct post_write *key, size_t *at);
 
 /* ---- sending ---- */
 
@@ -156,6 +196,8 @@ void post_content_lost(struct post *p);
 
 /* ---- receiving ---- */
 
+/* The records of this round's verified block follow, and then post_block. */
+void post_begin_block(struct post *p, uint64_t round);
 /*
  * A record of the mailbox from a verified run. Tries contacts and invitations.
  * Not ours: nothing happens.

@@ -42,9 +42,8 @@ file_progress(struct post *p, const struct contact *c, struct inbox_partial *m, 
 	return post_put_message(p, &news.message);
 }
 
-/* Show every message whose turn has come, and forget those that will never be whole. */
-static enum err
-show_ready(struct post *p, struct contact *c, int64_t now_ms)
+enum err
+post_show_ready(struct post *p, struct contact *c, int64_t now_ms)
 {
 	const struct inbox_partial *m;
 	struct post_news news = { .kind = POST_NEWS_MESSAGE, .contact = c->id };
@@ -108,7 +107,7 @@ take_content(struct post *p, struct contact *c, const struct record_header *h,
 	inbox_owe(&c->inbox, &p->cfg.params, p->cfg.rng, now_ms);
 	if (verdict == INBOX_NEW)
 		e = file_progress(p, c, inbox_find(&c->inbox, h->type, h->message), now_ms);
-	return e == ERR_OK ? show_ready(p, c, now_ms) : e;
+	return e == ERR_OK ? post_show_ready(p, c, now_ms) : e;
 }
 
 /* The inviter is heard for the first time: what we sent before it may not have been for it. */
@@ -135,9 +134,10 @@ take_header(struct post *p, struct contact *c, const struct record_header *h, ui
 	post_judge_quote(p, &h->epoch_block);
 	if (c->state == POST_ANSWERING)
 		first_heard(p, c);
-	if (h->type == RECORD_ACK || c->blocked)
-		return ERR_OK;
-	return take_content(p, c, h, content, now_ms);
+	if (h->type != RECORD_ACK && !c->blocked)
+		e = take_content(p, c, h, content, now_ms);
+	/* last: it may end the streams */
+	return e == ERR_OK ? post_founding_seen(p, c, &h->ack, now_ms) : e;
 }
 
 static enum err
@@ -216,6 +216,8 @@ post_record(struct post *p, const uint8_t *record, int64_t now_ms)
 		e = try_stream(p, p->contacts[i], record, plaintext, now_ms);
 	for (size_t i = 0; i < p->contact_count && e == ERR_NOT_FOUND; i++)
 		e = try_invite(p, p->contacts[i], record);
+	if (e == ERR_NOT_FOUND)
+		e = post_try_founding(p, record, now_ms);
 	secret_free(plaintext);
 	return fatal(e) ? e : ERR_OK;
 }
@@ -252,6 +254,7 @@ post_block(struct post *p, const struct block *b, int64_t round_start_ms, int64_
 		struct post_changed changed = { p, c };
 		if (c->state == POST_ANSWERING)
 			(void)outbox_sealing_block(&c->answering, b, d, now_ms);
+		post_founding_block(c, d);
 		outbox_block(&c->outbox, b, d, now_ms, post_message_changed, &changed);
 	}
 	return ERR_OK;
@@ -266,8 +269,9 @@ post_tick(struct post *p, int64_t now_ms)
 		struct post_changed changed = { p, c };
 		if (c->reader != NULL)
 			stream_reader_expire(c->reader, now_ms);
+		post_founding_tick(p, c, now_ms);
 		outbox_tick(&c->outbox, &p->times, now_ms, post_message_changed, &changed);
-		post_note_failure(p, show_ready(p, c, now_ms));
+		post_note_failure(p, post_show_ready(p, c, now_ms));
 		inbox_draw(&c->inbox, &p->cfg.params, p->cfg.rng, now_ms);
 	}
 	/* an invitation that nobody answered is forgotten with its secrets */

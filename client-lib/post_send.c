@@ -4,11 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client-lib/founding.h"
 #include "client-lib/post_state.h"
 #include "common/base/secret.h"
 #include "common/charter/timing.h"
 
 #define BULK_ONE_IN 4 /* bulk takes at most one slot in four */
+#define FOUNDING_ONE_IN 4 /* slots */
 
 size_t
 post_chunk_bytes(const struct post *p)
@@ -41,6 +43,9 @@ queue_message(struct post *p, struct contact *c, const struct post_message *info
 	if (e == ERR_FULL)
 		return diag_set(d, e, "%d messages are waiting for \"%s\" already; wait or cancel some",
 		    OUTBOX_MESSAGES_MAX, c->name);
+	/* while it is not known which numbers were used, it has none */
+	if (e == ERR_OK && (c->restart.flags & FOUNDING_LOST) == 0)
+		outbox_number(&c->outbox, m);
 	if (e == ERR_OK)
 		e = post_put_message(p, info);
 	if (e == ERR_OK)
@@ -219,6 +224,20 @@ choose_answer(struct post *p, int64_t now_ms)
 }
 
 static bool
+choose_founding(struct post *p, int64_t now_ms)
+{
+	/* a restart founds for all contacts: that is to be no burst */
+	if (p->slot + 1 < p->founding_slot + FOUNDING_ONE_IN)
+		return false;
+	for (size_t i = 0; i < p->contact_count; i++) {
+		const struct contact *c = turn_contact(p, i);
+		if (post_founding_due(p, c, now_ms))
+			return choose(p, POST_CHOICE_FOUNDING, c);
+	}
+	return false;
+}
+
+static bool
 choose_record(struct post *p, struct post_need *need, bool bulk, int64_t now_ms)
 {
 	uint32_t epoch = timing_epoch(&p->cfg.params, now_ms);
@@ -260,7 +279,7 @@ post_next(struct post *p, struct post_need *need, int64_t now_ms)
 	p->choice = POST_CHOICE_NONE;
 	if (p->sealed != POST_CHOICE_NONE || p->contact_count == 0)
 		return false;
-	if (choose_answer(p, now_ms) || choose_record(p, need, false, now_ms) ||
+	if (choose_answer(p, now_ms) || choose_founding(p, now_ms) || choose_record(p, need, false, now_ms) ||
 	    choose_ack(p, now_ms))
 		return true;
 	return bulk && choose_record(p, need, true, now_ms);
@@ -268,10 +287,20 @@ post_next(struct post *p, struct post_need *need, int64_t now_ms)
 
 /* ---- sealing ---- */
 
+/* Of a founded stream the peer knows the first generation before anything goes on it. */
+static uint64_t
+seen_index(const struct contact *c)
+{
+	uint64_t index = stream_writer_index(c->writer);
+
+	return c->restart.generation != 0 && stream_generation(index) == c->restart.generation
+	    ? stream_generation_start(index) + 1 : c->outbox.seen_index;
+}
+
 static void
 fill_header(struct post *p, struct contact *c, struct record_header *h, int64_t now_ms)
 {
-	renewal_begin(&c->renewal, c->writer, c->outbox.seen_index,
+	renewal_begin(&c->renewal, c->writer, seen_index(c),
 	    params_scaled(&p->cfg.params, RENEWAL_MS), p->cfg.keys, now_ms);
 	renewal_fill(&c->renewal, c->writer, h);
 	inbox_ack(&c->inbox, &h->ack);
@@ -330,6 +359,17 @@ seal_answer(struct post *p, struct contact *c, uint8_t *record, struct path *pat
 	c->attempt++;
 	made(p, &c->answering, record, path, drawn);
 	return ERR_OK;
+}
+
+static enum err
+seal_founding(struct post *p, struct contact *c, uint8_t *record, struct path *path,
+    const struct path *drawn, int64_t now_ms)
+{
+	enum err e = post_founding_seal(p, c, record, now_ms);
+
+	if (e == ERR_OK)
+		made(p, &c->restart.sealing, record, path, drawn);
+	return e;
 }
 
 static enum err
@@ -395,6 +435,9 @@ post_seal(struct post *p, uint8_t *record, uint16_t *mailbox, struct path *path,
 	case POST_CHOICE_ACK:
 		e = seal_ack(p, c, record, path, drawn, now_ms);
 		break;
+	case POST_CHOICE_FOUNDING:
+		e = seal_founding(p, c, record, path, drawn, now_ms);
+		break;
 	}
 	if (e == ERR_OK) {
 		*mailbox = c->mailbox;
@@ -413,6 +456,9 @@ mend_contact(struct post *p, struct contact *c, const struct charter *charter,
 	(void)path_mend(&c->answering.path, charter, p->cfg.rng);
 	if (p->sealed == POST_CHOICE_ANSWER && p->sealed_contact == c->id)
 		*leaving = c->answering.path;
+	(void)path_mend(&c->restart.sealing.path, charter, p->cfg.rng);
+	if (p->sealed == POST_CHOICE_FOUNDING && p->sealed_contact == c->id)
+		*leaving = c->restart.sealing.path;
 	for (size_t i = 0; i < c->outbox.record_count; i++) {
 		struct outbox_record *r = &c->outbox.records[i];
 
@@ -442,6 +488,10 @@ post_sent(struct post *p, int64_t now_ms)
 
 	if (c != NULL && p->sealed == POST_CHOICE_ANSWER)
 		c->answering.sent = c->answering.left = true;
+	if (c != NULL && p->sealed == POST_CHOICE_FOUNDING)
+		c->restart.sealing.sent = c->restart.sealing.left = true;
+	if (p->sealed == POST_CHOICE_FOUNDING)
+		p->founding_slot = p->slot;
 	if (c != NULL && p->sealed == POST_CHOICE_RECORD)
 		outbox_sent(&c->outbox, p->sealed_number, now_ms, post_message_changed, &changed);
 	if (c != NULL && (p->sealed == POST_CHOICE_RECORD || p->sealed == POST_CHOICE_ACK))
@@ -459,6 +509,10 @@ post_unsent(struct post *p)
 	if (c != NULL && p->sealed == POST_CHOICE_ANSWER) {
 		c->answering.sent = true;
 		c->answering.wait_ms = 0;
+	}
+	if (c != NULL && p->sealed == POST_CHOICE_FOUNDING) {
+		c->restart.sealing.sent = true;
+		c->restart.sealing.wait_ms = 0;
 	}
 	if (c != NULL && p->sealed == POST_CHOICE_RECORD)
 		outbox_unsent(&c->outbox, p->sealed_number);

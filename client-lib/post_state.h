@@ -15,7 +15,8 @@
 #define POST_WITNESSED 64 /* epochs: more than a retention at the default lengths */
 
 /* What post_next chose, and what post_seal made of it. */
-enum post_choice { POST_CHOICE_NONE, POST_CHOICE_ANSWER, POST_CHOICE_RECORD, POST_CHOICE_ACK };
+enum post_choice { POST_CHOICE_NONE, POST_CHOICE_ANSWER, POST_CHOICE_RECORD,
+	POST_CHOICE_ACK, POST_CHOICE_FOUNDING };
 
 struct post {
 	struct post_config cfg;
@@ -28,7 +29,8 @@ struct post {
 	int64_t retention_ms; /* of own messages; 0: kept */
 	struct outbox_times times;
 
-	uint64_t slot, bulk_slot; /* slots of this run; the last that carried bulk */
+	uint64_t slot; /* of this run, and the last that carried bulk, that founded */
+	uint64_t bulk_slot, founding_slot;
 	size_t turn;		  /* fairness: where the next search begins */
 
 	enum post_choice choice; /* chosen by post_next */
@@ -39,6 +41,11 @@ struct post {
 	uint64_t sealed_number;
 	bool sealed_bulk;
 	uint32_t sealed_serial; /* of the acknowledgement that it carries */
+
+	int64_t block_ms;  /* start of the round whose records are being given */
+	int64_t newest_ms; /* of the latest round that this run has verified; 0: none */
+	struct post_restarted restarted; /* the last one of all contacts */
+	uint32_t void_invitations;	 /* open when the backup was made; until it is restarted */
 
 	bool clock_runs; /* last_round_ms is set */
 	int64_t last_round_ms;
@@ -81,6 +88,24 @@ struct post_changed {
 void post_message_changed(void *arg, const struct outbox_message *m);
 /* The fragments of an incoming message that never will be shown. */
 RST_MUST_USE enum err post_delete_partial(struct post *p, const struct inbox_partial *m);
+/* Show every message whose turn has come, and forget those that will never be whole. */
+RST_MUST_USE enum err post_show_ready(struct post *p, struct contact *c, int64_t now_ms);
+
+/* ---- post_restart.c ---- */
+
+/* Whether a founding record for this contact is due; seal the next one. */
+bool post_founding_due(const struct post *p, const struct contact *c, int64_t now_ms);
+RST_MUST_USE enum err post_founding_seal(struct post *p, struct contact *c, uint8_t *record,
+    int64_t now_ms);
+/* A verified block, a slot. */
+void post_founding_block(struct contact *c, int64_t passed_ms);
+void post_founding_tick(struct post *p, struct contact *c, int64_t now_ms);
+/* What a record of the peer's acknowledges: that it has followed, or that our state is old. */
+RST_MUST_USE enum err post_founding_seen(struct post *p, struct contact *c,
+    const struct record_ack *a, int64_t now_ms);
+/* A record that is in no table: ERR_NOT_FOUND if it is no founding either. */
+RST_MUST_USE enum err post_try_founding(struct post *p, const uint8_t *record, int64_t now_ms);
+
 /* Compare what a contact quotes with what was verified here. */
 void post_judge_quote(struct post *p, const struct record_epoch_block *theirs);
 #define POST_EPOCH_BLOCK_BYTES (8 + 32 + 64)

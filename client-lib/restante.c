@@ -7,9 +7,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "client-lib/enrolkey.h"
 #include "client-lib/handle.h"
+#include "client-lib/unfinished.h"
 #include "common/base/secret.h"
 #include "common/charter/charterfiles.h"
 #include "common/net/loop_event.h"
@@ -198,6 +200,8 @@ restante_init(const char *directory, const char *charter_file, uint16_t mailbox,
 	if (e == ERR_OK)
 		e = disk_open(&k, directory, &d);
 	if (e == ERR_OK)
+		e = unfinished_refuse(directory, k, &d);
+	if (e == ERR_OK)
 		e = fill_directory(k, &text, c, mailbox, &u, &d);
 	disk_free(k);
 	charter_free(c);
@@ -280,9 +284,14 @@ open_parts(struct restante *r, const char *directory, const struct vault_unlock 
 {
 	char path[PATH_BYTES];
 	enum err e = disk_open(&r->disk, directory, d);
+	struct stat st;
 
+	if (stat(directory, &st) == 0)
+		r->inode = (uint64_t)st.st_ino;
 	if (snprintf(path, sizeof(path), "%s/" ARCHIVE_DIRECTORY, directory) >= (int)sizeof(path))
 		return diag_set(d, ERR_RANGE, "the directory's path is too long");
+	if (e == ERR_OK)
+		e = unfinished_refuse(directory, r->disk, d);
 	if (e == ERR_OK)
 		e = profile_load(&r->profile, r->disk, d);
 	if (e == ERR_OK)
@@ -437,6 +446,8 @@ restante_start(struct restante *r)
 		.held = r->held,
 		.socks = r->socks[0] != '\0' ? r->socks : NULL,
 		.vault = r->vault,
+		.witness = r->witness[0] != '\0' ? r->witness : NULL,
+		.inode = r->inode,
 		.archive = r->archive,
 		.rng = rng_system(),
 		.keys = rng_system() };
@@ -575,6 +586,9 @@ restante_status(struct restante *r, struct restante_status *out)
 	out->stamps = s.tokens.stamps;
 	out->stamps_allotment = s.tokens.allotment;
 	out->tokens_ahead = s.tokens.ahead;
+	out->restarted = (enum restante_restarted)s.restarted.why;
+	out->restarted_at = s.restarted.when_ms / 1000;
+	out->void_invitations = s.restarted.invitations;
 	memcpy(out->network, client_charter(r->client)->name, sizeof(out->network));
 	out->time_scale = r->charter->params.time_scale;
 	return RESTANTE_OK;

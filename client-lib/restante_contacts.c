@@ -20,6 +20,13 @@ describe(struct restante_contact *out, const struct post_contact *c)
 	out->renews = c->renews;
 	out->renewed_sending = c->renewed_sending;
 	out->renewed_receiving = c->renewed_receiving;
+	out->restarting = c->restarting;
+	out->contested = c->contested;
+	out->stranded = c->stranded;
+	out->lost_texts = c->lost_texts;
+	out->lost_files = c->lost_files;
+	out->peer_restored = c->peer_restored;
+	out->peer_restart = c->peer_restart_ms / 1000;
 }
 
 int
@@ -167,6 +174,17 @@ restante_block(struct restante *r, uint32_t contact, int blocked, restante_done 
 		return rc;
 	return changed(r, post_set_blocked(client_post(r->client), contact, blocked != 0), done,
 	    arg);
+}
+
+int
+restante_restart(struct restante *r, uint32_t contact, restante_done *done, void *arg)
+{
+	int rc = handle_started(r);
+
+	if (rc != RESTANTE_OK)
+		return rc;
+	return changed(r, post_restart_contact(client_post(r->client), contact,
+	    loop_wall_ms(r->loop), &r->why), done, arg);
 }
 
 int

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "client-lib/keyring.h"
+#include "client-lib/lock.h"
 #include "common/base/format.h"
 #include "common/base/secret.h"
 #include "common/crypto/hash.h"
@@ -21,25 +22,9 @@
 
 #define NONCE_BYTES crypto_aead_xchacha20poly1305_ietf_NPUBBYTES
 #define TAG_SIZE crypto_aead_xchacha20poly1305_ietf_ABYTES
-#define SALT_BYTES crypto_pwhash_SALTBYTES
-#define VAULT_HEAD_BYTES (FORMAT_BYTES + 1 + 4 + 8 + SALT_BYTES)
+#define VAULT_HEAD_BYTES (FORMAT_BYTES + LOCK_BYTES)
 #define VAULT_BYTES (VAULT_HEAD_BYTES + NONCE_BYTES + 32 + TAG_SIZE)
 #define STATE_HEAD_BYTES (FORMAT_BYTES + KEYRING_ID_BYTES)
-#define KEY_FILE_MIN 32
-
-/* What a damaged file may make Argon2id cost at most. */
-#define OPS_MAX 16
-#define MEMORY_MAX ((uint64_t)1 << 30)
-
-enum lock_kind { LOCK_PASSPHRASE = 1, LOCK_KEY_FILE = 2 };
-
-/* The plain head of the file `vault`. */
-struct lock {
-	enum lock_kind kind;
-	uint32_t ops;
-	uint64_t memory;
-	uint8_t salt[SALT_BYTES];
-};
 
 struct vault {
 	struct disk *disk;
@@ -52,83 +37,6 @@ struct vault {
 	uint8_t wallet[32];
 };
 
-/* ---- the lock: from a passphrase or key file to the master key ---- */
-
-static enum err
-lock_choose(struct lock *l, const struct vault_unlock *u, const struct rng *keys, struct diag *d)
-{
-	if (u->key_file && u->len < KEY_FILE_MIN)
-		return diag_set(d, ERR_USAGE,
-		    "a key file has at least %d random bytes; "
-		    "make one with: head -c 32 /dev/urandom",
-		    KEY_FILE_MIN);
-	if (!u->key_file && u->len == 0)
-		return diag_set(d, ERR_USAGE, "the passphrase is empty; choose one");
-	memset(l, 0, sizeof(*l));
-	l->kind = u->key_file ? LOCK_KEY_FILE : LOCK_PASSPHRASE;
-	if (!u->key_file && u->cost == VAULT_COST_TEST) {
-		l->ops = crypto_pwhash_OPSLIMIT_MIN;
-		l->memory = crypto_pwhash_MEMLIMIT_MIN;
-	} else if (!u->key_file) {
-		l->ops = crypto_pwhash_OPSLIMIT_MODERATE;
-		l->memory = crypto_pwhash_MEMLIMIT_MODERATE;
-	}
-	rng_bytes(keys, l->salt, sizeof(l->salt));
-	return ERR_OK;
-}
-
-static void
-lock_put(struct writer *w, const struct lock *l)
-{
-	format_put(w, VAULT_MAGIC, VAULT_VERSION);
-	writer_u8(w, (uint8_t)l->kind);
-	writer_u32(w, l->ops);
-	writer_u64(w, l->memory);
-	writer_copy(w, l->salt, sizeof(l->salt));
-}
-
-static enum err
-lock_get(struct lock *l, struct reader *r, struct diag *d)
-{
-	enum err e = format_check(r, NULL, VAULT_MAGIC, VAULT_VERSION, VAULT_FILE, d);
-	uint8_t kind;
-
-	if (e != ERR_OK)
-		return e;
-	kind = reader_u8(r);
-	l->ops = reader_u32(r);
-	l->memory = reader_u64(r);
-	reader_copy(r, l->salt, sizeof(l->salt));
-	if (!reader_ok(r) || r->left != VAULT_BYTES - VAULT_HEAD_BYTES ||
-	    (kind != LOCK_PASSPHRASE && kind != LOCK_KEY_FILE) || l->ops > OPS_MAX ||
-	    l->memory > MEMORY_MAX)
-		return diag_set(d, ERR_MALFORMED, VAULT_FILE ": damaged; restore a backup");
-	l->kind = kind;
-	return ERR_OK;
-}
-
-static enum err
-lock_key(uint8_t out[static 32], const struct lock *l, const struct vault_unlock *u,
-    struct diag *d)
-{
-	const struct hash_part parts[] = { { "restante/vault/key-file", 23 },
-		{ l->salt, sizeof(l->salt) }, { u->secret, u->len } };
-
-	if (u->key_file != (l->kind == LOCK_KEY_FILE))
-		return diag_set(d, ERR_PASSPHRASE, "this directory is locked by a %s; give that",
-		    u->key_file ? "passphrase" : "key file");
-	if (u->key_file) {
-		hash_parts(out, 32, parts, 3);
-		return ERR_OK;
-	}
-	if (crypto_pwhash(out, 32, u->secret, u->len, l->salt, l->ops, (size_t)l->memory,
-		crypto_pwhash_ALG_ARGON2ID13) != 0)
-		return diag_set(d, ERR_MEMORY,
-		    "there is not enough memory to check the passphrase (%u MiB are needed)",
-		    (unsigned)(l->memory >> 20));
-	return ERR_OK;
-}
-
 /* ---- the file `vault` ---- */
 
 static enum err
@@ -137,11 +45,12 @@ vault_write(struct vault *v, const struct lock *l, const struct vault_unlock *u,
 	uint8_t file[VAULT_BYTES], key[32];
 	struct writer w;
 	uint8_t *nonce;
-	enum err e = lock_key(key, l, u, d);
+	enum err e = lock_key(key, l, u, "directory", d);
 
 	if (e != ERR_OK)
 		return e;
 	writer_init(&w, file, sizeof(file));
+	format_put(&w, VAULT_MAGIC, VAULT_VERSION);
 	lock_put(&w, l);
 	nonce = writer_space(&w, NONCE_BYTES);
 	rng_bytes(v->keys, nonce, NONCE_BYTES);
@@ -165,9 +74,12 @@ vault_unseal(struct vault *v, const struct buf *file, const struct vault_unlock 
 	enum err e;
 
 	reader_init(&r, file->data, file->len);
-	e = lock_get(&l, &r, d);
+	e = format_check(&r, NULL, VAULT_MAGIC, VAULT_VERSION, VAULT_FILE, d);
+	if (e == ERR_OK && (lock_get(&l, &r) != ERR_OK ||
+		r.left != VAULT_BYTES - VAULT_HEAD_BYTES))
+		e = diag_set(d, ERR_MALFORMED, VAULT_FILE ": damaged; restore a backup");
 	if (e == ERR_OK)
-		e = lock_key(key, &l, u, d);
+		e = lock_key(key, &l, u, "directory", d);
 	if (e != ERR_OK)
 		return e;
 	nonce = file->data + VAULT_HEAD_BYTES;

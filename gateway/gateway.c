@@ -87,15 +87,10 @@ epoch_now(const struct gateway *g)
 	return timing_epoch(g->params, wall_ms(g));
 }
 
-/* What became of a write to our own disk: an alarm when it begins to fail, not each time. */
 static void
 disk_answered(struct gateway *g, enum err e)
 {
-	if (e != ERR_OK && !g->disk_failed)
-		log_event(g->cfg.log, LOG_DISK_FAILED, (uint64_t)-(int64_t)e, 0, 0);
-	if (e == ERR_OK && g->disk_failed)
-		log_event(g->cfg.log, LOG_DISK_RECOVERED, 0, 0, 0);
-	g->disk_failed = e != ERR_OK;
+	log_disk(g->cfg.log, &g->disk_failed, e);
 }
 
 /* ---- sheets ---- */
@@ -752,14 +747,18 @@ clock_jumped(void *arg, int64_t delta_ms)
 static enum err
 open_journal(struct gateway *g, struct diag *d)
 {
-	const uint8_t *state;
-	size_t n;
+	size_t n, epochs = store_epoch_count(g->cfg.store);
+	const uint8_t *state, *block;
 	enum err e = journal_new(&g->journal, g->all, g->cfg.identity_sk);
 
 	if (e != ERR_OK)
 		return e;
 	store_state(g->cfg.store, &state, &n);
 	e = journal_load(g->journal, state, n, d);
+	if (e == ERR_OK && epochs > 0) {
+		store_epoch(g->cfg.store, epochs - 1, &block, &n);
+		e = journal_check_epoch(g->journal, block, n, d);
+	}
 	if (e != ERR_OK)
 		return e;
 	g->announcements = announcements_new(g->all);

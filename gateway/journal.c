@@ -173,6 +173,13 @@ encode_shown(struct buf *out, struct sheet *s, const struct journal *j)
 	return buf_append(out, signature, sizeof(signature), SHEET_SHOWN_MAX);
 }
 
+/* Back behind the head's epoch: by a clock that is wrong, or it was not written in time. */
+static bool
+is_passed(const struct journal *j, uint32_t epoch)
+{
+	return j->begun && epoch < epoch_of(j, j->round);
+}
+
 enum err
 journal_sheet(struct journal *j, struct sheet *s)
 {
@@ -181,7 +188,9 @@ journal_sheet(struct journal *j, struct sheet *s)
 	enum err e;
 
 	buf_init(&bytes);
-	e = journal_has_sheet(j, s->epoch) ? ERR_EXISTS : encode_shown(&bytes, s, j);
+	e = journal_has_sheet(j, s->epoch) ? ERR_EXISTS :
+	    is_passed(j, s->epoch)	   ? ERR_EPOCH :
+					     encode_shown(&bytes, s, j);
 	if (e != ERR_OK) {
 		buf_release(&bytes);
 		sheet_free(s);
@@ -345,7 +354,8 @@ static bool
 has_unwritten(const struct journal *j)
 {
 	for (size_t i = 0; i < SHEETS_MAX; i++)
-		if (j->sheets[i].sheet != NULL && !j->sheets[i].written)
+		if (j->sheets[i].sheet != NULL && !j->sheets[i].written &&
+		    !is_passed(j, j->sheets[i].sheet->epoch))
 			return true;
 	for (size_t i = 0; i < NOTICES_MAX; i++)
 		if (j->notices[i].bytes.len > 0 && !j->notices[i].written)
@@ -651,7 +661,8 @@ add_entries(struct block *b, struct journal_round *r, const struct journal *j, b
 		const struct kept_sheet *k = &j->sheets[i];
 		bool in_force = k->sheet != NULL && k->sheet->epoch == epoch;
 
-		if (k->sheet == NULL || (epoch_block ? !in_force : k->written))
+		if (k->sheet == NULL || (epoch_block ? !in_force : k->written) ||
+		    is_passed(j, k->sheet->epoch))
 			continue;
 		add_entry(b, BLOCK_SHEET, &k->bytes);
 		r->new_sheets |= 1u << i;
@@ -856,6 +867,27 @@ journal_load(struct journal *j, const uint8_t *state, size_t n, struct diag *d)
 		    "damaged (%s): use the store of this charter's network", err_text(e));
 	j->begun = true;
 	return ERR_OK;
+}
+
+enum err
+journal_check_epoch(const struct journal *j, const uint8_t *block, size_t len, struct diag *d)
+{
+	const struct charter_node *gateway = charter_gateway(j->charter);
+	struct block b;
+	enum err e = len > BLOCK_SIGNATURE_BYTES ? ERR_OK : ERR_TRUNCATED;
+
+	if (e == ERR_OK)
+		e = block_decode(&b, block, len - BLOCK_SIGNATURE_BYTES);
+	if (e == ERR_OK)
+		e = block_verify(true, b.gateway, b.round, b.hash,
+		    block + len - BLOCK_SIGNATURE_BYTES, j->charter->network_id,
+		    gateway->identity);
+	if (e == ERR_OK)
+		return ERR_OK;
+	return diag_set(d, e, "the journal's latest epoch block does not verify (%s): it was written "
+	    "by an earlier version that signed otherwise, or with another key. No reader could "
+	    "follow this journal on: found the network anew, or go on with that version",
+	    err_text(e));
 }
 
 /* ---- rounds ---- */

@@ -39,6 +39,13 @@ void journal_free(struct journal *j);
 RST_MUST_USE enum err journal_load(struct journal *j, const uint8_t *state, size_t n,
     struct diag *d);
 
+/*
+ * Whether an epoch block of the store is signed as readers expect it. ERR_SIGNATURE with a
+ * sentence: whoever began this journal signed otherwise, and nobody could follow it on.
+ */
+RST_MUST_USE enum err journal_check_epoch(const struct journal *j, const uint8_t *block,
+    size_t len, struct diag *d);
+
 /* A record for a mailbox (copied), for the next round. ERR_FULL, ERR_NOT_FOUND, ERR_MEMORY. */
 RST_MUST_USE enum err journal_deposit(struct journal *j, uint16_t mailbox,
     const uint8_t *record);
@@ -46,7 +53,8 @@ RST_MUST_USE enum err journal_note(struct journal *j,
     const uint8_t note[static BLOCK_DIGEST_BYTES]);
 /*
  * The sheet of its epoch from now on; it is written with the next block. Takes s
- * over, also on failure. ERR_EXISTS if the epoch has one, ERR_MEMORY.
+ * over, also on failure. ERR_EXISTS if the epoch has one, ERR_EPOCH if the journal has
+ * passed it, so that it may have had one, ERR_MEMORY.
  */
 RST_MUST_USE enum err journal_sheet(struct journal *j, struct sheet *s);
 /* The sheet of an epoch that was written, or NULL. Borrowed until its epoch is two back. */

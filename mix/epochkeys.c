@@ -44,7 +44,7 @@ struct epochkeys {
 	struct epochkeys_config cfg;
 	struct epochkeys_events events;
 	void *arg;
-	bool failed; /* the last write */
+	bool failed; /* as log_disk wants it */
 	struct place places[KEYS_MAX];
 };
 
@@ -270,11 +270,7 @@ key_done(void *arg)
 	epochkeys_drop(j->key);
 	free(j);
 	p->writing = false;
-	if (e != ERR_OK)
-		log_event(k->cfg.log, LOG_DISK_FAILED, (uint64_t)-(int64_t)e, 0, 0);
-	else if (k->failed)
-		log_event(k->cfg.log, LOG_DISK_RECOVERED, 0, 0, 0);
-	k->failed = e != ERR_OK;
+	log_disk(k->cfg.log, &k->failed, e);
 	if (e != ERR_OK)
 		return;
 	if (store)

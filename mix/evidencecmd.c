@@ -212,6 +212,25 @@ act(const struct call *c, const struct buf *texts, const struct charter *ch, str
 	return e;
 }
 
+/* What is given has to mean something. */
+static enum err
+check_call(const struct call *c, struct diag *d)
+{
+	const struct evidencecmd_options *o = c->own;
+	bool list = strcmp(c->operands[0], "list") == 0;
+
+	if (!list && strcmp(c->operands[0], "export") != 0)
+		return diag_set(d, ERR_USAGE, "evidence can list, or export a number that list shows");
+	if (list && c->operand_count > 1)
+		return diag_set(d, ERR_USAGE, "evidence list shows all; it takes no \"%s\"",
+		    c->operands[1]);
+	if (list && o->output[0] != '\0')
+		return diag_set(d, ERR_USAGE, "--output is for evidence export; list prints");
+	if (!list && o->json)
+		return diag_set(d, ERR_USAGE, "--json is for evidence list; export gives the text itself");
+	return ERR_OK;
+}
+
 int
 evidencecmd_run(const struct call *c, const struct config_schema *schema, void *settings)
 {
@@ -223,9 +242,9 @@ evidencecmd_run(const struct call *c, const struct config_schema *schema, void *
 	enum err e = ERR_OK;
 	int code = OPTIONS_EXIT_OK;
 
-	if (strcmp(c->operands[0], "list") != 0 && strcmp(c->operands[0], "export") != 0)
-		return options_fail(c, diag_set(&d, ERR_USAGE,
-		    "evidence can list, or export a number that list shows"), &d);
+	e = check_call(c, &d);
+	if (e != ERR_OK)
+		return options_fail(c, e, &d);
 	code = daemon_settings_load(c, schema, settings, o->config);
 	if (code != OPTIONS_EXIT_OK)
 		return code;

@@ -37,6 +37,7 @@ struct batch {
 };
 
 struct flow {
+	bool disk_failed; /* as log_disk wants it */
 	struct flow_config cfg;
 	const struct params *params; /* the constant ones */
 	const struct charter *charter; /* that the pool goes by */
@@ -407,8 +408,7 @@ release(struct flow *f)
 		release_one(f, f->batch.handles[i]);
 	links_end_batch(f->cfg.links);
 	f->status.flushes++;
-	if (f->batch.retry_ms > 0)
-		log_event(f->cfg.log, LOG_DISK_RECOVERED, 0, 0, 0);
+	log_disk(f->cfg.log, &f->disk_failed, ERR_OK);
 	batch_over(f);
 }
 
@@ -418,7 +418,7 @@ retry_later(struct flow *f, enum err e)
 	struct batch *b = &f->batch;
 
 	f->status.failed_commits++;
-	log_event(f->cfg.log, LOG_DISK_FAILED, (uint64_t)-(int64_t)e, 0, 0);
+	log_disk(f->cfg.log, &f->disk_failed, e);
 	b->retry_ms = b->retry_ms == 0 ? RETRY_MIN_MS : 2 * b->retry_ms;
 	if (b->retry_ms > RETRY_MAX_MS)
 		b->retry_ms = RETRY_MAX_MS;

@@ -4,9 +4,10 @@
  * alone with one. When it starts again follows from the wall clock (stops.h).
  * docs/protocol.md, section 7, "Heartbeats".
  *
- * A mix that sees nothing, because its sessions are cut off or the journal is kept from
- * it, is blind, and stops as well; it starts at a multiple of ten minutes once a fresh
- * block has come.
+ * A mix that sees nothing, because its sessions are cut off or nothing of its own leaves,
+ * is blind, and stops as well; it does not start before a fresh block has come. When all
+ * sessions end at once it waits for them to come back, once in an epoch: so a gateway
+ * may be restarted, but not as often as somebody likes. After its own start it waits likewise.
  *
  * Why it stands and until when is on the disk (file "heartbeat"), so that a restart does
  * not end a stop. The queue must be freed before this object.
@@ -24,10 +25,6 @@
 #include "common/charter/params.h"
 #include "common/journal/block.h"
 #include "common/net/loop.h"
-
-/* So long may pass without a judged note: the longest wait of a session, and a minute. */
-#define HEARTBEAT_BLIND_MS (16 * INT64_C(60000))
-#define HEARTBEAT_BLIND_LEAST_MS 30000 /* machines are not time-scaled */
 
 struct heartbeat;
 
@@ -49,6 +46,8 @@ struct heartbeat_config {
 	void (*changed)(void *arg, bool stopped);
 	/* Whether it lets nothing pass anyhow, so that there is nothing to judge. */
 	bool (*idle)(void *arg);
+	/* Whether no session of the running hour is open. */
+	bool (*cut_off)(void *arg);
 	void *arg;
 };
 
@@ -66,13 +65,15 @@ void heartbeat_free(struct heartbeat *h);
 /* Whether the mix has to hold nothing and release nothing. */
 bool heartbeat_is_stopped(const struct heartbeat *h);
 
-/* A note of a current session left now, built by these params. */
-void heartbeat_sent(struct heartbeat *h, const uint8_t note[static BLOCK_DIGEST_BYTES],
-    const struct params *p);
+/*
+ * A packet of a current session left now, built by these params: a note with these bytes,
+ * or a drop (NULL).
+ */
+void heartbeat_sent(struct heartbeat *h, const uint8_t *note, const struct params *p);
 /* As notetest_block. */
 void heartbeat_block(struct heartbeat *h, const struct block *b, int64_t from_ms,
     int64_t start_ms, int64_t end_ms);
-/* The clock was set. */
+/* The clock was set: notes that wait are forgotten, and what is borne goes on. */
 void heartbeat_jumped(struct heartbeat *h);
 void heartbeat_get_status(const struct heartbeat *h, struct heartbeat_status *out);
 const char *heartbeat_state_name(enum heartbeat_state s);

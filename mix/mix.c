@@ -161,6 +161,18 @@ heart_idle(void *arg)
 	    flow_sits_out(m->flow, epoch_now(m));
 }
 
+static bool
+heart_cut_off(void *arg)
+{
+	const struct mix *m = arg;
+	struct visits_status s;
+
+	if (m->visits == NULL)
+		return true;
+	visits_get_status(m->visits, &s);
+	return s.live == 0;
+}
+
 /* ---- charters ---- */
 
 /* What follows from the time, and from a charter that was taken. */
@@ -393,6 +405,7 @@ open_heartbeat(struct mix *m, struct diag *d)
 		.log = m->cfg.log,
 		.changed = heart_changed,
 		.idle = heart_idle,
+		.cut_off = heart_cut_off,
 		.arg = m,
 	};
 

@@ -24,7 +24,8 @@ struct proofs {
 	struct workq *queue;
 	const struct charter *charter;
 	struct log *log;
-	bool failed; /* the last write */
+	bool failed; /* as log_disk wants it */
+	uint32_t full[EVIDENCE_ABOUT_NOTICES + 1]; /* of what kind, about which epoch, there was no room: the last one */
 	size_t count;
 	struct proof *at[PROOFS_MAX]; /* each stays at its address: jobs point to it */
 };
@@ -97,11 +98,7 @@ job_done(void *arg)
 
 	j->proof->writing = false;
 	j->proof->stored = j->err == ERR_OK;
-	if (j->err != ERR_OK)
-		log_event(k->log, LOG_DISK_FAILED, (uint64_t)-(int64_t)j->err, 0, 0);
-	else if (k->failed)
-		log_event(k->log, LOG_DISK_RECOVERED, 0, 0, 0);
-	k->failed = j->err != ERR_OK;
+	log_disk(k->log, &k->failed, j->err);
 	job_free(j);
 }
 
@@ -138,10 +135,14 @@ void
 proofs_add(struct proofs *k, const struct evidence *e)
 {
 	uint32_t epoch = evidence_epoch(e, &k->charter->params);
+	enum evidence_about about = evidence_about(e);
 	struct proof *p;
 
-	if (find(k, epoch, evidence_about(e)) != NULL)
+	if (find(k, epoch, about) != NULL ||
+	    (k->count == PROOFS_MAX && k->full[about] == epoch))
 		return;
+	if (k->count == PROOFS_MAX)
+		k->full[about] = epoch;
 	log_event(k->log, LOG_GATEWAY_LIED, epoch, 0, 0);
 	p = insert(k, e);
 	if (p != NULL)

@@ -33,7 +33,10 @@ struct proofs;
 RST_MUST_USE enum err proofs_open(struct proofs **out, struct disk *disk, struct workq *queue,
     const struct charter *c, struct log *log, struct diag *d);
 void proofs_free(struct proofs *k);
-/* Keep what was verified: it is logged, and written. What is known already is passed over. */
+/*
+ * Keep what was verified: it is logged, and written. What is known already is passed over.
+ * With PROOFS_MAX kept it is only logged, once.
+ */
 void proofs_add(struct proofs *k, const struct evidence *e);
 size_t proofs_count(const struct proofs *k);
 /* The i-th, oldest epoch first. */

@@ -11,6 +11,7 @@
 
 /*
  * sheet   = header (epochfile.h) || length u32 || sheet || the gateway's signature || check 16
+ *           or, when there were two: header || 0 u32 || check 16
  * "chain" = what chain_save() gives
  * In version 1 there was no signature: such a sheet is accepted anew.
  */
@@ -36,7 +37,7 @@ struct record {
 	uint32_t epoch;
 	enum record_state state;
 	bool writing, told_missing;
-	bool struck;
+	bool struck, struck_stored;
 	struct sheet *sheet; /* NULL: only known to be struck */
 	struct buf bytes;    /* as it was shown, with the signature at the end */
 };
@@ -45,7 +46,7 @@ struct sheets {
 	struct sheets_config cfg;
 	const struct params *params; /* the constant ones */
 	struct buf early[EARLY_MAX]; /* sheets of charters that are not known yet */
-	bool failed; /* the last write */
+	bool failed; /* as log_disk wants it */
 	struct record *records[RECORDS_MAX]; /* NULL: free */
 };
 
@@ -126,7 +127,7 @@ changed(struct sheets *k, uint32_t epoch)
 
 /* ---- writing ---- */
 
-enum work { WORK_STORE, WORK_REMOVE };
+enum work { WORK_STORE, WORK_STRIKE, WORK_REMOVE };
 
 struct job {
 	struct sheets *owner;
@@ -189,6 +190,9 @@ settle(struct sheets *k, struct record *r, enum work work)
 		log_event(k->cfg.log, LOG_SHEET_ACCEPTED, epoch, r->sheet->count, 0);
 		changed(k, epoch);
 		return;
+	case WORK_STRIKE:
+		r->struck_stored = true;
+		return;
 	case WORK_REMOVE:
 		*place_of(k, epoch) = NULL;
 		record_free(r);
@@ -196,37 +200,40 @@ settle(struct sheets *k, struct record *r, enum work work)
 	}
 }
 
+static void pursue(struct sheets *k, struct record *r);
+
 static void
 job_done(void *arg)
 {
 	struct job *j = arg;
 	struct sheets *k = j->owner;
+	struct record *r = j->record;
 
-	j->record->writing = false;
-	if (j->err != ERR_OK)
-		log_event(k->cfg.log, LOG_DISK_FAILED, (uint64_t)-(int64_t)j->err, 0, 0);
-	else if (k->failed)
-		log_event(k->cfg.log, LOG_DISK_RECOVERED, 0, 0, 0);
-	k->failed = j->err != ERR_OK;
-	if (j->err == ERR_OK)
-		settle(k, j->record, j->work);
+	r->writing = false;
+	log_disk(k->cfg.log, &k->failed, j->err);
+	if (j->err == ERR_OK && r->struck && j->work == WORK_STORE)
+		pursue(k, r); /* struck meanwhile: nobody is to find it accepted */
+	else if (j->err == ERR_OK)
+		settle(k, r, j->work);
 	job_free(j);
 }
 
+/* A sheet that was struck is none: only that is kept. */
 static enum err
-fill_file(struct buf *out, const struct record *r)
+fill_file(struct buf *out, const struct record *r, bool struck)
 {
 	uint8_t head[EPOCHFILE_HEADER_BYTES + 4], check[CHECK_BYTES];
+	size_t n = struck ? 0 : r->bytes.len;
 	struct hash_part part;
 	struct writer w;
 	enum err e;
 
 	writer_init(&w, head, sizeof(head));
 	epochfile_put(&w, &sheet_file, r->epoch);
-	writer_u32(&w, (uint32_t)r->bytes.len);
+	writer_u32(&w, (uint32_t)n);
 	e = buf_append(out, head, sizeof(head), SIZE_MAX);
-	if (e == ERR_OK)
-		e = buf_append(out, r->bytes.data, r->bytes.len, SIZE_MAX);
+	if (e == ERR_OK && n > 0)
+		e = buf_append(out, r->bytes.data, n, SIZE_MAX);
 	if (e != ERR_OK)
 		return e;
 	part = (struct hash_part){ out->data, out->len };
@@ -242,9 +249,9 @@ fill_job(struct job *j)
 
 	if (j->work == WORK_REMOVE)
 		return ERR_OK;
-	if (chain != NULL)
+	if (j->work == WORK_STORE && chain != NULL)
 		e = chain_save(chain, &j->chain);
-	return e == ERR_OK ? fill_file(&j->file, j->record) : e;
+	return e == ERR_OK ? fill_file(&j->file, j->record, j->work == WORK_STRIKE) : e;
 }
 
 /* A failure is tried again by sheets_turn. */
@@ -275,6 +282,8 @@ pursue(struct sheets *k, struct record *r)
 		return;
 	if (r->state == RECORD_OVER)
 		start(k, r, WORK_REMOVE);
+	else if (r->struck && !r->struck_stored)
+		start(k, r, WORK_STRIKE);
 	else if (r->state == RECORD_WANTED && !r->struck)
 		start(k, r, WORK_STORE);
 }
@@ -358,12 +367,12 @@ strike(struct sheets *k, struct record *r, const struct sheet_shown *other)
 		return;
 	r->struck = true;
 	log_event(k->cfg.log, LOG_SHEET_EQUIVOCATION, r->epoch, 0, 0);
+	pursue(k, r); /* before the evidence, which somebody may move away */
 	if (sheet_show_check(&first, r->bytes.data, r->bytes.len, c) == ERR_OK) {
 		one = statement_of(&first);
 		if (evidence_make(&evidence, c, &one, &two) == ERR_OK)
 			proofs_add(k->cfg.proofs, &evidence);
 	}
-	pursue(k, r);
 	changed(k, r->epoch);
 }
 
@@ -511,15 +520,32 @@ read_file(struct buf *out, struct sheets *k, uint32_t epoch, struct reader *r, s
 	    "restore it or remove it; without it the node accepts the sheet anew");
 }
 
+/* An epoch of which there were two. */
+static enum err
+record_struck(struct record **out, struct sheets *k, uint32_t epoch, bool stored)
+{
+	struct record *r = record_new(k, epoch);
+
+	if (r == NULL)
+		return ERR_MEMORY;
+	r->struck = true;
+	r->struck_stored = stored;
+	if (out != NULL)
+		*out = r;
+	return ERR_OK;
+}
+
 /* The sheet in a file, or ERR_OK without a record if it does not hold. */
 static enum err
-parse_sheet(struct record **out, struct sheets *k, struct reader *r)
+parse_sheet(struct record **out, struct sheets *k, uint32_t epoch, struct reader *r)
 {
 	size_t n = reader_u32(r);
 	const uint8_t *p = reader_view(r, n);
 	struct sheet_shown shown;
 	struct sheet *s;
 
+	if (n == 0 && reader_end(r) == ERR_OK)
+		return record_struck(out, k, epoch, true);
 	if (p == NULL || reader_end(r) != ERR_OK ||
 	    sheet_show_check(&shown, p, n, succession_first(k->cfg.charters)) != ERR_OK ||
 	    sheet_read(&s, p, shown.len, k->cfg.charters, NULL) != ERR_OK)
@@ -539,12 +565,12 @@ load_sheet(struct sheets *k, uint32_t epoch, struct diag *d)
 	buf_init(&file);
 	e = read_file(&file, k, epoch, &r, d);
 	if (e == ERR_OK)
-		e = parse_sheet(&record, k, &r);
+		e = parse_sheet(&record, k, epoch, &r);
 	buf_release(&file);
 	if (e != ERR_OK)
 		return e;
 	if (record != NULL) {
-		record->state = RECORD_STORED;
+		record->state = record->struck ? RECORD_SEEN : RECORD_STORED;
 		return ERR_OK;
 	}
 	record = record_new(k, epoch);
@@ -567,11 +593,10 @@ load_struck(struct sheets *k)
 
 		if (!proofs_has_sheets(k->cfg.proofs, epoch) || (r != NULL && r->struck))
 			continue;
-		if (r == NULL)
-			r = record_new(k, epoch);
-		if (r == NULL)
+		if (r != NULL)
+			r->struck = true; /* and to be stored as such */
+		else if (record_struck(NULL, k, epoch, false) != ERR_OK)
 			return ERR_MEMORY;
-		r->struck = true;
 		done++;
 	}
 	return ERR_OK;

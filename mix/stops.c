@@ -35,6 +35,17 @@ stops_add(struct stops *s, const struct params *p, int64_t now_ms)
 					     : timing_epoch_start(p, epoch + 1);
 }
 
+bool
+stops_bear(struct stops *s, const struct params *p, int64_t now_ms)
+{
+	uint32_t epoch = timing_epoch(p, now_ms);
+
+	if (s->borne == epoch)
+		return false;
+	s->borne = epoch;
+	return true;
+}
+
 void
 stops_put(struct writer *w, const struct stops *s)
 {
@@ -44,6 +55,7 @@ stops_put(struct writer *w, const struct stops *s)
 	writer_u8(w, s->in_hour);
 	writer_u32(w, s->epoch);
 	writer_u8(w, s->hours);
+	writer_u32(w, s->borne);
 }
 
 enum err
@@ -57,6 +69,7 @@ stops_get(struct reader *r, struct stops *s, const struct params *p, int64_t now
 	x.in_hour = reader_u8(r);
 	x.epoch = reader_u32(r);
 	x.hours = reader_u8(r);
+	x.borne = reader_u32(r);
 	if (!reader_ok(r))
 		return ERR_TRUNCATED;
 	if (blind > 1 || x.until_ms < 0 || x.in_hour >= STOPS_PER_HOUR)

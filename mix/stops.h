@@ -17,21 +17,25 @@
 #define STOPS_STEP_MS (10 * INT64_C(60000))
 #define STOPS_PER_HOUR 2
 #define STOPS_HOURS 3
-#define STOPS_BYTES (1 + 8 + 4 + 1 + 4 + 1)
+#define STOPS_BYTES (1 + 8 + 4 + 1 + 4 + 1 + 4)
 
 struct stops {
-	bool blind;	  /* it starts at a time that is still to be set */
+	bool blind;	  /* and not before it has seen something */
 	int64_t until_ms; /* it starts, or has started */
 	uint32_t hour;	  /* of the last stop */
 	uint8_t in_hour;  /* stops in that hour, at most STOPS_PER_HOUR */
 	uint32_t epoch;
 	uint8_t hours;	  /* hours with STOPS_PER_HOUR stops in that epoch */
+	uint32_t borne;	  /* the epoch in which it last bore to be cut off; 0: never */
 };
 
 /* The next multiple of ten minutes after now. */
 int64_t stops_next_ms(const struct params *p, int64_t now_ms);
-/* One more stop now, because notes do not come back: sets until_ms. */
+/* One more stop now: sets until_ms, and that we are not blind. */
 void stops_add(struct stops *s, const struct params *p, int64_t now_ms);
+
+/* Whether being cut off now is to be borne: once in an epoch. */
+bool stops_bear(struct stops *s, const struct params *p, int64_t now_ms);
 
 /* The content of the mix's file. */
 void stops_put(struct writer *w, const struct stops *s);

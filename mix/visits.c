@@ -3,6 +3,7 @@
 #include "mix/visits.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/charter/path.h"
 #include "common/charter/timing.h"
@@ -12,13 +13,20 @@
 #define SKEW_MAX_MS 30000
 #define SKEW_PAUSE_MS 3600000 /* between two warnings */
 
+#define RUNS_MAX 4 /* sessions of one visit at a time: coming, current, former, one more */
+
+/* What one session shows of the journal. */
+struct run {
+	uint64_t id; /* attendance's number */
+	struct chain_segment *segment; /* NULL: free, or no block has come */
+	int64_t from_ms; /* no round from here on was without its block */
+};
+
 /* One of the anonymous sessions, hour after hour. */
 struct visit {
 	struct visits *owner;
 	struct attend *attend;
-	uint64_t run; /* of the segment */
-	struct chain_segment *segment; /* NULL before the first block */
-	int64_t from_ms; /* the start of its first round */
+	struct run runs[RUNS_MAX];
 };
 
 struct visits {
@@ -26,28 +34,37 @@ struct visits {
 	const struct params *params; /* the constant ones */
 	struct visits_status status;
 	uint8_t *note; /* a record's size; all but its first bytes are zero */
-	const struct params *note_params; /* by which the last one was built */
+	bool is_note;  /* the last packet that was built; else a drop */
+	const struct params *packet_params; /* by which it was built */
 	int64_t skew_told_ms; /* boot time; 0: never */
 	struct visit visits[VISITS_COUNT];
 };
 
-/* ---- what goes up: notes, by the clients' law ---- */
+/* ---- what goes up: cover, by the clients' law ---- */
 
+/*
+ * A note in one slot of so many, as a client that has nothing to say: with more notes than
+ * others have, the gateway could find our sessions by delaying some and counting digests.
+ */
 static bool
-build_note(struct visits *v, struct session_packet *out, const struct sheet *sheet)
+build_cover(struct visits *v, struct session_packet *out, const struct sheet *sheet)
 {
 	const struct charter *c = succession_at(v->cfg.charters, sheet->epoch);
-	struct onion_command note = { .kind = ONION_NOTE, .body = v->note };
+	struct onion_command cover = { .kind = ONION_DROP };
 	struct path path;
 
 	if (c == NULL)
 		return false;
 	path_draw(&path, c, v->cfg.rng);
-	rng_bytes(v->cfg.rng, v->note, BLOCK_DIGEST_BYTES);
+	v->is_note = rng_chance(v->cfg.rng, 1, c->params.note_one_in);
+	if (v->is_note) {
+		rng_bytes(v->cfg.rng, v->note, BLOCK_DIGEST_BYTES);
+		cover = (struct onion_command){ .kind = ONION_NOTE, .body = v->note };
+	}
 	out->first_mix = path.node[0];
 	out->epoch = sheet->epoch;
-	v->note_params = &c->params;
-	return path_packet(out->packet, &path, sheet, &c->params, &note, v->cfg.rng,
+	v->packet_params = &c->params;
+	return path_packet(out->packet, &path, sheet, &c->params, &cover, v->cfg.rng,
 		   v->cfg.keys) == ERR_OK;
 }
 
@@ -59,11 +76,11 @@ on_slot(void *arg, enum attend_phase phase, struct session_packet *out)
 	int64_t now = loop_wall_ms(v->cfg.loop);
 	const struct sheet *sheet = sheets_find(v->cfg.sheets, timing_epoch(p, now));
 
-	(void)phase; /* notes may go at any time */
+	(void)phase; /* cover may go at any time */
 	if (sheet == NULL || path_time(p, now) == PATH_CLOSED ||
 	    (v->cfg.purse != NULL && !purse_sheet(v->cfg.purse, sheet)))
 		return false;
-	return build_note(v, out, sheet);
+	return build_cover(v, out, sheet);
 }
 
 /*
@@ -75,9 +92,10 @@ on_sent(void *arg, enum attend_phase phase)
 {
 	struct visits *v = ((struct visit *)arg)->owner;
 
-	v->status.notes_sent++;
+	v->status.notes_sent += v->is_note;
 	if (phase == ATTEND_CURRENT)
-		heartbeat_sent(v->cfg.heartbeat, v->note, v->note_params);
+		heartbeat_sent(v->cfg.heartbeat, v->is_note ? v->note : NULL,
+		    v->packet_params);
 }
 
 /* ---- what comes down ---- */
@@ -103,29 +121,47 @@ take_notice(struct visits *v, const uint8_t *p, size_t n)
 	return v->cfg.purse != NULL ? purse_notice(v->cfg.purse, p, n) : ERR_OK;
 }
 
-static enum err
-new_run(struct visit *t, uint64_t run)
+static struct run *
+find_run(struct visit *t, uint64_t id)
 {
-	if (t->segment != NULL && t->run == run)
-		return ERR_OK;
-	chain_segment_free(t->segment);
-	t->segment = chain_segment_new(t->owner->cfg.chain);
-	t->run = run;
-	t->from_ms = -1; /* until its first block has come */
-	return t->segment != NULL ? ERR_OK : ERR_MEMORY;
+	for (size_t i = 0; i < RUNS_MAX; i++)
+		if (t->runs[i].segment != NULL && t->runs[i].id == id)
+			return &t->runs[i];
+	return NULL;
+}
+
+static void
+end_run(struct run *r)
+{
+	if (r == NULL)
+		return;
+	chain_segment_free(r->segment);
+	memset(r, 0, sizeof(*r));
+}
+
+/* The session's first block. Should there be no place, the oldest session's is over. */
+static struct run *
+begin_run(struct visit *t, uint64_t id)
+{
+	struct run *r = &t->runs[0];
+
+	for (size_t i = 1; i < RUNS_MAX && r->segment != NULL; i++)
+		if (t->runs[i].segment == NULL || t->runs[i].id < r->id)
+			r = &t->runs[i];
+	end_run(r);
+	r->id = id;
+	r->from_ms = -1; /* until its first block is verified */
+	r->segment = chain_segment_new(t->owner->cfg.chain);
+	return r->segment != NULL ? r : NULL;
 }
 
 static enum err
-add_block(struct visit *t, struct block *out, uint64_t run, const uint8_t *p, size_t n)
+add_block(struct run *r, struct block *out, const uint8_t *p, size_t n)
 {
-	enum err e = new_run(t, run);
-
-	if (e != ERR_OK)
-		return e;
 	if (n < BLOCK_SIGNATURE_BYTES)
 		return ERR_TRUNCATED;
 	n -= BLOCK_SIGNATURE_BYTES;
-	return chain_segment_add(t->segment, out, p, n, p + n);
+	return chain_segment_add(r->segment, out, p, n, p + n);
 }
 
 /*
@@ -148,17 +184,19 @@ judge_clock(struct visits *v, const struct block *b)
 
 /*
  * Signed, and next in its run, is all that a block must be here: nobody can list a note's
- * bytes before it came through.
+ * bytes before it came through. A session of an hour is to show everything from the
+ * hour's mark on: what it leaves out at its beginning were rounds without our notes.
  */
 static void
-look_for_notes(struct visit *t, const struct block *b)
+look_for_notes(struct visits *v, struct run *r, const struct block *b, uint32_t hour)
 {
-	const struct params *p = t->owner->params;
+	const struct params *p = v->params;
 	int64_t start_ms = timing_round_start(p, b->round);
+	int64_t mark_ms = timing_round_start(p, timing_round(p, attend_mark_ms(p, hour)));
 
-	if (t->from_ms < 0)
-		t->from_ms = start_ms;
-	heartbeat_block(t->owner->cfg.heartbeat, b, t->from_ms, start_ms, start_ms + p->round_ms);
+	if (r->from_ms < 0)
+		r->from_ms = mark_ms < start_ms ? mark_ms : start_ms;
+	heartbeat_block(v->cfg.heartbeat, b, r->from_ms, start_ms, start_ms + p->round_ms);
 }
 
 /* A block that contradicts what was verified is the gateway's own word against it. */
@@ -172,11 +210,18 @@ keep_evidence(struct visits *v)
 }
 
 static enum err
-take_block(struct visit *t, uint64_t run, const uint8_t *p, size_t n)
+take_block(struct visit *t, uint64_t run, uint32_t hour, const uint8_t *p, size_t n)
 {
 	struct visits *v = t->owner;
+	struct run *r = find_run(t, run);
 	struct block block;
-	enum err e = add_block(t, &block, run, p, n);
+	enum err e;
+
+	if (r == NULL)
+		r = begin_run(t, run);
+	if (r == NULL)
+		return ERR_MEMORY;
+	e = add_block(r, &block, p, n);
 
 	if (e != ERR_OK) {
 		keep_evidence(v);
@@ -188,7 +233,7 @@ take_block(struct visit *t, uint64_t run, const uint8_t *p, size_t n)
 	}
 	v->status.blocks++;
 	judge_clock(v, &block);
-	look_for_notes(t, &block);
+	look_for_notes(v, r, &block, hour);
 	for (size_t i = 0; i < block.entry_count; i++)
 		if (block.entries[i].kind == BLOCK_CHARTER)
 			v->cfg.charter(v->cfg.arg, block.entries[i].data, block.entries[i].len);
@@ -206,12 +251,11 @@ on_item(void *arg, uint64_t run, uint32_t hour, enum item_kind kind, const uint8
 {
 	struct visit *t = arg;
 
-	(void)hour;
 	switch (kind) {
 	case ITEM_SHEET:
 		return take_sheet(t->owner, p, n);
 	case ITEM_BLOCK:
-		return take_block(t, run, p, n);
+		return take_block(t, run, hour, p, n);
 	case ITEM_CHARTER:
 		t->owner->cfg.charter(t->owner->cfg.arg, p, n);
 		break;
@@ -226,11 +270,13 @@ on_item(void *arg, uint64_t run, uint32_t hour, enum item_kind kind, const uint8
 static void
 on_state(void *arg, uint64_t run, uint32_t hour, bool open, enum err why, enum frame_error error)
 {
-	struct visits *v = ((struct visit *)arg)->owner;
+	struct visit *t = arg;
+	struct visits *v = t->owner;
 
-	(void)run;
 	(void)hour;
 	(void)error;
+	if (!open)
+		end_run(find_run(t, run));
 	if (!open && why != ERR_OK)
 		log_event(v->cfg.log, LOG_SESSION_ENDED, (uint64_t)-(int64_t)why, 0, 0);
 }
@@ -250,6 +296,7 @@ open_visit(struct visits *v, struct visit *t)
 		.socks = v->cfg.socks,
 		.held = v->cfg.held,
 		.purse = v->cfg.purse,
+		.unhurried = true,
 		.mailbox = (uint16_t)rng_below(v->cfg.rng, v->params->mailboxes),
 		.rng = v->cfg.rng,
 		.keys = v->cfg.keys,
@@ -257,6 +304,19 @@ open_visit(struct visits *v, struct visit *t)
 
 	t->owner = v;
 	return attend_new(&t->attend, v->cfg.loop, &cfg, &events, t);
+}
+
+/*
+ * Without the running epoch's sheet nothing passes us, and a network that is new has none:
+ * one session goes for it at once. Known to be ours it is still only one of six.
+ */
+static void
+fetch_sheet(struct visits *v)
+{
+	uint32_t epoch = timing_epoch(v->params, loop_wall_ms(v->cfg.loop));
+
+	if (sheets_find(v->cfg.sheets, epoch) == NULL)
+		attend_hurry(v->visits[0].attend);
 }
 
 enum err
@@ -278,6 +338,7 @@ visits_new(struct visits **out, const struct visits_config *cfg)
 		visits_free(v);
 		return e;
 	}
+	fetch_sheet(v);
 	*out = v;
 	return ERR_OK;
 }
@@ -287,6 +348,8 @@ visits_hold(struct visits *v, bool held)
 {
 	for (size_t i = 0; i < VISITS_COUNT; i++)
 		attend_hold(v->visits[i].attend, held);
+	if (!held)
+		fetch_sheet(v);
 }
 
 void
@@ -296,7 +359,8 @@ visits_free(struct visits *v)
 		return;
 	for (size_t i = 0; i < VISITS_COUNT; i++) {
 		attend_free(v->visits[i].attend);
-		chain_segment_free(v->visits[i].segment);
+		for (size_t k = 0; k < RUNS_MAX; k++)
+			end_run(&v->visits[i].runs[k]);
 	}
 	free(v->note);
 	free(v);

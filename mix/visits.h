@@ -1,7 +1,9 @@
 /*
- * A mix's own visits to the gateway: three anonymous sessions through the front
- * door, by the clients' law. Their slots carry notes; what they bring (blocks and
- * sheets) is verified as a client does and handed to sheets.h.
+ * A mix's own visits to the gateway: six anonymous sessions through the front door, by
+ * the clients' law. Their slots carry cover, notes and drops as clients' do; what they
+ * bring (blocks and sheets) is verified as a client does and handed to sheets.h.
+ * A mix's start is seen by the gateway, its sessions are not to be: they open minutes later,
+ * each at its own time, but for one that fetches the sheet if there is none.
  * docs/protocol.md, "Mixing".
  */
 #ifndef MIX_VISITS_H
@@ -20,7 +22,11 @@
 #include "mix/heartbeat.h"
 #include "mix/sheets.h"
 
-#define VISITS_COUNT 3
+/*
+ * With a note in one slot of eight as everybody, six sessions send the eleven that tell of
+ * an attack within a minute or two.
+ */
+#define VISITS_COUNT 6
 
 struct visits;
 

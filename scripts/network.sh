@@ -21,7 +21,7 @@ net_client()
 {
 	net_who=$1
 	shift
-	XDG_RUNTIME_DIR="$net_dir" "$net_bin/client-lib/restante" --dir "$net_dir/$net_who" "$@"
+	XDG_RUNTIME_DIR="$net_dir" XDG_STATE_HOME="$net_dir/witness" "$net_bin/client-lib/restante" --dir "$net_dir/$net_who" "$@"
 }
 
 net_address() { echo "unix:$net_dir/$1.sock"; }
@@ -186,8 +186,8 @@ net_join_tor()
 
 net_start_agent()
 {
-	XDG_RUNTIME_DIR="$net_dir" net_spawn "$1" "$net_bin/client-lib/restante" --dir "$net_dir/$1" \
-	    agent --key-file "$net_dir/$1.key"
+	XDG_RUNTIME_DIR="$net_dir" XDG_STATE_HOME="$net_dir/witness" net_spawn "$1" \
+	    "$net_bin/client-lib/restante" --dir "$net_dir/$1" agent --key-file "$net_dir/$1.key"
 }
 
 net_pid() { cat "$net_dir/$1.pid" 2>/dev/null; }

@@ -9,10 +9,13 @@
 #include <string.h>
 #include <time.h>
 
+#include "client-lib/command/place.h"
 #include "client-lib/command/talk.h"
 #include "client-lib/command/way.h"
 #include "client-lib/command/wire.h"
+#include "client-lib/include/restante/backup.h"
 #include "client-lib/invite.h"
+#include "common/base/encode.h"
 #include "common/base/secret.h"
 #include "common/net/loop_event.h"
 
@@ -200,7 +203,7 @@ do_change(struct peer *p, const struct wire *q)
 	struct restante_contact c;
 	int rc = restante_contact_find(r, q->name, &c);
 
-	if (rc == RESTANTE_OK && q->number > WIRE_REMOVE)
+	if (rc == RESTANTE_OK && q->number > WIRE_RESTART)
 		rc = RESTANTE_E_INVALID;
 	if (rc != RESTANTE_OK) {
 		answer_done(p, rc);
@@ -220,6 +223,9 @@ do_change(struct peer *p, const struct wire *q)
 		break;
 	case WIRE_REMOVE:
 		rc = restante_remove(r, c.id, on_done, p);
+		break;
+	case WIRE_RESTART:
+		rc = restante_restart(r, c.id, on_done, p);
 		break;
 	}
 	called(p, rc);
@@ -274,6 +280,27 @@ on_message(void *arg, int code, const struct restante_message *m, const char *te
 		answer(p, &w);
 	}
 	on_done(p, code);
+}
+
+static void
+do_backup(struct peer *p, const struct wire *q)
+{
+	const char *blank = strchr(q->text, ' ');
+	size_t n = blank != NULL ? (size_t)(blank - q->text) / 2 : 0;
+	struct restante_unlock u = { .is_key_file = q->number != 0 };
+	uint8_t *secret = secret_new(n > 0 ? n : 1);
+	int rc = RESTANTE_E_INVALID;
+
+	if (secret == NULL)
+		rc = RESTANTE_E_MEMORY;
+	else if (blank != NULL && (size_t)(blank - q->text) == 2 * n &&
+	    encode_from_hex(secret, n, q->text, 2 * n) == ERR_OK) {
+		u.secret = secret;
+		u.len = n;
+		rc = restante_backup(p->agent->r, blank + 1, &u, on_done, p);
+	}
+	secret_free(secret);
+	called(p, rc);
 }
 
 static void
@@ -333,6 +360,9 @@ handle(struct peer *p, const struct wire *q)
 		return;
 	case WIRE_STOP:
 		do_stop(p);
+		return;
+	case WIRE_BACKUP:
+		do_backup(p, q);
 		return;
 	case WIRE_EVIDENCE:
 		do_evidence(p);
@@ -482,6 +512,20 @@ open_directory(struct agent *a, const char *directory, const struct restante_unl
 	return rc;
 }
 
+/* Outside of the client directory, so that a copy of that does not bring it along. */
+static enum err
+set_witness(struct restante *r, struct diag *d)
+{
+	char directory[PLACE_PATH_MAX];
+	enum err e = place_witness(directory, d);
+	int rc;
+
+	if (e != ERR_OK || directory[0] == '\0')
+		return e;
+	rc = restante_set_witness(r, directory);
+	return rc == RESTANTE_OK ? ERR_OK : diag_set(d, talk_code(rc), "%s", restante_explain(r));
+}
+
 static enum err
 open_library(struct agent *a, const char *directory, const struct restante_unlock *unlock,
     struct diag *d)
@@ -494,6 +538,9 @@ open_library(struct agent *a, const char *directory, const struct restante_unloc
 	if (e != ERR_OK)
 		return e;
 	restante_set_events(a->r, on_event, a);
+	e = set_witness(a->r, d);
+	if (e != ERR_OK)
+		return e;
 	rc = restante_start(a->r);
 	if (rc != RESTANTE_OK)
 		(void)diag_set(d, ERR_STATE, "%s", restante_explain(a->r));

@@ -98,6 +98,7 @@ static const struct {
 	{ "block", WIRE_BLOCK, 2 },
 	{ "unblock", WIRE_UNBLOCK, 2 },
 	{ "remove", WIRE_REMOVE, 2 },
+	{ "restart", WIRE_RESTART, 2 },
 };
 
 static int
@@ -135,6 +136,6 @@ cmd_contacts(const struct call *c)
 			verbs[i].operands == 3 ? "a name and a new name" : "a name"), &d);
 	}
 	return options_fail(c,
-	    diag_set(&d, ERR_USAGE, "contacts can list, rename, verify, unverify, block, unblock "
-				    "and remove; not \"%s\"", c->operands[0]), &d);
+	    diag_set(&d, ERR_USAGE, "contacts can list, rename, verify, unverify, block, unblock, "
+				    "restart and remove; not \"%s\"", c->operands[0]), &d);
 }

@@ -1,9 +1,7 @@
 #include "config.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "client-lib/command/agent.h"
 #include "client-lib/command/commands.h"
@@ -70,22 +68,6 @@ const struct config_schema cmd_passphrase_schema = {
 
 /* ---- commands ---- */
 
-/* The directories above the client's own, as mkdir -p makes them. */
-static enum err
-make_parents(const char *directory, struct diag *d)
-{
-	char path[PLACE_PATH_MAX];
-
-	for (const char *p = strchr(directory + 1, '/'); p != NULL; p = strchr(p + 1, '/')) {
-		size_t n = (size_t)(p - directory);
-		memcpy(path, directory, n);
-		path[n] = '\0';
-		if (mkdir(path, 0700) != 0 && errno != EEXIST)
-			return diag_set(d, ERR_IO, "%s: cannot be made: %m", path);
-	}
-	return ERR_OK;
-}
-
 /* The directory is there by now, and stays: the sentence says how to go on. */
 static enum err
 authorize_new(const char *directory, const struct restante_unlock *u, const char *path,
@@ -123,7 +105,7 @@ cmd_init(const struct call *c)
 	enum err e = place_directory(directory, c->options, &d);
 
 	if (e == ERR_OK)
-		e = make_parents(directory, &d);
+		e = place_parents(directory, &d);
 	if (e == ERR_OK)
 		e = place_unlock(&u, &o->keys, "New passphrase: ", true, &d);
 	if (e == ERR_OK)

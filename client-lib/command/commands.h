@@ -30,6 +30,11 @@ int cmd_enrol(const struct call *c);
 RST_MUST_USE enum err enrol_import(const char *directory, const struct restante_unlock *u,
     const char *path, struct diag *d);
 
+/* cmd_backup.c */
+extern const struct config_schema cmd_backup_schema;
+int cmd_backup(const struct call *c);
+int cmd_restore(const struct call *c);
+
 /* cmd_contacts.c */
 extern const struct config_schema cmd_invite_schema;
 int cmd_invite(const struct call *c);

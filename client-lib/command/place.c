@@ -131,6 +131,40 @@ place_tor(char out[static PLACE_PATH_MAX], const char *directory, struct diag *d
 	return ERR_OK;
 }
 
+enum err
+place_parents(const char *directory, struct diag *d)
+{
+	char path[PLACE_PATH_MAX];
+
+	for (const char *p = strchr(directory + 1, '/'); p != NULL; p = strchr(p + 1, '/')) {
+		size_t n = (size_t)(p - directory);
+		memcpy(path, directory, n);
+		path[n] = '\0';
+		if (mkdir(path, 0700) != 0 && errno != EEXIST)
+			return diag_set(d, ERR_IO, "%s: cannot be made: %m", path);
+	}
+	return ERR_OK;
+}
+
+enum err
+place_witness(char out[static PLACE_PATH_MAX], struct diag *d)
+{
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+	enum err e = ERR_OK;
+
+	out[0] = '\0';
+	if (state != NULL && state[0] == '/')
+		e = join(out, state, "/restante", d);
+	else if (home != NULL && home[0] == '/')
+		e = join(out, home, "/.local/state/restante", d);
+	if (e != ERR_OK || out[0] == '\0')
+		return e;
+	e = place_parents(out, d);
+	if (e == ERR_OK && mkdir(out, 0700) != 0 && errno != EEXIST)
+		e = diag_set(d, ERR_IO, "%s: cannot be made: %m", out);
+	return e;
+}
+
 /* ---- secrets ---- */
 
 /* Up to PLACE_SECRET_MAX bytes of fd, which may be a pipe; -1 with errno. */

@@ -56,6 +56,13 @@ RST_MUST_USE enum err place_socket(char out[static PLACE_PATH_MAX], const char *
  */
 RST_MUST_USE enum err place_tor(char out[static PLACE_PATH_MAX], const char *directory,
     struct diag *d);
+/* The directories above the client's own, as mkdir -p makes them. */
+RST_MUST_USE enum err place_parents(const char *directory, struct diag *d);
+/*
+ * The directory for witnesses of the state's age, made if need be: restante under
+ * $XDG_STATE_HOME (or ~/.local/state); empty without a home.
+ */
+RST_MUST_USE enum err place_witness(char out[static PLACE_PATH_MAX], struct diag *d);
 /*
  * Read a file of at most PLACE_SECRET_MAX - 1 bytes, which may be a pipe, into
  * secret memory (secret_free). ERR_NOT_FOUND, ERR_RANGE with a sentence.

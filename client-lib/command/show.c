@@ -200,6 +200,40 @@ tor_json(struct json *j, const struct tor_status *t)
 	json_close(j);
 }
 
+/* The day of a time in seconds: "2026-11-24". */
+static void
+day_text(char out[static 16], int64_t seconds)
+{
+	struct civil c = civil_date(seconds / 86400);
+
+	(void)snprintf(out, 16, "%04u-%02u-%02u", (unsigned)c.year % 10000, c.month % 100, c.day % 100);
+}
+
+static const char *
+restarted_name(enum restante_restarted r)
+{
+	static const char *const names[] = { "never", "backup", "old copy" };
+
+	return names[r];
+}
+
+/* Why everything begins anew, and what it cost. */
+static void
+show_restarted(FILE *out, const struct restante_status *s)
+{
+	char day[16];
+
+	if (s->restarted == RESTANTE_RESTARTED_NEVER)
+		return;
+	day_text(day, s->restarted_at);
+	(void)fprintf(out, "restarted   on %s: %s; contacts follow by themselves "
+	    "(`restante contacts`)\n", day, s->restarted == RESTANTE_RESTARTED_BACKUP
+	    ? "a backup was restored" : "this directory was an old copy of itself");
+	if (s->void_invitations > 0)
+		(void)fprintf(out, "            %u open invitations are void since; invite again\n",
+		    s->void_invitations);
+}
+
 static void
 show_tor(FILE *out, const struct tor_status *t)
 {
@@ -243,6 +277,9 @@ status_json(FILE *out, const struct restante_status *s, const struct tor_status 
 	field_number(&j, "stamps", s->stamps);
 	field_number(&j, "stamps_allotment", s->stamps_allotment);
 	field_number(&j, "tokens_ahead_epochs", s->tokens_ahead);
+	field_string(&j, "restarted", restarted_name(s->restarted));
+	field_number(&j, "restarted_at", (uint64_t)s->restarted_at);
+	field_number(&j, "void_invitations", s->void_invitations);
 	json_key(&j, "alarms");
 	json_array(&j);
 	for (size_t i = 0; i < ALARM_COUNT; i++)
@@ -288,6 +325,7 @@ show_status(FILE *out, const struct restante_status *s, const struct tor_status 
 	if (s->gaps > 0)
 		(void)fprintf(out, "fetching    %u day%s of the journal still to come\n", s->gaps,
 		    s->gaps == 1 ? "" : "s");
+	show_restarted(out, s);
 	(void)fprintf(out, "crowd       %u people share your mailbox\n", s->people);
 	(void)fprintf(out, "messages    %u waiting, %u on their way\n", s->queued,
 	    s->unacknowledged);
@@ -316,6 +354,31 @@ show_renewal(FILE *out, const struct restante_contact *c)
 				   "remove it on both sides and invite anew\n");
 }
 
+/* What a person has to know of restarts, ours and the contact's. */
+static void
+show_restart(FILE *out, const struct restante_contact *c)
+{
+	char day[16];
+
+	if (c->stranded)
+		(void)fputs("    CANNOT FOLLOW the restart: an older version made this contact, or "
+			    "it has long not been heard; remove it on both sides and invite anew\n", out);
+	else if (c->contested)
+		(void)fputs("    STOPPED: another device goes on with this contact in your name (a "
+			    "restored backup, or a copy); if it is not yours, somebody has stolen it. "
+			    "`restante contacts restart` goes on here\n", out);
+	else if (c->restarting)
+		(void)fputs("    restarting: messages wait until this contact has followed\n", out);
+	if (c->lost_texts + c->lost_files > 0)
+		(void)fprintf(out, "    lost in a restart  %" PRIu64 " messages and %" PRIu64
+		    " files that had come before; ask for them again\n", c->lost_texts, c->lost_files);
+	if (c->peer_restart != 0) {
+		day_text(day, c->peer_restart);
+		(void)fprintf(out, "    this contact's device was %s on %s\n", c->peer_restored
+		    ? "restored from a backup" : "restarted from an old copy", day);
+	}
+}
+
 void
 show_contact(FILE *out, const struct restante_contact *c, bool json)
 {
@@ -332,6 +395,7 @@ show_contact(FILE *out, const struct restante_contact *c, bool json)
 		if (c->safety_number[0] != '\0')
 			(void)fprintf(out, "    safety number  %s\n", c->safety_number);
 		show_renewal(out, c);
+		show_restart(out, c);
 		return;
 	}
 	json_start(&j, &b);
@@ -346,6 +410,13 @@ show_contact(FILE *out, const struct restante_contact *c, bool json)
 	field_bool(&j, "renews", c->renews);
 	field_number(&j, "renewed_sending", c->renewed_sending);
 	field_number(&j, "renewed_receiving", c->renewed_receiving);
+	field_bool(&j, "restarting", c->restarting);
+	field_bool(&j, "contested", c->contested);
+	field_bool(&j, "stranded", c->stranded);
+	field_number(&j, "lost_messages", c->lost_texts);
+	field_number(&j, "lost_files", c->lost_files);
+	field_bool(&j, "peer_restored", c->peer_restored);
+	field_number(&j, "peer_restart", (uint64_t)c->peer_restart);
 	json_finish(out, &j, &b);
 }
 
@@ -476,6 +547,44 @@ show_directory(FILE *out, const char *directory, bool json)
 	json_start(&j, &b);
 	field_string(&j, "directory", directory);
 	json_finish(out, &j, &b);
+}
+
+void
+show_backup(FILE *out, const char *path, bool json)
+{
+	struct json j;
+	struct buf b;
+
+	if (!json) {
+		(void)fprintf(out, "%s is written; keep its passphrase apart from it\n", path);
+		return;
+	}
+	json_start(&j, &b);
+	field_string(&j, "backup", path);
+	json_finish(out, &j, &b);
+}
+
+void
+show_restored(FILE *out, const char *directory, const struct restante_restored *r, bool json)
+{
+	struct json j;
+	struct buf b;
+
+	if (json) {
+		json_start(&j, &b);
+		field_string(&j, "directory", directory);
+		field_number(&j, "void_invitations", r->invitations);
+		field_number(&j, "stranded", r->stranded);
+		json_finish(out, &j, &b);
+		return;
+	}
+	(void)fprintf(out, "%s is restored; start `restante agent` next. Your contacts follow by "
+	    "themselves\n", directory);
+	if (r->invitations > 0)
+		(void)fprintf(out, "%u open invitations are void; invite again\n", r->invitations);
+	if (r->stranded > 0)
+		(void)fprintf(out, "%u contacts are of an older version and cannot follow "
+		    "(`restante contacts` says which); invite them again\n", r->stranded);
 }
 
 void

@@ -9,6 +9,7 @@
 #include <stdio.h>
 
 #include "client-lib/command/wire.h"
+#include "client-lib/include/restante/backup.h"
 
 /* tor: NULL if the way is direct. */
 void show_status(FILE *out, const struct restante_status *s, const struct tor_status *tor,
@@ -19,6 +20,9 @@ void show_message(FILE *out, const struct restante_message *m, const char *name,
     const char *text, bool json);
 /* A client directory was made. */
 void show_directory(FILE *out, const char *directory, bool json);
+/* A backup was written; a directory was made from one. */
+void show_backup(FILE *out, const char *path, bool json);
+void show_restored(FILE *out, const char *directory, const struct restante_restored *r, bool json);
 /* A client authorization was stored; public_key: of one made here, else NULL. */
 void show_authorization(FILE *out, const char *public_key, bool json);
 void show_invitation(FILE *out, const char *text, bool qr, bool json);

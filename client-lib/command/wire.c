@@ -92,6 +92,9 @@ put_status(struct writer *w, const struct restante_status *s)
 	writer_u32(w, s->stamps);
 	writer_u32(w, s->stamps_allotment);
 	writer_u32(w, s->tokens_ahead);
+	writer_u8(w, (uint8_t)s->restarted);
+	writer_u64(w, (uint64_t)s->restarted_at);
+	writer_u32(w, s->void_invitations);
 }
 
 static void
@@ -126,6 +129,11 @@ get_status(struct reader *r, struct restante_status *s)
 	s->stamps = reader_u32(r);
 	s->stamps_allotment = reader_u32(r);
 	s->tokens_ahead = reader_u32(r);
+	s->restarted = reader_u8(r);
+	s->restarted_at = (int64_t)reader_u64(r);
+	s->void_invitations = reader_u32(r);
+	if (s->restarted > RESTANTE_RESTARTED_COPY)
+		reader_fail(r, ERR_MALFORMED);
 }
 
 static void
@@ -182,6 +190,13 @@ put_contact(struct writer *w, const struct restante_contact *c)
 	writer_u8(w, c->renews != 0);
 	writer_u32(w, c->renewed_sending);
 	writer_u32(w, c->renewed_receiving);
+	writer_u8(w, c->restarting != 0);
+	writer_u8(w, c->contested != 0);
+	writer_u8(w, c->stranded != 0);
+	writer_u64(w, c->lost_texts);
+	writer_u64(w, c->lost_files);
+	writer_u8(w, c->peer_restored != 0);
+	writer_u64(w, (uint64_t)c->peer_restart);
 }
 
 static void
@@ -198,6 +213,13 @@ get_contact(struct reader *r, struct restante_contact *c)
 	c->renews = get_bool(r);
 	c->renewed_sending = reader_u32(r);
 	c->renewed_receiving = reader_u32(r);
+	c->restarting = get_bool(r);
+	c->contested = get_bool(r);
+	c->stranded = get_bool(r);
+	c->lost_texts = reader_u64(r);
+	c->lost_files = reader_u64(r);
+	c->peer_restored = get_bool(r);
+	c->peer_restart = (int64_t)reader_u64(r);
 	if (c->state > RESTANTE_CONTACT_ESTABLISHED)
 		reader_fail(r, ERR_MALFORMED);
 }
@@ -276,6 +298,7 @@ put_fields(struct writer *w, const struct wire *m)
 	case WIRE_DELETE:
 	case WIRE_CANCEL:
 	case WIRE_RETENTION:
+	case WIRE_BACKUP:
 	case WIRE_IS_INVITATION:
 		put_name(w, m->name, sizeof(m->name));
 		writer_u64(w, m->number);
@@ -330,6 +353,7 @@ get_fields(struct reader *r, struct wire *m)
 	case WIRE_DELETE:
 	case WIRE_CANCEL:
 	case WIRE_RETENTION:
+	case WIRE_BACKUP:
 	case WIRE_IS_INVITATION:
 		get_name(r, m->name, sizeof(m->name));
 		m->number = reader_u64(r);

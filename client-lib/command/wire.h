@@ -36,6 +36,7 @@ enum wire_type {
 	WIRE_RETENTION = 13,/* number: seconds */
 	WIRE_STOP = 14,
 	WIRE_EVIDENCE = 20,
+	WIRE_BACKUP = 21,   /* number: a key file, text: secret in hexadecimal, blank, path */
 	/* answers */
 	WIRE_DONE = 64,	      /* code, text: why */
 	WIRE_IS_STATUS = 65,
@@ -54,6 +55,7 @@ enum wire_change {
 	WIRE_BLOCK,
 	WIRE_UNBLOCK,
 	WIRE_REMOVE,
+	WIRE_RESTART,
 };
 
 /* One message; which fields count depends on the type. */

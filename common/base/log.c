@@ -61,6 +61,24 @@ log_event(struct log *l, enum log_event e, uint64_t a, uint64_t b, uint64_t c)
 	(void)fflush(l->out);
 }
 
+void
+log_disk(struct log *l, bool *failing, enum err e)
+{
+	bool was = *failing;
+
+	*failing = e != ERR_OK;
+	if (l == NULL || *failing == was)
+		return;
+	if (*failing)
+		l->failing++;
+	else
+		l->failing--;
+	if (*failing)
+		log_event(l, LOG_DISK_FAILED, (uint64_t)-(int64_t)e, 0, 0);
+	else if (l->failing == 0)
+		log_event(l, LOG_DISK_RECOVERED, 0, 0, 0);
+}
+
 const char *
 log_event_name(enum log_event e)
 {

@@ -8,6 +8,7 @@
 #ifndef COMMON_BASE_LOG_H
 #define COMMON_BASE_LOG_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 
@@ -43,6 +44,7 @@ struct log {
 	enum log_level threshold;
 	log_observer *observer; /* NULL: none */
 	void *observer_arg;
+	unsigned failing; /* writers of a disk whose last write failed: log_disk */
 };
 
 /*
@@ -51,6 +53,11 @@ struct log {
  */
 void log_event(struct log *l, enum log_event e, uint64_t a, uint64_t b,
     uint64_t c);
+/*
+ * What became of a write of one of several writers to the same disk, each of which has a
+ * flag: one event when its writes begin to fail, and one when no writer's fail any more.
+ */
+void log_disk(struct log *l, bool *failing, enum err e);
 /* What the table says of an event. */
 const char *log_event_name(enum log_event e);
 enum log_level log_event_level(enum log_event e);

@@ -13,7 +13,7 @@ _Static_assert(TAG_BYTES == RECORD_TAG_BYTES, "stream tags are kept in a tagmap"
 
 #define INDEX_MAX (UINT64_MAX / 4) /* of a saved state: sums never overflow */
 #define GENERATION_STEP ((uint64_t)1 << 32)
-#define GENERATION_MAX ((uint32_t)1 << 29)
+#define GENERATION_MAX STREAM_GENERATION_MAX
 
 /* Everything that one index yields. */
 struct link_keys {
@@ -43,13 +43,21 @@ writer_begin(struct stream_writer *w, const uint8_t secret[static 32])
 }
 
 struct stream_writer *
-stream_writer_new(const uint8_t secret[static 32])
+stream_writer_new_at(const uint8_t secret[static 32], uint32_t generation)
 {
 	struct stream_writer *w = secret_new(sizeof(*w));
 
-	if (w != NULL)
+	if (w != NULL) {
+		w->index = (uint64_t)generation * GENERATION_STEP;
 		writer_begin(w, secret);
+	}
 	return w;
+}
+
+struct stream_writer *
+stream_writer_new(const uint8_t secret[static 32])
+{
+	return stream_writer_new_at(secret, 0);
 }
 
 void
@@ -282,7 +290,13 @@ reader_at(const uint8_t chain[static 32], uint64_t base, const struct rng *r)
 struct stream_reader *
 stream_reader_new(const uint8_t secret[static 32], const struct rng *r)
 {
-	struct stream_reader *s = reader_at(secret, 0, r);
+	return stream_reader_new_at(secret, 0, r);
+}
+
+struct stream_reader *
+stream_reader_new_at(const uint8_t secret[static 32], uint32_t generation, const struct rng *r)
+{
+	struct stream_reader *s = reader_at(secret, (uint64_t)generation * GENERATION_STEP, r);
 
 	if (s != NULL) {
 		s->rooted = true;

@@ -25,6 +25,7 @@
 
 #define STREAM_WINDOW 2000
 #define STREAM_SKIPPED_MAX 4096
+#define STREAM_GENERATION_MAX ((uint32_t)1 << 29)
 
 static inline uint32_t
 stream_generation(uint64_t index)
@@ -44,6 +45,8 @@ stream_generation_start(uint64_t index)
 struct stream_writer; /* secret memory */
 
 struct stream_writer *stream_writer_new(const uint8_t secret[static 32]);
+/* A stream that begins with a later generation (at most STREAM_GENERATION_MAX). */
+struct stream_writer *stream_writer_new_at(const uint8_t secret[static 32], uint32_t generation);
 void stream_writer_free(struct stream_writer *w);
 /* The index that the next sealing will use, from 0. */
 uint64_t stream_writer_index(const struct stream_writer *w);
@@ -76,6 +79,8 @@ uint32_t stream_writer_before(const struct stream_writer *w);
 struct stream_reader; /* secret memory */
 
 struct stream_reader *stream_reader_new(const uint8_t secret[static 32], const struct rng *r);
+struct stream_reader *stream_reader_new_at(const uint8_t secret[static 32], uint32_t generation,
+    const struct rng *r);
 void stream_reader_free(struct stream_reader *s);
 /*
  * Open a record if its tag is of this stream: ERR_NOT_FOUND (not ours, nothing

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #define FIRST_ROOM 64
+#define LATE_MS 60000	   /* a session that lives brings something within less */
+#define LATE_LEAST_MS 5000 /* machines are not time-scaled */
 
 const struct notetest_rule notetest_mix = { .window = 12, .least = 2, .most = 4 };
 const struct notetest_rule notetest_client = { .window = 24, .least = 12, .most = 12 };
@@ -14,7 +16,7 @@ const struct notetest_rule notetest_client = { .window = 24, .least = 12, .most 
 struct note {
 	uint8_t bytes[BLOCK_DIGEST_BYTES];
 	bool returned;
-	int64_t sent_ms, due_ms;
+	int64_t sent_ms, due_ms, late_ms;
 };
 
 struct notetest {
@@ -28,6 +30,7 @@ struct notetest {
 	unsigned place;
 	/* every block of the rounds in [from_ms, to_ms) was held */
 	int64_t from_ms, to_ms;
+	int64_t bear_ms; /* until then nothing is late */
 };
 
 static struct note *
@@ -76,12 +79,27 @@ notetest_forget(struct notetest *t)
 }
 
 void
+notetest_forget_since(struct notetest *t, int64_t since_ms)
+{
+	while (t->count > 0 && note_at(t, t->count - 1)->sent_ms >= since_ms) {
+		t->count--;
+		t->status.unjudged++;
+	}
+}
+
+void
+notetest_bear(struct notetest *t, int64_t until_ms)
+{
+	t->bear_ms = until_ms;
+}
+
+void
 notetest_clear(struct notetest *t)
 {
 	notetest_forget(t);
+	t->bear_ms = INT64_MIN;
 	memset(t->lost, 0, sizeof(t->lost));
 	t->status.window_judged = t->status.window_returned = 0;
-	t->status.judged_ms = 0;
 	t->status.passes = true;
 }
 
@@ -91,6 +109,14 @@ int64_t
 notetest_term_ms(const struct params *p)
 {
 	return params_forecast_ms(p) + p->round_ms;
+}
+
+int64_t
+notetest_late_ms(const struct params *p)
+{
+	int64_t ms = params_scaled(p, LATE_MS);
+
+	return (ms > LATE_LEAST_MS ? ms : LATE_LEAST_MS) + 2 * p->round_ms;
 }
 
 static bool
@@ -130,6 +156,7 @@ notetest_sent(struct notetest *t, const uint8_t note[static BLOCK_DIGEST_BYTES],
 	}
 	n = note_at(t, t->count++);
 	*n = (struct note){ .sent_ms = sent_ms, .due_ms = sent_ms + notetest_term_ms(p) };
+	n->late_ms = n->due_ms + notetest_late_ms(p);
 	memcpy(n->bytes, note, sizeof(n->bytes));
 }
 
@@ -164,20 +191,28 @@ judge(struct notetest *t, const struct note *n, const struct rng *rng)
 	s->judged++;
 	s->returned += n->returned;
 	s->failures += !s->passes;
-	s->judged_ms = n->sent_ms;
 }
 
-/* All whose term has ended by what is held. */
-static void
-judge_all(struct notetest *t, const struct rng *rng)
+static bool
+is_late(const struct notetest *t, const struct note *n, int64_t now_ms)
 {
-	while (t->count > 0 && note_at(t, 0)->due_ms <= t->to_ms) {
-		const struct note *n = note_at(t, 0);
+	return now_ms > n->late_ms && now_ms > t->bear_ms;
+}
 
-		if (n->sent_ms >= t->from_ms)
-			judge(t, n, rng);
-		else
-			t->status.unjudged++;
+/*
+ * All whose term has ended by what is held, and all that are late. One that was sent
+ * before what is held waits: another run may still show the rounds that are missing.
+ */
+static void
+judge_all(struct notetest *t, int64_t now_ms, const struct rng *rng)
+{
+	while (t->count > 0) {
+		const struct note *n = note_at(t, 0);
+		bool held = n->due_ms <= t->to_ms && n->sent_ms >= t->from_ms;
+
+		if (!held && !is_late(t, n, now_ms))
+			return;
+		judge(t, n, rng);
 		take_first(t);
 	}
 }
@@ -197,25 +232,31 @@ hold(struct notetest *t, int64_t from_ms, int64_t to_ms)
 		t->to_ms = to_ms;
 }
 
+/* What a round lists is too late for notes whose term was over when it began. */
 static void
-look_for(struct notetest *t, const struct block *b)
+look_for(struct notetest *t, const struct block *b, int64_t start_ms, int64_t now_ms)
 {
 	for (size_t i = 0; i < t->count && b->digest_count > 0; i++) {
 		struct note *n = note_at(t, i);
 
-		n->returned = n->returned || block_has_digest(b, n->bytes);
+		n->returned = n->returned || (n->due_ms > start_ms && !is_late(t, n, now_ms) &&
+		    block_has_digest(b, n->bytes));
 	}
 }
 
 void
 notetest_block(struct notetest *t, const struct block *b, int64_t from_ms, int64_t start_ms,
-    int64_t end_ms, const struct rng *rng)
+    int64_t end_ms, int64_t now_ms, const struct rng *rng)
 {
-	hold(t, from_ms, start_ms);
-	judge_all(t, rng); /* what this round lists is too late for them */
-	look_for(t, b);
+	look_for(t, b, start_ms, now_ms);
 	hold(t, from_ms, end_ms);
-	judge_all(t, rng);
+	judge_all(t, now_ms, rng);
+}
+
+void
+notetest_look(struct notetest *t, int64_t now_ms, const struct rng *rng)
+{
+	judge_all(t, now_ms, rng);
 }
 
 void

@@ -73,7 +73,7 @@ draw_wait(const struct attend *a, int64_t max_ms)
 
 /*
  * When to open the coming session: uniform in its window, or in what is left of
- * it; once the window is over, in what is left of the hour.
+ * it; once the window is over, in what is left of the hour, or as after a failure.
  */
 static int64_t
 draw_opening(const struct attend *a, uint32_t hour)
@@ -85,6 +85,8 @@ draw_opening(const struct attend *a, uint32_t hour)
 
 	if (from < now)
 		from = now;
+	if (until < from && a->cfg.unhurried)
+		return now + draw_wait(a, RETRY_MAX_MS);
 	if (until < from)
 		until = start > from ? start : from;
 	return rng_between(a->cfg.rng, from, until);
@@ -309,6 +311,13 @@ on_visit_timer(void *arg)
 
 /* ---- hour after hour ---- */
 
+/* How long the running hour's session waits at the start, and at a release. */
+static int64_t
+first_wait(const struct attend *a)
+{
+	return a->cfg.unhurried ? draw_wait(a, RETRY_MAX_MS) : 0;
+}
+
 /* At the mark: the gateway ends what belongs to the hour before. */
 static void
 retire_before(struct attend *a, uint32_t hour)
@@ -367,8 +376,17 @@ attend_hold(struct attend *a, bool held)
 		if (v->hour > hour_now(a))
 			timer_at_wall(v->timer, draw_opening(a, v->hour));
 		else
-			timer_after(v->timer, 0);
+			timer_after(v->timer, first_wait(a));
 	}
+}
+
+void
+attend_hurry(struct attend *a)
+{
+	struct visit *v = find(a, hour_now(a));
+
+	if (v != NULL && v->session == NULL && !a->held)
+		timer_after(v->timer, 0);
 }
 
 /* Sleep, or a set clock: nothing that was planned holds, and sessions are cut off. */
@@ -451,7 +469,7 @@ attend_new(struct attend **out, struct loop *l, const struct attend_config *cfg,
 		attend_free(a);
 		return e;
 	}
-	plan(a, 0);
+	plan(a, first_wait(a));
 	*out = a;
 	return ERR_OK;
 }

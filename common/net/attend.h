@@ -7,7 +7,8 @@
  * of h) it is `coming`: its slots carry only notes and drops. At the mark it
  * becomes `current` and the gateway closes the former one. After a failure a
  * uniform wait up to 15 minutes. All times are divided by time-scale.
- * At the start, the session of the running hour is opened at once.
+ * At the start, the session of the running hour is opened at once, or, by an owner
+ * that others see start, as after a failure.
  */
 #ifndef COMMON_NET_ATTEND_H
 #define COMMON_NET_ATTEND_H
@@ -50,6 +51,11 @@ struct attend_config {
 	uint16_t mailbox;
 	struct purse *purse; /* as in session.h; without a ticket it waits as after a failure */
 	bool held; /* begin as after attend_hold(a, true) */
+	/*
+	 * Others see when the owner starts, or when it has a way to the gateway again: what
+	 * is then due waits as after a failure, so as not to be told by that.
+	 */
+	bool unhurried;
 	const struct rng *rng, *keys;
 };
 
@@ -59,10 +65,12 @@ void attend_free(struct attend *a);
 /*
  * While held, no session is opened: for an owner who knows that the way to the
  * gateway is not there yet. Those that are open go on. What has come due by the
- * time it is released is then opened as at the start: the running hour's at once,
- * the coming one's within what is left of its window.
+ * time it is released is then opened as at the start: the running hour's at once
+ * (unhurried: after a wait), the coming one's within what is left of its window.
  */
 void attend_hold(struct attend *a, bool held);
+/* Open the running hour's session now, if it waits and we are not held. */
+void attend_hurry(struct attend *a);
 /* The wall-clock time from which the running hour's session reads: h-11 minutes. */
 int64_t attend_mark_ms(const struct params *p, uint32_t hour);
 /* The gateway as the next session would look for it. */

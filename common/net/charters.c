@@ -56,11 +56,7 @@ taken(struct charters *c)
 static void
 written(struct charters *c, enum err e)
 {
-	if (e != ERR_OK)
-		log_event(c->log, LOG_DISK_FAILED, (uint64_t)-(int64_t)e, 0, 0);
-	else if (c->failed)
-		log_event(c->log, LOG_DISK_RECOVERED, 0, 0, 0);
-	c->failed = e != ERR_OK;
+	log_disk(c->log, &c->failed, e);
 }
 
 static void

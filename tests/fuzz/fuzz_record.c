@@ -107,7 +107,7 @@ save_and_load(const struct inbox *in)
 	buf_init(&twice);
 	must(inbox_save(in, &once, SIZE_MAX) == ERR_OK);
 	reader_init(&r, once.data, once.len);
-	must(inbox_load(&back, &r) == ERR_OK && reader_end(&r) == ERR_OK);
+	must(inbox_load(&back, &r, true) == ERR_OK && reader_end(&r) == ERR_OK);
 	must(inbox_save(&back, &twice, SIZE_MAX) == ERR_OK && once.len == twice.len);
 	must(sodium_memcmp(once.data, twice.data, once.len) == 0);
 	inbox_release(&back);

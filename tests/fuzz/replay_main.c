@@ -1,7 +1,8 @@
 /*
  * Runs a fuzz target over its corpus with any compiler, so that every build
- * repeats what fuzzing found. Each file is fed as it is, cut at every length
- * up to MUTATED_BYTES, and with each of its first MUTATED_BYTES bytes flipped.
+ * repeats what fuzzing found. Each file is fed as it is, cut at every length,
+ * and with each of its bytes flipped; of longer files than MUTATED_BYTES at so
+ * many places, spread evenly.
  *
  * Usage: replay_x [directory...]; without one, tests/fuzz/corpus/x under
  * $srcdir. Every input lies in a heap block of its own size, so that
@@ -16,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MUTATED_BYTES 512
+#define MUTATED_BYTES 256
 #define PATH_BYTES 4096
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -53,8 +54,10 @@ feed_mutants(const uint8_t *data, size_t size)
 
 	feed(data, size, SIZE_MAX);
 	for (size_t i = 0; i < end; i++) {
-		feed(data, i, SIZE_MAX);
-		feed(data, size, i);
+		size_t at = i * size / end;
+
+		feed(data, at, SIZE_MAX);
+		feed(data, size, at);
 	}
 }
 

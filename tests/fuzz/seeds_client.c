@@ -1,6 +1,6 @@
 /*
- * Writes the seeds of the client's corpora (record, invitation, wire, post),
- * always the same ones (post/X_format1 are of the version before renewal):
+ * Writes the seeds of the client's corpora (record, invitation, wire, post, kept,
+ * backup, founding), always the same ones (post/X_format1 are of the version before renewal):
  *
  *   seeds_client tests/fuzz/corpus
  */
@@ -10,7 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client-lib/backup.h"
 #include "client-lib/command/wire.h"
+#include "client-lib/founding.h"
 #include "client-lib/inbox.h"
 #include "client-lib/post.h"
 #include "common/base/secret.h"
@@ -121,6 +123,17 @@ write_state(const char *name, const struct post *p)
 	buf_release(&b);
 }
 
+static void
+write_kept(const char *name, const struct post *p)
+{
+	struct buf b;
+
+	buf_init(&b);
+	must(post_backup(p, &b));
+	write_seed(name, b.data, b.len);
+	buf_release(&b);
+}
+
 /* What post_next chooses, sealed, sent and read by the other. */
 static void
 pass_one(struct post *from, struct post *to, const char *content, const struct params *params)
@@ -191,8 +204,69 @@ write_posts(void)
 	pass_one(a, b, "well", &cfg.params);
 	write_state("post/renewing", a); /* it has announced */
 	write_state("post/followed", b);
+	write_kept("kept/two", a);
 	post_free(a);
 	post_free(b);
+}
+
+/* ---- backups and foundings ---- */
+
+static void
+put_item(struct buf *b, enum backup_kind kind, const char *key, const void *p, size_t n)
+{
+	uint8_t head[9] = { (uint8_t)kind };
+
+	store_u32(head + 1, (uint32_t)strlen(key));
+	store_u32(head + 5, (uint32_t)n);
+	must(buf_append(b, head, sizeof(head), SIZE_MAX));
+	must(buf_append(b, key, strlen(key), SIZE_MAX));
+	must(buf_append(b, p, n, SIZE_MAX));
+}
+
+static void
+write_backups(void)
+{
+	static const uint8_t big[70000];
+	struct buf b;
+
+	buf_init(&b);
+	put_item(&b, BACKUP_END, "", "", 0);
+	write_seed("backup/empty", b.data, b.len);
+	buf_release(&b);
+	put_item(&b, BACKUP_FILE, "charter", "restante-charter 1\n", 19);
+	put_item(&b, BACKUP_ENTRY, "", "x", 1);
+	put_item(&b, BACKUP_VALUE, "m1", "hello", 5);
+	put_item(&b, BACKUP_STATE, "", "state", 5);
+	write_seed("backup/no-end", b.data, b.len);
+	put_item(&b, BACKUP_END, "", "", 0);
+	write_seed("backup/whole", b.data, b.len);
+	put_item(&b, BACKUP_END, "", "", 0);
+	write_seed("backup/two-ends", b.data, b.len);
+	buf_release(&b);
+	put_item(&b, BACKUP_VALUE, "m1", big, sizeof(big));
+	put_item(&b, BACKUP_END, "", "", 0);
+	write_seed("backup/pieces", b.data, b.len);
+	buf_release(&b);
+}
+
+/* Its layout as docs/protocol.md has it: 530 bytes, the rest are zeros. */
+static void
+write_foundings(void)
+{
+	uint8_t p[530] = { [0] = 1, [1] = FOUNDING_LOST | FOUNDING_RESTORED };
+
+	store_u32(p + 2, 225000000);
+	store_u64(p + 74, 4);  /* next missing */
+	store_u64(p + 218, 1); /* floor */
+	write_seed("founding/lost", p, sizeof(p));
+	p[1] = 0;
+	store_u32(p + 6, 7);
+	store_u64(p + 82, (uint64_t)225000000 << 32);
+	for (size_t at = 226; at < 266; at += 8)
+		store_u64(p + at, 3);
+	write_seed("founding/in-turn", p, sizeof(p));
+	store_u32(p + 2, UINT32_MAX);
+	write_seed("founding/too-high", p, sizeof(p));
 }
 
 int
@@ -207,5 +281,7 @@ main(int argc, char **argv)
 	write_records();
 	write_wire();
 	write_posts();
+	write_backups();
+	write_foundings();
 	return 0;
 }

@@ -45,6 +45,8 @@ test_begin(void)
 	if (sodium_init() < 0)
 		give_up("libsodium does not start");
 	cmocka_set_message_output(CM_OUTPUT_TAP);
+	if (getenv("RESTANTE_TEST_ONLY") != NULL)
+		cmocka_set_test_filter(getenv("RESTANTE_TEST_ONLY"));
 	seed = choose_seed();
 	rng_seeded_init(&source, seed);
 	(void)printf("# seed %" PRIu64 "\n", seed);

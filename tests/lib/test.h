@@ -23,7 +23,8 @@
 /*
  * The main function: one group, TAP on stdout, exit code 0 or 1 whatever the
  * number of failures (cmocka returns the number, and automake takes 77 for a
- * skip). The seed is printed; RESTANTE_TEST_SEED=n repeats a run.
+ * skip). The seed is printed; RESTANTE_TEST_SEED=n repeats a run, and
+ * RESTANTE_TEST_ONLY=pattern (* and ?) runs only the tests of such names.
  */
 #define TEST_MAIN(tests)                                                                           \
 	int main(void)                                                                             \

@@ -4,7 +4,7 @@
     reference.py make NAME            print the vectors of NAME
     reference.py check NAME FILE      check a file of vectors
 
-NAME is one of: onion, record, block, contact, renewal, voprf.
+NAME is one of: onion, record, block, contact, renewal, founding, voprf.
 """
 
 import importlib
@@ -12,7 +12,7 @@ import sys
 
 import vectors
 
-NAMES = ("onion", "record", "block", "contact", "renewal", "voprf")
+NAMES = ("onion", "record", "block", "contact", "renewal", "founding", "voprf")
 
 
 def title(name):

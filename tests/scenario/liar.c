@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/base/bytes.h"
 #include "common/charter/sheet.h"
 #include "common/charter/timing.h"
 #include "common/journal/block.h"
@@ -34,13 +35,11 @@ struct pair {
 };
 
 struct liar {
-	struct fixture *f;
-	struct world_host *host;
-	struct listener *listener;
+	struct liar_config cfg;
+	const struct charter *charter;
 	const struct charter_node *gateway;
-	const struct network_keys *keys;
-	unsigned lies, one_in, sessions;
-	uint32_t from_epoch;
+	struct listener *listener;
+	unsigned sessions;
 	struct relay *relays;
 	struct pair *pairs;
 	size_t pair_count;
@@ -49,7 +48,7 @@ struct liar {
 static const struct params *
 params(const struct relay *r)
 {
-	return r->liar->f->params;
+	return &r->liar->charter->params;
 }
 
 /* ---- lies ---- */
@@ -67,20 +66,22 @@ shown_hash(const struct liar *x, const uint8_t honest[static 32])
 static void
 forge_sheet(struct buf *out, const struct liar *x, const uint8_t *p, size_t n)
 {
-	const struct network *net = x->f->network;
+	uint8_t signature[SHEET_SIGNATURE_BYTES];
 	struct announcement *own = NULL;
 	struct sheet *s;
 
-	assert_err_ok(sheet_read(&s, p, n - SHEET_SIGNATURE_BYTES, net->charters, NULL));
+	assert_err_ok(sheet_read(&s, p, n - SHEET_SIGNATURE_BYTES, x->cfg.charters, NULL));
 	for (size_t i = 0; i < s->count; i++)
 		if (s->nodes[i].node == x->gateway->number)
 			own = &s->nodes[i];
 	assert_non_null(own);
-	if (s->epoch >= x->from_epoch) {
-		memcpy(own->pk, net->charter->nodes[0].link, 32); /* some valid key */
-		announcement_sign(own, net->charter->network_id, x->keys->identity_sk);
+	if (s->epoch >= x->cfg.from_epoch) {
+		memcpy(own->pk, x->charter->nodes[0].link, 32); /* some valid key */
+		announcement_sign(own, x->charter->network_id, x->cfg.identity_sk);
 	}
-	network_show(out, net, s);
+	assert_err_ok(sheet_encode(out, s));
+	sheet_sign(signature, s, x->gateway->number, x->charter->network_id, x->cfg.identity_sk);
+	assert_err_ok(buf_append(out, signature, sizeof(signature), STREAM_MAX));
 	sheet_free(s);
 }
 
@@ -88,7 +89,6 @@ forge_sheet(struct buf *out, const struct liar *x, const uint8_t *p, size_t n)
 static void
 forge_block(struct buf *out, struct liar *x, const uint8_t *p, size_t n)
 {
-	const struct network *net = x->f->network;
 	uint8_t honest[32], signature[BLOCK_SIGNATURE_BYTES];
 	struct buf sheets[BLOCK_ENTRIES_MAX];
 	size_t sheet_count = 0;
@@ -98,7 +98,7 @@ forge_block(struct buf *out, struct liar *x, const uint8_t *p, size_t n)
 	memcpy(honest, b.hash, sizeof(honest));
 	memcpy(b.previous, shown_hash(x, b.previous), 32);
 	memcpy(b.previous_epoch, shown_hash(x, b.previous_epoch), 32);
-	for (size_t i = 0; i < b.entry_count && (x->lies & LIAR_SHEETS) != 0; i++)
+	for (size_t i = 0; i < b.entry_count && (x->cfg.lies & LIAR_SHEETS) != 0; i++)
 		if (b.entries[i].kind == BLOCK_SHEET) {
 			struct buf *sheet = &sheets[sheet_count++];
 
@@ -111,7 +111,7 @@ forge_block(struct buf *out, struct liar *x, const uint8_t *p, size_t n)
 		b.entries[b.entry_count++] =
 		    (struct block_entry){BLOCK_ISSUER, (const uint8_t *)"!", 1};
 	assert_err_ok(block_encode(out, &b));
-	block_sign(signature, &b, net->charter->network_id, x->keys->identity_sk);
+	block_sign(signature, &b, x->charter->network_id, x->cfg.identity_sk);
 	assert_err_ok(buf_append(out, signature, sizeof(signature), STREAM_MAX));
 	if (shown_hash(x, honest) == honest && x->pair_count < HASHES_MAX) {
 		memcpy(x->pairs[x->pair_count].honest, honest, 32);
@@ -125,17 +125,17 @@ forge_block(struct buf *out, struct liar *x, const uint8_t *p, size_t n)
 static bool
 block_is_forged(const struct liar *x, const uint8_t *p, size_t n)
 {
-	const struct params *pa = x->f->params;
+	const struct params *pa = &x->charter->params;
 	struct block b;
 
 	assert_err_ok(block_decode(&b, p, n - BLOCK_SIGNATURE_BYTES));
-	if ((x->lies & LIAR_JOURNAL) == 0)
+	if ((x->cfg.lies & LIAR_JOURNAL) == 0)
 		return false;
 	for (size_t i = 0; i < b.entry_count; i++)
 		if (b.entries[i].kind == BLOCK_SHEET &&
-		    load_u32(b.entries[i].data) >= x->from_epoch)
+		    load_u32(b.entries[i].data) >= x->cfg.from_epoch)
 			return true;
-	return timing_epoch(pa, timing_round_start(pa, b.round)) >= x->from_epoch ||
+	return timing_epoch(pa, timing_round_start(pa, b.round)) >= x->cfg.from_epoch ||
 	    shown_hash(x, b.previous) != b.previous;
 }
 
@@ -147,7 +147,7 @@ on_item(void *arg, enum item_kind kind, const uint8_t *p, size_t n)
 	struct buf forged;
 
 	buf_init(&forged);
-	if (r->lies && kind == ITEM_SHEET && (x->lies & LIAR_SHEETS) != 0)
+	if (r->lies && kind == ITEM_SHEET && (x->cfg.lies & LIAR_SHEETS) != 0)
 		forge_sheet(&forged, x, p, n);
 	else if (r->lies && kind == ITEM_BLOCK && block_is_forged(x, p, n))
 		forge_block(&forged, x, p, n);
@@ -241,6 +241,11 @@ on_client_frame(void *arg, uint8_t *plain, size_t n)
 {
 	struct relay *r = arg;
 
+	struct frame_up f;
+
+	assert_err_ok(frame_up_decode(&f, params(r), plain));
+	if (r->lies && (r->liar->cfg.lies & LIAR_DROPS) != 0 && f.type == FRAME_UP_PACKET)
+		plain[n - 1] ^= 1; /* it dies at the first mix, and the frame is still answered */
 	if (link_is_up(r->gateway))
 		(void)!link_send(r->gateway, plain);
 	else
@@ -266,9 +271,9 @@ link_config(const struct liar *x)
 	struct link_config cfg = {.pattern = NOISE_NK,
 	    .out_frames_max = 4096,
 	    .handshake_ms = 60000,
-	    .keys = world_rng(x->f->world)};
+	    .keys = x->cfg.keys};
 
-	memcpy(cfg.network_id, x->f->network->charter->network_id, sizeof(cfg.network_id));
+	memcpy(cfg.network_id, x->charter->network_id, sizeof(cfg.network_id));
 	return cfg;
 }
 
@@ -287,39 +292,40 @@ on_accept(void *arg, struct conn *c)
 	r->liar = x;
 	r->next = x->relays;
 	x->relays = r;
-	r->lies = x->sessions++ % x->one_in == 0;
+	r->lies = x->sessions++ % x->cfg.one_in == 0;
 	r->items = item_assembler_new(on_item, r);
 	buf_init(&r->waiting);
 	buf_init(&r->stream);
-	down.own_sk = x->keys->link_sk;
+	down.own_sk = x->cfg.link_sk;
 	down.own_pk = x->gateway->link;
-	down.send_bytes = up.receive_bytes = params_down_frame_bytes(x->f->params);
-	down.receive_bytes = up.send_bytes = params_up_frame_bytes(x->f->params);
+	down.send_bytes = up.receive_bytes = params_down_frame_bytes(params(r));
+	down.receive_bytes = up.send_bytes = params_up_frame_bytes(params(r));
 	up.initiator = true;
 	up.peer_pk = x->gateway->link;
-	assert_err_ok(link_accept(&r->client, world_loop(x->host), c, &down, &client, r));
-	assert_err_ok(link_dial(&r->gateway, world_loop(x->host), x->gateway->entrance, &up,
-	    &gateway, r));
+	assert_err_ok(link_accept(&r->client, x->cfg.loop, c, &down, &client, r));
+	assert_err_ok(link_dial(&r->gateway, x->cfg.loop, x->cfg.entrance, &up, &gateway, r));
 }
 
 struct liar *
-liar_new(struct fixture *f, unsigned lies, uint32_t from_epoch, unsigned one_in)
+liar_new(const struct liar_config *cfg)
 {
 	struct liar *x = calloc(1, sizeof(*x));
 
 	assert_non_null(x);
-	x->f = f;
-	x->lies = lies;
-	x->from_epoch = from_epoch;
-	x->one_in = one_in;
-	x->gateway = charter_gateway(f->network->charter);
-	x->keys = &f->network->keys[network_index(f->network, x->gateway->number)];
+	x->cfg = *cfg;
+	x->charter = succession_first(cfg->charters);
+	x->gateway = charter_gateway(x->charter);
 	x->pairs = calloc(HASHES_MAX, sizeof(x->pairs[0]));
 	assert_non_null(x->pairs);
-	assert_err_ok(world_host_new(&x->host, f->world));
-	assert_err_ok(listener_open(&x->listener, world_loop(x->host), LIAR_ADDRESS, on_accept, x,
-	    NULL));
+	assert_err_ok(listener_open(&x->listener, cfg->loop, cfg->listen, on_accept, x, NULL));
 	return x;
+}
+
+void
+liar_turn(struct liar *x, unsigned lies, uint32_t from_epoch)
+{
+	x->cfg.lies = lies;
+	x->cfg.from_epoch = from_epoch;
 }
 
 void

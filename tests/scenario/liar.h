@@ -6,19 +6,35 @@
 #ifndef TESTS_SCENARIO_LIAR_H
 #define TESTS_SCENARIO_LIAR_H
 
-#include <stdbool.h>
 #include <stdint.h>
 
-#include "tests/scenario/fixture.h"
+#include "common/base/rng.h"
+#include "common/charter/charter.h"
+#include "common/charter/succession.h"
+#include "common/net/loop.h"
 
 #define LIAR_ADDRESS "127.0.0.1:9999"
 
-enum liar_lie { LIAR_SHEETS = 1, LIAR_JOURNAL = 2 };
+/*
+ * LIAR_SHEETS, LIAR_JOURNAL: shows another one. LIAR_DROPS: packets that come up are gone.
+ */
+enum liar_lie { LIAR_SHEETS = 1, LIAR_JOURNAL = 2, LIAR_DROPS = 4 };
+
+struct liar_config {
+	struct loop *loop;
+	const struct succession *charters; /* borrowed, as all that is pointed to */
+	const uint8_t *identity_sk, *link_sk; /* the gateway's */
+	const char *listen, *entrance;	/* its own entrance and the honest one */
+	const struct rng *keys;
+	unsigned lies, one_in;	/* it lies in every so many-th session */
+	uint32_t from_epoch;	/* the first about which it lies */
+};
 
 struct liar;
 
-/* from_epoch: the first about which it lies. one_in: it lies in every so many-th session. */
-struct liar *liar_new(struct fixture *f, unsigned lies, uint32_t from_epoch, unsigned one_in);
+struct liar *liar_new(const struct liar_config *cfg);
+/* Other lies from now on, in sessions that are open as well. */
+void liar_turn(struct liar *x, unsigned lies, uint32_t from_epoch);
 void liar_free(struct liar *x);
 
 #endif

@@ -321,7 +321,7 @@ test_what_is_refused(void **state)
 	assert_err_ok(charter_print_signed(&text, f.network->charter));
 	assert_err(gateway_publish(fixture_gateway(&f)->gateway, text.data, text.len, NULL, NULL, &d),
 	    ERR_EXISTS);
-	text.data[text.len - 10] ^= 1;
+	text.data[text.len - 10] = text.data[text.len - 10] == '0' ? '1' : '0'; /* still a digit */
 	assert_err(gateway_publish(fixture_gateway(&f)->gateway, text.data, text.len, NULL, NULL, &d),
 	    ERR_SIGNATURE);
 	buf_release(&text);

@@ -12,6 +12,8 @@ test_seed=${RESTANTE_TEST_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
 test_begin()
 {
 	net_dir=$(mktemp -d "${TMPDIR:-/tmp}/rst.XXXXXX")
+	XDG_STATE_HOME=$net_dir/witness
+	export XDG_STATE_HOME
 	trap test_end EXIT
 	trap 'exit 1' INT TERM
 	echo "1..$1"

@@ -43,7 +43,7 @@ passes()
 	"$@" 2>&1 || echo "failed: $*"
 }
 
-kinds='onion record block contact renewal voprf'
+kinds='onion record block contact renewal founding voprf'
 set -- $kinds
 tap_plan $((4 * $#))
 for kind in $kinds; do

@@ -24,6 +24,7 @@ static const struct kind {
 	{ "contact", contact_vectors_make, contact_vectors_check },
 	{ "renewal", renewal_vectors_make, renewal_vectors_check },
 	{ "voprf", voprf_vectors_make, voprf_vectors_check },
+	{ "founding", founding_vectors_make, founding_vectors_check },
 };
 
 static const struct kind *

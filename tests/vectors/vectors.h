@@ -55,5 +55,7 @@ void renewal_vectors_make(void);
 void renewal_vectors_check(struct vectors *v);
 void voprf_vectors_make(void);
 void voprf_vectors_check(struct vectors *v);
+void founding_vectors_make(void);
+void founding_vectors_check(struct vectors *v);
 
 #endif

@@ -145,6 +145,15 @@ struct restante_contact {
 	 */
 	int renews;
 	uint32_t renewed_sending, renewed_receiving;
+	/*
+	 * Of restarts (restante_restore): our secrets begin anew and the contact has not
+	 * followed yet; somebody else goes on with it in our name, and nothing is sent
+	 * until restante_restart(); or it is too old to begin anew: invite again.
+	 */
+	int restarting, contested, stranded;
+	uint64_t lost_texts, lost_files; /* that had come before a restart, and are gone */
+	int peer_restored;    /* the contact's last restart: from a backup, or an old copy (0) */
+	int64_t peer_restart; /* about when, in seconds, by the day; 0: never */
 };
 /* i = 0, 1, ... until RESTANTE_E_NOT_FOUND. */
 RESTANTE_API int restante_contact_at(struct restante *r, size_t i, struct restante_contact *out);
@@ -169,6 +178,10 @@ RESTANTE_API int restante_verify(struct restante *r, uint32_t contact, int verif
 RESTANTE_API int restante_block(struct restante *r, uint32_t contact, int blocked,
     restante_done *done, void *arg);
 RESTANTE_API int restante_remove(struct restante *r, uint32_t contact, restante_done *done,
+    void *arg);
+
+/* Begin both directions' secrets anew, at the owner's word: after `contested`. */
+RESTANTE_API int restante_restart(struct restante *r, uint32_t contact, restante_done *done,
     void *arg);
 
 /* ---- messages ---- */
@@ -252,6 +265,13 @@ RESTANTE_API void restante_set_events(struct restante *r, restante_event_cb *cb,
 #define RESTANTE_ALARM_ISSUER 8192u
 #define RESTANTE_ALARM_TICKETS 16384u
 #define RESTANTE_ALARM_STAMPS 32768u
+
+/* Why all secrets began anew: a backup was restored, or the directory was an old copy. */
+enum restante_restarted {
+	RESTANTE_RESTARTED_NEVER,
+	RESTANTE_RESTARTED_BACKUP,
+	RESTANTE_RESTARTED_COPY,
+};
 struct restante_status {
 	int online, verified, caught_up;
 	unsigned gaps, alarms;
@@ -262,6 +282,9 @@ struct restante_status {
 	uint32_t queued, unacknowledged;
 	char network[64];
 	uint32_t time_scale; /* over 1: a test network, not for real use */
+	enum restante_restarted restarted;
+	int64_t restarted_at; /* seconds, to the minute */
+	uint32_t void_invitations; /* that were open then */
 	uint32_t charter, coming_charter, coming_epoch; /* versions in force and to come; 0: none */
 	/*
 	 * Whether the network asks for tickets and stamps, and what is left: tickets for this

@@ -199,6 +199,30 @@ test_level_names(void **state)
 	assert_err(log_level_parse(&level, ""), ERR_MALFORMED);
 }
 
+/* Several write to one disk: it has recovered when the last of them has. */
+static void
+test_writers_of_a_disk(void **state)
+{
+	bool one = false, two = false;
+	struct capture c;
+
+	(void)state;
+	capture_init(&c, LOG_DEBUG);
+	log_disk(NULL, &one, ERR_OK); /* nobody listens */
+	log_disk(&c.log, &one, ERR_OK);
+	assert_int_equal(c.len, 0);
+	log_disk(&c.log, &one, ERR_FULL);
+	log_disk(&c.log, &one, ERR_FULL);
+	log_disk(&c.log, &two, ERR_FULL);
+	log_disk(&c.log, &one, ERR_OK);
+	log_disk(&c.log, &one, ERR_OK);
+	assert_null(strstr(c.text, "disk-recovered"));
+	log_disk(&c.log, &two, ERR_OK);
+	assert_non_null(strstr(c.text, "disk-recovered"));
+	assert_false(one || two);
+	capture_clear(&c);
+}
+
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_line),
     cmocka_unit_test(test_time_is_coarse),
@@ -208,5 +232,6 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_no_log),
     cmocka_unit_test(test_observer),
     cmocka_unit_test(test_level_names),
+    cmocka_unit_test(test_writers_of_a_disk),
 };
 TEST_MAIN(tests)

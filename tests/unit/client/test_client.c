@@ -546,6 +546,13 @@ test_another_sheet(void **state)
 	assert_non_null(e);
 	assert_err_ok(evidence_verify(e, t->network->charter, NULL));
 	assert_int_equal(evidence_lie(e, t->params, &number), EVIDENCE_TWO_SHEETS);
+	assert_true((alarms(people[0]) & CLIENT_ALARM_FORK) != 0);
+	/* the alarm ends when that journal is over, the proof stays */
+	person_kill(people[0]);
+	town_run(t, t->params->retention_ms + 2 * t->params->epoch_ms);
+	person_restart(people[0]);
+	assert_int_equal(alarms(people[0]) & CLIENT_ALARM_FORK, 0);
+	assert_non_null(client_evidence(people[0]->client, 0));
 	leave(t, people, 1);
 }
 
@@ -690,6 +697,64 @@ test_stall(void **state)
 	t->faults.stopped = false;
 	run_until(t, settled(people[0]), TOWN_HOUR_MS);
 	leave(t, people, 1);
+}
+
+/* Who withholds the journal may hold others' packets back with it: nothing real leaves. */
+static void
+test_nothing_real_leaves_in_a_stall(void **state)
+{
+	struct person *people[2];
+	struct town *t = inhabited(people, 2);
+	uint64_t real, slots;
+
+	(void)state;
+	befriend(t, people);
+	t->faults.stopped = true;
+	run_until(t, (alarms(people[0]) & CLIENT_ALARM_STALL) != 0, 6 * TOWN_MINUTE_MS);
+	real = person_status(people[0]).real;
+	slots = person_status(people[0]).slots;
+	(void)person_say(people[0], "when it comes again");
+	town_run(t, 20 * TOWN_MINUTE_MS);
+	assert_true((alarms(people[0]) & CLIENT_ALARM_STALL) != 0);
+	assert_int_equal(person_status(people[0]).real, real);
+	assert_true(person_status(people[0]).slots > slots); /* cover goes on */
+	t->faults.stopped = false;
+	run_until(t, people[1]->text_count == 2, 3 * TOWN_HOUR_MS);
+	run_until(t, settled(people[0]), TOWN_HOUR_MS);
+	leave(t, people, 2);
+}
+
+/* Nor while it is withheld from the live session alone, and a day of the past is fed. */
+static void
+test_a_gap_that_is_fed_hides_no_stall(void **state)
+{
+	struct person *people[2];
+	struct town *t = inhabited(people, 2);
+	unsigned days;
+	uint64_t real;
+
+	(void)state;
+	befriend(t, people);
+	person_stop(people[1]);
+	town_run(t, TOWN_DAY_MS);
+	days = t->days_opened;
+	t->faults.slow_days = true;
+	person_start(people[1]);
+	run_until(t, t->days_opened > days, 3 * TOWN_HOUR_MS);
+	assert_int_equal(alarms(people[1]) & CLIENT_ALARM_STALL, 0);
+	t->faults.mute_live = true;
+	run_until(t, (alarms(people[1]) & CLIENT_ALARM_STALL) != 0, 6 * TOWN_MINUTE_MS);
+	real = person_status(people[1]).real;
+	(void)person_say(people[1], "when it comes again");
+	for (int i = 0; i < 10; i++) {
+		town_run(t, TOWN_MINUTE_MS);
+		assert_true((alarms(people[1]) & CLIENT_ALARM_STALL) != 0);
+	}
+	assert_int_equal(person_status(people[1]).real, real);
+	t->faults = (struct town_faults){ 0 };
+	run_until(t, people[0]->text_count == 1, 12 * TOWN_HOUR_MS);
+	run_until(t, settled(people[1]), 12 * TOWN_HOUR_MS);
+	leave(t, people, 2);
 }
 
 /* A wrong clock is named, and nothing real leaves by it; set right, all goes on. */
@@ -1025,6 +1090,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_denied),
 	cmocka_unit_test(test_not_reached),
 	cmocka_unit_test(test_stall),
+	cmocka_unit_test(test_nothing_real_leaves_in_a_stall),
+	cmocka_unit_test(test_a_gap_that_is_fed_hides_no_stall),
 	cmocka_unit_test(test_wrong_clock),
 	cmocka_unit_test(test_sleep),
 	cmocka_unit_test(test_gateway_out_of_reach),

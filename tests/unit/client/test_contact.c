@@ -149,10 +149,10 @@ every_state_is_saved_and_loaded(void **state)
 		assert_err_ok(contact_save(c, &saved, SIZE_MAX));
 		for (size_t n = 0; n < saved.len; n++) {
 			reader_init(&r, saved.data, n);
-			assert_int_not_equal(contact_load(&back, &r, true, test_rng()), ERR_OK);
+			assert_int_not_equal(contact_load(&back, &r, 3, test_rng()), ERR_OK);
 		}
 		reader_init(&r, saved.data, saved.len);
-		assert_err_ok(contact_load(&back, &r, true, test_rng()));
+		assert_err_ok(contact_load(&back, &r, 3, test_rng()));
 		assert_err_ok(reader_end(&r));
 		assert_string_equal(back->name, "Bob");
 		assert_memory_equal(&back->tags, &c->tags, sizeof(c->tags));
@@ -161,7 +161,7 @@ every_state_is_saved_and_loaded(void **state)
 		assert_memory_equal(again.data, saved.data, saved.len);
 		saved.data[4 + POST_NAME_MAX] = POST_ESTABLISHED + 1;
 		reader_init(&r, saved.data, saved.len);
-		assert_err(contact_load(&back, &r, true, test_rng()), ERR_MALFORMED);
+		assert_err(contact_load(&back, &r, 3, test_rng()), ERR_MALFORMED);
 		contact_free(back);
 		contact_free(c);
 		buf_release(&saved);

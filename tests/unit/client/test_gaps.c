@@ -184,6 +184,33 @@ test_waits(void **state)
 	assert_true(longest[0] > 12 * MINUTE_MS && longest[0] <= 15 * MINUTE_MS);
 }
 
+/* After an outage of the live session no wait that ran out meanwhile counts. */
+static void
+test_waits_from_the_live_session(void **state)
+{
+	struct spans none = { 0 };
+	struct gaps_view v = { .spans = &none };
+	int64_t longest = 0, now = NOW_MS + 8 * MINUTE_MS;
+	unsigned at_once = 0;
+
+	(void)state;
+	for (int i = 0; i < 400; i++) {
+		struct gaps g;
+		struct gap x;
+		int64_t wait;
+
+		gaps_init(&g, &params, test_rng(), NOW_MS);
+		gaps_live(&g, now);
+		x = next(&g, &v, now);
+		wait = x.kind == GAP_WAIT ? x.at_ms - now : 0;
+		at_once += wait < MINUTE_MS / 20;
+		if (wait > longest)
+			longest = wait;
+	}
+	assert_true(longest > MINUTE_MS / 2 && longest <= MINUTE_MS);
+	assert_true(at_once < 60); /* 20 are expected */
+}
+
 /* Whole earlier days: one in each half hour, at uniform times, in random order. */
 static void
 test_earlier_days(void **state)
@@ -228,6 +255,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(test_retention, set_up),
 	cmocka_unit_test_setup(test_two_an_hour, set_up),
 	cmocka_unit_test_setup(test_waits, set_up),
+	cmocka_unit_test_setup(test_waits_from_the_live_session, set_up),
 	cmocka_unit_test_setup(test_earlier_days, set_up),
 };
 

@@ -527,10 +527,10 @@ what_is_saved_is_loaded(void **state)
 		assert_err_ok(inbox_save(&in, &saved, SIZE_MAX));
 		for (size_t n = 0; n < saved.len; n++) {
 			reader_init(&r, saved.data, n);
-			assert_err(inbox_load(&back, &r), ERR_TRUNCATED);
+			assert_err(inbox_load(&back, &r, true), ERR_TRUNCATED);
 		}
 		reader_init(&r, saved.data, saved.len);
-		assert_err_ok(inbox_load(&back, &r));
+		assert_err_ok(inbox_load(&back, &r, true));
 		assert_err_ok(reader_end(&r));
 		assert_true(back.ack_owed);
 		assert_err_ok(inbox_save(&back, &again, SIZE_MAX));

@@ -16,7 +16,7 @@ tap_plan 4
 tap_report 'the program has its commands' "$([ "$(printf '%s\n' "$commands" | wc -l)" -ge 10 ] ||
     echo "$commands")"
 tap_report 'the page explains every command' "$(for command in $commands; do
-	grep -q "^\.It Cm $command\$" "$page" || echo "$command"
+	grep -q "^\.It Cm $command\( \|\$\)" "$page" || echo "$command"
 done)"
 tap_report 'the page has every option' "$({ options | sed 's/^/restante /'
 	for command in $commands; do

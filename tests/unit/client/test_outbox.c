@@ -566,10 +566,10 @@ what_is_saved_is_loaded(void **state)
 		assert_err_ok(outbox_save(&o, &saved, SIZE_MAX));
 		for (size_t n = 0; n < saved.len; n++) {
 			reader_init(&r, saved.data, n);
-			assert_int_not_equal(outbox_load(&back, &r), ERR_OK);
+			assert_int_not_equal(outbox_load(&back, &r, true), ERR_OK);
 		}
 		reader_init(&r, saved.data, saved.len);
-		assert_err_ok(outbox_load(&back, &r));
+		assert_err_ok(outbox_load(&back, &r, true));
 		assert_err_ok(reader_end(&r));
 		assert_int_equal(back.message_count, o.message_count);
 		for (size_t k = 0; k < o.message_count; k++)
@@ -606,7 +606,7 @@ after_a_crash_a_sealing_counts_as_sent(void **state)
 	outbox_sealing_made(&r->sealing, digest, &times, test_rng());
 	assert_err_ok(outbox_save(&o, &saved, SIZE_MAX));
 	reader_init(&in, saved.data, saved.len);
-	assert_err_ok(outbox_load(&back, &in));
+	assert_err_ok(outbox_load(&back, &in, true));
 	assert_int_equal(outbox_find(&back, 1)->info.state, POST_SENT);
 	assert_int_equal(choose(&back, 1, false).choice, OUTBOX_NOTHING);
 	pass(&back, 8 * FORECAST, &s);

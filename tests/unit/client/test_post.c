@@ -151,7 +151,7 @@ damaged_state_is_refused_at_every_length(void **state)
 	send_text(t, &t->a, "hello");
 	for (size_t n = 0; n < t->a.saved.len; n++)
 		assert_int_not_equal(post_load(&p, &t->a.cfg, t->a.saved.data, n, &d), ERR_OK);
-	t->a.saved.data[6] = 3;
+	t->a.saved.data[6] = 4;
 	assert_err(post_load(&p, &t->a.cfg, t->a.saved.data, t->a.saved.len, &d), ERR_VERSION);
 	assert_contains(d.text, "newer");
 	toy_free(t);

@@ -279,14 +279,27 @@ put_notices(struct town_session *s)
 	}
 }
 
+static bool
+is_slow(const struct town_session *s)
+{
+	return s->town->faults.slow_days && s->open.read == FRAME_READ_DAY;
+}
+
 static void
 gather(struct town_session *s)
 {
 	put_notices(s);
 	put_sheets(s);
+	if (s->town->faults.mute_live && s->open.read == FRAME_READ_LIVE)
+		return;
 	for (; s->block < s->town->block_count; s->block++)
-		if (wanted(s, &s->town->blocks[s->block]))
+		if (wanted(s, &s->town->blocks[s->block])) {
 			put_block(s, &s->town->blocks[s->block]);
+			if (is_slow(s)) {
+				s->block++;
+				return;
+			}
+		}
 }
 
 static void
@@ -348,8 +361,9 @@ on_catch_up(void *arg)
 {
 	struct town_session *s = arg;
 
-	timer_after(s->timer, params_scaled(s->town->params, 100));
-	gather(s);
+	timer_after(s->timer, is_slow(s) ? 1000 : params_scaled(s->town->params, 100));
+	if (!is_slow(s))
+		gather(s);
 	if (s->given < s->stream.len || s->open.read != FRAME_READ_LIVE)
 		say_next(s);
 }

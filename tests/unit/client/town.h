@@ -44,6 +44,8 @@ struct town_faults {
 	bool deny_days;	    /* says that days are not kept */
 	bool other_notice;  /* shows issuer notices that are not the registrar's */
 	bool silent_days;   /* opens sessions for days, and says nothing */
+	bool slow_days;	    /* shows them a block in a second */
+	bool mute_live;	    /* shows live sessions no block: they come later */
 };
 
 struct town {

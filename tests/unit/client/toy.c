@@ -162,8 +162,8 @@ sealed_index(const struct end *e)
 	const struct contact *c = post_contact(e->post, e->post->sealed_contact);
 
 	assert_non_null(c);
-	return e->post->sealed == POST_CHOICE_ANSWER ? UINT64_MAX
-						     : stream_writer_index(c->writer) - 1;
+	return e->post->sealed == POST_CHOICE_ANSWER || e->post->sealed == POST_CHOICE_FOUNDING
+	    ? UINT64_MAX : stream_writer_index(c->writer) - 1;
 }
 
 /* Somewhere among the last few records: the mixes reorder. */
@@ -216,6 +216,7 @@ give_block(struct end *e, struct wire *w, size_t i, int64_t now_ms)
 	struct block b = { .round = i + 1, .digest_count = 1, .digests = digest };
 
 	block_record_digest(digest, w->records[i].bytes, w->record_size);
+	post_begin_block(e->post, timing_round(&e->cfg.params, w->times[i]));
 	assert_err_ok(post_record(e->post, w->records[i].bytes, now_ms));
 	assert_err_ok(post_block(e->post, &b, w->times[i], now_ms));
 }
@@ -227,6 +228,7 @@ read_journal(struct toy *t, struct end *e)
 
 	while (e->at < t->wire.count)
 		give_block(e, &t->wire, e->at++, t->now_ms);
+	post_begin_block(e->post, timing_round(&e->cfg.params, t->now_ms));
 	assert_err_ok(post_block(e->post, &empty, t->now_ms, t->now_ms));
 }
 

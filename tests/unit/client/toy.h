@@ -35,7 +35,7 @@ struct end {
 	uint64_t at;			/* position in memory */
 };
 
-/* What was sealed, by whom, at which index of the stream (UINT64_MAX: an answer). */
+/* What was sealed, by whom, at which index of the stream (UINT64_MAX: an answer, a founding). */
 struct wire_record {
 	uint8_t *bytes;
 	const struct end *from;

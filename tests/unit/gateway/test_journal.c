@@ -348,6 +348,52 @@ test_sheets(void **state)
 	assert_int_equal(b.entry_count, 1); /* this epoch has none */
 	advance(k, r);
 	assert_false(journal_has_sheet(k->journal, 80000));
+	/* by a clock that was set back: it would be the second one for its epoch */
+	assert_err(journal_sheet(k->journal, sheet_for(k, 80000)), ERR_EPOCH);
+	assert_false(journal_has_sheet(k->journal, 80000));
+}
+
+/* Nor is one written that was not in time, whatever the clock was when it was made. */
+static void
+test_a_sheet_that_was_passed(void **state)
+{
+	struct desk *k = *state;
+	uint64_t epoch = (uint64_t)(k->params->epoch_ms / k->params->round_ms);
+	struct journal_round *r;
+	struct block b;
+
+	turn(k, k->first);
+	assert_err_ok(journal_sheet(k->journal, sheet_for(k, 80000)));
+	turn(k, k->first + epoch);
+	assert_false(journal_due(k->journal, k->first + epoch + 1));
+	r = build(k, &b, k->first + epoch + 1);
+	assert_int_equal(b.entry_count, 0);
+	advance(k, r);
+}
+
+/* A store whose epoch blocks were signed otherwise is not gone on with. */
+static void
+test_epoch_blocks_of_another_version(void **state)
+{
+	struct desk *k = *state;
+	struct journal_round *r;
+	struct diag d = { "" };
+	struct buf bytes;
+	struct block b;
+
+	buf_init(&bytes);
+	r = build(k, &b, k->first);
+	assert_err_ok(buf_append(&bytes, r->put.block, r->put.block_len, SIZE_MAX));
+	assert_err_ok(journal_check_epoch(k->journal, bytes.data, bytes.len, &d));
+	/* as those that were signed like every other block */
+	b.epoch_block = false;
+	block_sign(bytes.data + bytes.len - BLOCK_SIGNATURE_BYTES, &b,
+	    k->network->charter->network_id, k->identity_sk);
+	assert_err(journal_check_epoch(k->journal, bytes.data, bytes.len, &d), ERR_SIGNATURE);
+	assert_contains(d.text, "found the network anew");
+	assert_err(journal_check_epoch(k->journal, bytes.data, 3, &d), ERR_TRUNCATED);
+	buf_release(&bytes);
+	advance(k, r);
 }
 
 /* A journal that goes on from the stored state writes what the first would have. */
@@ -490,6 +536,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_due, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_sheets, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_a_sheet_that_was_passed, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_epoch_blocks_of_another_version, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_go_on, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_bad_state, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_succession, set_up, tear_down),

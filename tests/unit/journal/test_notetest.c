@@ -41,19 +41,26 @@ send(struct bench *b)
 	return b->notes;
 }
 
-/* The block of the round in which `now` lies, with this note (0: without any). */
+/* The block of a round, with this note (0: without any); it comes now. */
 static void
-show(struct bench *b, uint64_t note)
+show_round(struct bench *b, int64_t start_ms, uint64_t note)
 {
 	struct block block;
 	uint8_t bytes[BLOCK_DIGEST_BYTES];
-	int64_t start = b->now_ms - b->now_ms % b->params.round_ms;
 
 	memset(&block, 0, sizeof(block));
 	store_u64(bytes, note);
 	block.digests = bytes;
 	block.digest_count = note != 0;
-	notetest_block(b->test, &block, b->from_ms, start, start + b->params.round_ms, test_rng());
+	notetest_block(b->test, &block, b->from_ms, start_ms, start_ms + b->params.round_ms,
+	    b->now_ms, test_rng());
+}
+
+/* The one in which `now` lies. */
+static void
+show(struct bench *b, uint64_t note)
+{
+	show_round(b, b->now_ms - b->now_ms % b->params.round_ms, note);
 }
 
 static struct notetest_status
@@ -106,7 +113,7 @@ test_a_listed_note_has_returned(void **state)
 	b.now_ms += 3 * b.params.round_ms;
 	show(&b, second);
 	b.now_ms += notetest_term_ms(&b.params);
-	show(&b, first); /* too late */
+	show(&b, first); /* of a round after its term */
 	assert_int_equal(status(&b).judged, 2);
 	assert_int_equal(status(&b).returned, 1);
 	assert_int_equal(status(&b).window_judged, 2);
@@ -114,23 +121,104 @@ test_a_listed_note_has_returned(void **state)
 	end(&b);
 }
 
-/* Of which rounds are missing, whether at its beginning or on its way. */
+/* What is not shown in time is lost, whether nothing comes at all or what is after a gap. */
 static void
-test_a_gap_judges_nobody(void **state)
+test_a_gap_helps_nobody(void **state)
 {
+	struct bench b;
+	int64_t in_time;
+
+	(void)state;
+	begin(&b, &notetest_client);
+	in_time = notetest_term_ms(&b.params) + notetest_late_ms(&b.params);
+	for (unsigned i = 0; i < 12; i++)
+		(void)send(&b);
+	b.now_ms += in_time;
+	b.from_ms = b.now_ms - b.params.round_ms;
+	show(&b, 0);
+	notetest_look(b.test, b.now_ms, test_rng());
+	assert_int_equal(status(&b).judged, 0);
+	b.now_ms++;
+	notetest_look(b.test, b.now_ms, test_rng());
+	assert_int_equal(status(&b).judged, 12);
+	assert_int_equal(status(&b).returned, 0);
+	assert_int_equal(status(&b).unjudged, 0);
+	end(&b);
+}
+
+/*
+ * A block says of itself of which round it is. So the rounds of the term alone would let
+ * somebody list today what it held back, as if it had come long ago.
+ */
+static void
+test_a_backdated_block_is_late(void **state)
+{
+	uint64_t held[3];
+	int64_t first;
 	struct bench b;
 
 	(void)state;
 	begin(&b, &notetest_client);
-	for (unsigned i = 0; i < 24; i++)
-		(void)send(&b);
-	show(&b, 0);
-	b.now_ms += 2 * notetest_term_ms(&b.params);
-	b.from_ms = b.now_ms - b.params.round_ms;
-	show(&b, 5);
+	first = b.now_ms;
+	for (size_t i = 0; i < 3; i++) {
+		held[i] = send(&b);
+		b.now_ms += b.params.round_ms;
+	}
+	/* the last moment for the second, too late for the first */
+	b.now_ms = first + b.params.round_ms + notetest_term_ms(&b.params) +
+	    notetest_late_ms(&b.params);
+	for (size_t i = 0; i < 3; i++)
+		show_round(&b, first + (int64_t)(i + 3) * b.params.round_ms, held[i]);
+	b.now_ms += 3 * b.params.round_ms;
+	notetest_look(b.test, b.now_ms, test_rng());
+	assert_int_equal(status(&b).judged, 3);
+	assert_int_equal(status(&b).returned, 2);
+	end(&b);
+}
+
+/* While it is borne that no block comes, late ones are good; then no more. */
+static void
+test_what_is_borne_is_not_late(void **state)
+{
+	int64_t first, until;
+	struct bench b;
+
+	(void)state;
+	begin(&b, &notetest_mix);
+	first = b.now_ms;
+	until = first + 60 * 60000;
+	uint64_t one = send(&b), two = send(&b);
+	notetest_bear(b.test, until);
+	b.now_ms = until;
+	notetest_look(b.test, b.now_ms, test_rng());
+	show_round(&b, first + b.params.round_ms, one);
 	assert_int_equal(status(&b).judged, 0);
-	assert_int_equal(status(&b).unjudged, 24);
-	assert_true(status(&b).passes);
+	b.now_ms++;
+	show_round(&b, first + 2 * b.params.round_ms, two);
+	assert_int_equal(status(&b).judged, 2);
+	assert_int_equal(status(&b).returned, 1);
+	end(&b);
+}
+
+static void
+test_the_latest_can_be_forgotten(void **state)
+{
+	int64_t since;
+	struct bench b;
+
+	(void)state;
+	begin(&b, &notetest_mix);
+	(void)send(&b);
+	since = ++b.now_ms;
+	(void)send(&b);
+	b.now_ms++;
+	(void)send(&b);
+	notetest_forget_since(b.test, since);
+	assert_int_equal(status(&b).open, 1);
+	assert_int_equal(status(&b).unjudged, 2);
+	b.now_ms += notetest_term_ms(&b.params);
+	show(&b, 1);
+	assert_int_equal(status(&b).judged, 1);
 	end(&b);
 }
 
@@ -371,13 +459,13 @@ struct expectation {
 
 /* docs/protocol.md, section 7, has these numbers: what changes one changes the other. */
 static const struct expectation expectations[] = {
-	{ 0.01, 1e-11, 3e-17 },
-	{ 0.05, 6e-6, 2e-8 },
-	{ 0.10, 2.8e-3, 2e-4 },
+	{ 0.01, 1e-12, 3e-17 },
+	{ 0.05, 2e-6, 2e-8 },
+	{ 0.10, 7e-4, 2e-4 },
 };
 
-/* A mix sends three notes in a slot of 5 s, a client one in eight slots. */
-#define MIX_NOTES_DAY (3 * 17280.0)
+/* A slot is 5 s, a note goes in one of eight; a mix has six sessions. */
+#define MIX_NOTES_DAY (6 * 17280.0 / 8)
 #define CLIENT_NOTES_DAY (17280.0 / 8)
 
 static void
@@ -443,7 +531,10 @@ test_half_of_the_sessions(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_a_note_is_judged_one_term_after_sending),
 	cmocka_unit_test(test_a_listed_note_has_returned),
-	cmocka_unit_test(test_a_gap_judges_nobody),
+	cmocka_unit_test(test_a_gap_helps_nobody),
+	cmocka_unit_test(test_a_backdated_block_is_late),
+	cmocka_unit_test(test_what_is_borne_is_not_late),
+	cmocka_unit_test(test_the_latest_can_be_forgotten),
 	cmocka_unit_test(test_runs_complete_each_other),
 	cmocka_unit_test(test_a_set_clock_forgets_what_waits),
 	cmocka_unit_test(test_notes_that_wait_are_bounded),

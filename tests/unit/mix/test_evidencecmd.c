@@ -135,6 +135,11 @@ test_nothing(void **state)
 	assert_int_not_equal(run(&x, "export", NULL, NULL), 0);
 	assert_non_null(strstr(x.err, "there is no evidence"));
 	assert_int_equal(run(&x, "burn", NULL, NULL), OPTIONS_EXIT_USAGE);
+	/* what would mean nothing */
+	assert_int_equal(run(&x, "list", "5", NULL), OPTIONS_EXIT_USAGE);
+	assert_non_null(strstr(x.err, "takes no \"5\""));
+	assert_int_equal(run(&x, "list", "--output=x", NULL), OPTIONS_EXIT_USAGE);
+	assert_int_equal(run(&x, "export", "--json", NULL), OPTIONS_EXIT_USAGE);
 	end(&x);
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/charter/timing.h"
+#include "mix/visits.h"
 #include "tests/unit/mix/town.h"
 
 /* ---- tests ---- */
@@ -30,8 +31,40 @@ test_packets_pass(void **state)
 	assert_int_equal(s.released, t.arrived);
 	assert_int_equal(t.wrong, 0);
 	assert_true(t.batches > 2);
-	assert_true(t.notes > 20); /* three sessions send them all the time */
+	assert_true(t.notes > 20); /* its sessions send them all the time */
 	assert_int_equal(s.unwrapped.by[UNWRAP_PASSED], 500);
+	town_down(&t);
+}
+
+/*
+ * The gateway sees a mix start, and is not to see by that which sessions are its own. Only
+ * where there is no sheet, and so nothing to protect, one of them goes for it at once.
+ */
+static void
+test_a_start_does_not_show_the_sessions(void **state)
+{
+	size_t before, most = 0;
+	struct town t;
+
+	(void)state;
+	town_up(&t, NULL);
+	town_run(&t, 6 * TOWN_SECOND);
+	assert_in_range(t.guest_count, 1, 2); /* another one, once in 150 */
+	town_settle(&t);
+	town_run(&t, 901 * TOWN_SECOND);
+	town_kill_mix(&t);
+	town_start_mix(&t);
+	assert_true(town_status(&t).has_sheet);
+	before = t.guest_count;
+	for (int i = 0; i < 901; i++) {
+		size_t was = t.guest_count;
+
+		town_run(&t, TOWN_SECOND);
+		if (t.guest_count - was > most)
+			most = t.guest_count - was;
+	}
+	assert_true(t.guest_count >= before + VISITS_COUNT);
+	assert_true(most <= 3);
 	town_down(&t);
 }
 
@@ -473,6 +506,7 @@ test_wrong_keys_are_named(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_packets_pass),
+	cmocka_unit_test(test_a_start_does_not_show_the_sessions),
 	cmocka_unit_test(test_every_strategy),
 	cmocka_unit_test(test_stop_and_go_batches),
 	cmocka_unit_test(test_sheet_in_a_block),

@@ -2,6 +2,8 @@
 
 #include "tests/lib/test.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/charter/timing.h"
@@ -280,7 +282,7 @@ test_evidence(void **state)
 	make_sheet(&k, &first, EPOCH, OURS);
 	make_sheet(&k, &second, EPOCH, NOT_OURS);
 	offer(&k, &first, start_of(&k, EPOCH));
-	k.s.plan = (struct disk_fault){ .at = 1, .err = ERR_FULL };
+	k.s.plan = (struct disk_fault){ .at = 2, .err = ERR_FULL }; /* behind the sheet's own file */
 	offer(&k, &second, start_of(&k, EPOCH));
 	assert_true(sheets_struck(k.sheets, EPOCH)); /* at once, whatever the disk says */
 	assert_false(stand_has(&k.s, "evidence-sheets-00011170"));
@@ -297,6 +299,105 @@ test_evidence(void **state)
 	buf_release(&first);
 	buf_release(&second);
 	book_down(&k);
+}
+
+/* Its own file says so: also when the evidence could not be written, or was moved away. */
+static void
+test_struck_without_evidence(void **state)
+{
+	(void)state;
+	for (int written = 0; written < 2; written++) {
+		struct buf first, second;
+		struct book k;
+
+		book_up(&k);
+		make_sheet(&k, &first, EPOCH, OURS);
+		make_sheet(&k, &second, EPOCH, OURS);
+		offer(&k, &first, start_of(&k, EPOCH));
+		if (!written)
+			k.s.plan = (struct disk_fault){ .at = 2, .err = ERR_FULL, .forever = true };
+		offer(&k, &second, start_of(&k, EPOCH));
+		assert_int_equal(stand_has(&k.s, "evidence-sheets-00011170"), written);
+		close_book(&k);
+		stand_again(&k.s);
+		if (written)
+			assert_err_ok(disk_remove(k.s.disk, "evidence-sheets-00011170"));
+		open_book(&k);
+		assert_true(sheets_struck(k.sheets, EPOCH));
+		offer(&k, &first, start_of(&k, EPOCH));
+		assert_null(sheets_find(k.sheets, EPOCH));
+		restart(&k);
+		assert_true(sheets_struck(k.sheets, EPOCH));
+		sheets_turn(k.sheets, start_of(&k, EPOCH + 1) + k.net->charter->params.grace_ms);
+		stand_run(&k.s, 1000);
+		assert_false(stand_has(&k.s, "sheet-00011170"));
+		buf_release(&first);
+		buf_release(&second);
+		book_down(&k);
+	}
+}
+
+static void
+make_evidence(struct book *k, struct evidence *out, uint32_t epoch)
+{
+	struct evidence_statement said[2];
+
+	for (size_t i = 0; i < 2; i++) {
+		struct sheet_shown shown;
+		struct buf sheet;
+
+		make_sheet(k, &sheet, epoch, NOT_OURS);
+		assert_err_ok(sheet_show_check(&shown, sheet.data, sheet.len, k->net->charter));
+		said[i] = (struct evidence_statement){ .kind = EVIDENCE_SHEET, .number = epoch };
+		memcpy(said[i].hash, shown.hash, sizeof(said[i].hash));
+		memcpy(said[i].signature, shown.signature, sizeof(said[i].signature));
+		buf_release(&sheet);
+	}
+	assert_err_ok(evidence_make(out, k->net->charter, &said[0], &said[1]));
+}
+
+static size_t
+times(const char *text, const char *what)
+{
+	size_t n = 0;
+
+	for (const char *at = text; (at = strstr(at, what)) != NULL; at++)
+		n++;
+	return n;
+}
+
+/* When as many are kept as can be, one more is told once, not each time it is seen. */
+static void
+test_more_evidence_than_is_kept(void **state)
+{
+	struct log log = { .threshold = LOG_INFO };
+	struct proofs *proofs;
+	struct evidence e;
+	char *text = NULL;
+	size_t len = 0;
+	struct book k;
+
+	(void)state;
+	book_up(&k);
+	log.clock = loop_clock(k.s.loop);
+	log.out = open_memstream(&text, &len);
+	assert_non_null(log.out);
+	assert_err_ok(proofs_open(&proofs, k.s.disk, k.s.queue, k.net->charter, &log, NULL));
+	for (uint32_t i = 0; i <= PROOFS_MAX; i++) {
+		make_evidence(&k, &e, EPOCH + i);
+		for (int again = 0; again < 3; again++)
+			proofs_add(proofs, &e);
+	}
+	stand_run(&k.s, 1000);
+	(void)fflush(log.out);
+	assert_int_equal(proofs_count(proofs), PROOFS_MAX);
+	assert_int_equal(times(text, "gateway-lied "), PROOFS_MAX + 1);
+	stand_crash(&k.s);
+	proofs_free(proofs);
+	stand_again(&k.s);
+	book_down(&k);
+	(void)fclose(log.out);
+	free(text);
 }
 
 /* A sheet that the gateway did not sign is nobody's lie: it is refused, and strikes nothing. */
@@ -488,6 +589,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_other_epochs_are_passed_over),
 	cmocka_unit_test(test_two_sheets),
 	cmocka_unit_test(test_evidence),
+	cmocka_unit_test(test_struck_without_evidence),
+	cmocka_unit_test(test_more_evidence_than_is_kept),
 	cmocka_unit_test(test_unsigned),
 	cmocka_unit_test(test_damaged_evidence),
 	cmocka_unit_test(test_first_without_us),

@@ -116,8 +116,10 @@ test_the_file_keeps_them(void **state)
 	(void)state;
 	(void)stop(&s, 3 * MINUTE);
 	s.blind = true;
+	assert_true(stops_bear(&s, &params, START + 3 * MINUTE));
 	assert_err_ok(copy(&t, &s, START + 4 * MINUTE, 0));
 	assert_true(t.blind);
+	assert_false(stops_bear(&t, &params, START + 4 * MINUTE));
 	assert_int_equal(stop(&t, 15 * MINUTE), HOUR); /* its second */
 	assert_err(copy(&t, &s, START, 1), ERR_TRUNCATED);
 	s.in_hour = 9;
@@ -139,11 +141,27 @@ test_a_far_time_is_not_believed(void **state)
 	assert_true(t.until_ms == s.until_ms);
 }
 
+/* Once in each epoch, by the wall clock. */
+static void
+test_being_cut_off_is_borne_once_in_an_epoch(void **state)
+{
+	struct stops s = { .blind = false };
+
+	(void)state;
+	for (int epoch = 0; epoch < 3; epoch++) {
+		assert_true(stops_bear(&s, &params, START + epoch * 6 * HOUR + MINUTE));
+		assert_false(stops_bear(&s, &params, START + epoch * 6 * HOUR + 2 * MINUTE));
+		(void)stop(&s, epoch * 6 * HOUR + 3 * HOUR);
+		assert_false(stops_bear(&s, &params, START + epoch * 6 * HOUR + 5 * HOUR));
+	}
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(test_the_ladder, defaults),
 	cmocka_unit_test_setup(test_single_stops, defaults),
 	cmocka_unit_test_setup(test_always_later_and_on_the_grid, defaults),
 	cmocka_unit_test_setup(test_scaled, defaults),
+	cmocka_unit_test_setup(test_being_cut_off_is_borne_once_in_an_epoch, defaults),
 	cmocka_unit_test_setup(test_the_file_keeps_them, defaults),
 	cmocka_unit_test_setup(test_a_far_time_is_not_believed, defaults),
 };

@@ -108,16 +108,24 @@ scene_make(struct scene *k, int64_t at_ms, uint32_t time_scale)
 }
 
 static void
-scene_attend(struct scene *k)
+scene_attend_as(struct scene *k, bool held, bool unhurried)
 {
 	const struct attend_config cfg = {
 	    .charter = k->network->charter,
 	    .address = charter_gateway(k->network->charter)->entrance,
+	    .held = held,
+	    .unhurried = unhurried,
 	    .rng = world_rng(k->world),
 	    .keys = world_rng(k->world),
 	};
 
 	assert_err_ok(attend_new(&k->attend, world_loop(k->client), &cfg, &events, k));
+}
+
+static void
+scene_attend(struct scene *k)
+{
+	scene_attend_as(k, false, false);
 }
 
 static void
@@ -443,15 +451,7 @@ test_skewed_clocks(void **state)
 static void
 scene_attend_held(struct scene *k)
 {
-	const struct attend_config cfg = {
-	    .charter = k->network->charter,
-	    .address = charter_gateway(k->network->charter)->entrance,
-	    .held = true,
-	    .rng = world_rng(k->world),
-	    .keys = world_rng(k->world),
-	};
-
-	assert_err_ok(attend_new(&k->attend, world_loop(k->client), &cfg, &events, k));
+	scene_attend_as(k, true, false);
 }
 
 /* Nothing is dialled, over hours and marks, until the way is there; then at once. */
@@ -529,6 +529,84 @@ test_held_while_open(void **state)
 	scene_free(&k);
 }
 
+/*
+ * Who is seen to start, or to have a way again, opens at a time of which that tells no more
+ * than a quarter of an hour: uniform in it. (At a sixtieth: within 15 s.)
+ */
+static void
+test_an_unhurried_start(void **state)
+{
+	(void)state;
+	for (int released = 0; released < 2; released++) {
+		unsigned in[3] = {0};
+
+		for (int i = 0; i < 60; i++) {
+			struct scene k;
+			int64_t since, wait;
+
+			scene_make(&k, START_MS + 10000, 60);
+			scene_attend_as(&k, released == 1, true);
+			run_for(&k, released == 1 ? 16000 : 0); /* it is due by then */
+			assert_int_equal(k.gateway.count, 0);
+			since = world_now_ms(k.world);
+			attend_hold(k.attend, false);
+			run_for(&k, 16000);
+			assert_true(attend_live(k.attend));
+			assert_int_equal(k.gateway.count, 1);
+			wait = k.gateway.sessions[0]->accepted_ms - since;
+			assert_in_range(wait, 0, 15200);
+			in[wait / 5100 < 3 ? wait / 5100 : 2]++;
+			scene_free(&k);
+		}
+		for (int i = 0; i < 3; i++) /* 20 expected, deviation 3.7 */
+			assert_in_range(in[i], 3, 40);
+	}
+}
+
+/* Behind the coming hour's window: not in the last minute, where others have opened. */
+static void
+test_an_unhurried_start_before_the_hour(void **state)
+{
+	unsigned before = 0;
+
+	(void)state;
+	for (int i = 0; i < 60; i++) {
+		struct scene k;
+		uint32_t hour;
+
+		scene_make(&k, START_MS - 500, 60);
+		hour = timing_hour(&k.network->charter->params, START_MS);
+		scene_attend_as(&k, false, true);
+		run_for(&k, 16000);
+		assert_true(attend_live(k.attend));
+		assert_int_equal(k.gateway.sessions[k.gateway.count - 1]->open.hour, hour);
+		before += opened_at(&k, k.gateway.count - 1) < 0;
+		scene_free(&k);
+	}
+	assert_in_range(before, 0, 12); /* 2 expected */
+}
+
+static void
+test_hurry(void **state)
+{
+	struct scene k;
+
+	(void)state;
+	scene_make(&k, START_MS + 10000, 1);
+	scene_attend_as(&k, true, true);
+	attend_hurry(k.attend); /* held: not even then */
+	run_for(&k, MINUTE_MS);
+	assert_int_equal(k.gateway.count, 0);
+	attend_hold(k.attend, false);
+	attend_hurry(k.attend);
+	run_for(&k, 6000);
+	assert_true(attend_live(k.attend));
+	attend_hurry(k.attend); /* it is open */
+	run_for(&k, 16 * MINUTE_MS);
+	assert_int_equal(k.gateway.count, 1);
+	scene_free(&k);
+}
+
 static void
 test_the_mark(void **state)
 {
@@ -557,6 +635,9 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_held_from_the_start),
     cmocka_unit_test(test_held_into_the_window),
     cmocka_unit_test(test_held_while_open),
+    cmocka_unit_test(test_an_unhurried_start),
+    cmocka_unit_test(test_an_unhurried_start_before_the_hour),
+    cmocka_unit_test(test_hurry),
     cmocka_unit_test(test_the_mark),
 };
 TEST_MAIN(tests)
