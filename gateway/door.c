@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "common/base/civil.h"
+#include "common/token/issuance.h"
 #include "gateway/members.h"
 #include "gateway/onionkey.h"
 #include "gateway/toronion.h"
@@ -108,11 +109,22 @@ on_evict(void *arg)
 	k->house.evict(k->house.arg);
 }
 
+/* Of a session's frames at a gateway, of a request and its answer at a registrar. */
+static void
+frame_sizes(struct torservice_config *cfg, const struct daemon *m)
+{
+	bool registrar = m->own->role == CHARTER_REGISTRAR;
+
+	cfg->up_bytes = registrar ? ISSUANCE_REQUEST_BYTES : params_up_frame_bytes(&m->charter->params);
+	cfg->down_bytes = registrar ? ISSUANCE_ANSWER_BYTES :
+	    params_down_frame_bytes(&m->charter->params);
+}
+
 static enum err
 start_tor(struct door *k, struct diag *d)
 {
 	static const struct torservice_events events = { on_changed, on_evict };
-	const struct torservice_config cfg = { .loop = k->m->loop,
+	struct torservice_config cfg = { .loop = k->m->loop,
 		.charter = k->m->charter,
 		.key = k->key,
 		.link_pk = k->m->own->link,
@@ -126,8 +138,10 @@ start_tor(struct door *k, struct diag *d)
 		.rng = rng_system(),
 		.keys = rng_system(),
 		.log = &k->m->log };
-	enum err e = torservice_new(&k->tor, &cfg, &k->members, &events, k);
+	enum err e;
 
+	frame_sizes(&cfg, k->m);
+	e = torservice_new(&k->tor, &cfg, &k->members, &events, k);
 	if (e == ERR_OK)
 		return ERR_OK;
 	return diag_set(d, e, "tor-control %s, tor-socks %s: %s; give the addresses of tor's "

@@ -119,12 +119,11 @@ enum err
 probe_start(struct probe *p)
 {
 	static const struct link_events events = { on_up, on_frame, NULL, on_down };
-	const struct params *params = &p->cfg.charter->params;
 	struct link_config cfg = { .pattern = NOISE_NK,
 		.initiator = true,
 		.peer_pk = p->cfg.link_pk,
-		.send_bytes = params_up_frame_bytes(params),
-		.receive_bytes = params_down_frame_bytes(params),
+		.send_bytes = p->cfg.up_bytes,
+		.receive_bytes = p->cfg.down_bytes,
 		.out_frames_max = 1,
 		.handshake_ms = PROBE_MS,
 		.keys = p->cfg.keys,

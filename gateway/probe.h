@@ -31,7 +31,8 @@ struct probe_config {
 	const char *socks;	       /* copied */
 	const char *target;	       /* "NAME.onion:port"; copied */
 	const struct charter *charter; /* borrowed */
-	const uint8_t *link_pk;	       /* the gateway's; borrowed */
+	const uint8_t *link_pk;	       /* the gateway's, or the registrar's; borrowed */
+	size_t up_bytes, down_bytes;   /* frames of its visitors' links, without which it hangs up */
 	const struct rng *keys;
 };
 

@@ -798,6 +798,8 @@ make_probe(struct torservice *t)
 		.target = target,
 		.charter = t->cfg.charter,
 		.link_pk = t->cfg.link_pk,
+		.up_bytes = t->cfg.up_bytes,
+		.down_bytes = t->cfg.down_bytes,
 		.keys = t->cfg.keys };
 
 	t->probe_sk = secret_new(32);

@@ -63,7 +63,8 @@ struct torservice_config {
 	struct loop *loop;
 	const struct charter *charter; /* borrowed, as all that follows */
 	const struct onionkey *key;
-	const uint8_t *link_pk;	    /* the gateway's, for the probe */
+	const uint8_t *link_pk;	    /* ours, for the probe */
+	size_t up_bytes, down_bytes; /* frames of the links at our entry, likewise */
 	uint16_t port;		    /* of the onion address */
 	const char *target;	    /* "unix:/path" that our entry listens at; no blanks */
 	const char *control, *socks; /* addresses of tor */

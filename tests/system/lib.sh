@@ -64,7 +64,7 @@ test_members()
 		net_member "$test_who" && net_start_agent "$test_who" || return 1
 	done
 	for test_who in "$@"; do
-		net_wait 90 net_online "$test_who" || return 1
+		net_wait 180 net_online "$test_who" || return 1
 	done
 }
 
@@ -76,7 +76,7 @@ test_introduce()
 	test_invitation=$(net_client "$1" --json invite "$2" |
 	    sed -n 's/.*"invitation":"\([^"]*\)".*/\1/p')
 	[ -n "$test_invitation" ] && net_client "$2" accept "$1" "$test_invitation" &&
-	    net_wait 90 test_established "$1"
+	    net_wait 180 test_established "$1"
 }
 
 # The texts that this member received, in the order in which they were shown.

@@ -6,10 +6,10 @@
 net_registrar=yes
 test_begin 12
 
-# Epochs of a minute: one hour of the network each.
+# Epochs of three minutes: one hour of the network each.
 start()
 {
-	net_make slot 100ms round 400ms people 3 stamps 200 time-scale 60 epoch 1min grace 14s &&
+	net_make slot 200ms round 400ms people 3 stamps 200 time-scale 20 epoch 3min grace 40s &&
 	    net_start
 }
 members() { test_members alice bob carl && test_introduce carl alice && test_introduce alice bob; }
@@ -21,11 +21,11 @@ calm() { net_client "$1" --json status | grep -q '"alarms":\[\]'; }
 has_text() { test_received "$1" | grep -qxF "$2"; }
 
 # The time as a number of epochs, and of that the part that has passed since $1.
-now() { date +%s.%N | awk '{ printf "%.3f", $1 / 60 }'; }
+now() { date +%s.%N | awk '{ printf "%.3f", $1 / 180 }'; }
 since() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.1f", b - a }'; }
 note() { echo "# $*" >>"$net_dir/notes"; }
 
-ahead() { net_wait 200 at_least "$1" tokens_ahead_epochs 4; }
+ahead() { net_wait 300 at_least "$1" tokens_ahead_epochs 4; }
 revoke()
 {
 	revoked=$(now) revoked_epoch=$(field carl epoch)
@@ -34,18 +34,18 @@ revoke()
 }
 told()
 {
-	net_wait 150 has_alarm carl enrol || return 1
+	net_wait 400 has_alarm carl enrol || return 1
 	note "he is told $(since "$revoked") epochs after it"
 }
 still_in()
 {
-	net_wait 100 at_least alice epoch $((revoked_epoch + 2)) &&
-	    net_client carl send alice "two epochs later" && net_wait 90 has_text alice "two epochs later"
+	net_wait 600 at_least alice epoch $((revoked_epoch + 2)) &&
+	    net_client carl send alice "two epochs later" && net_wait 180 has_text alice "two epochs later"
 }
 # Until he has no session and gets none in an epoch: what he fetched is good for up to 4 epochs after that one.
 shut_out()
 {
-	net_wait 400 at_least alice epoch $((revoked_epoch + 5)) || return 1
+	net_wait 1200 at_least alice epoch $((revoked_epoch + 5)) || return 1
 	net_wait 30 gone && note "his last session ended $(since "$revoked") epochs after it, at the latest"
 	from=$(field alice epoch)
 	while ! at_least alice epoch $((from + 1)); do
@@ -64,10 +64,10 @@ sends_nothing()
 {
 	net_client carl send alice "after the end" || return 1
 	from=$(field alice epoch)
-	net_wait 100 at_least alice epoch $((from + 1)) && ! has_text alice "after the end"
+	net_wait 300 at_least alice epoch $((from + 1)) && ! has_text alice "after the end"
 }
 others_see_nothing() { calm alice && calm bob && [ "$(field alice online)" = true ]; }
-others_talk() { net_client alice send bob hello && net_wait 90 has_text bob hello; }
+others_talk() { net_client alice send bob hello && net_wait 180 has_text bob hello; }
 # No alarm of the gateway or a mix, whose status ends with 1 then.
 nodes_see_nothing()
 {
@@ -81,7 +81,7 @@ enrolled_again()
 {
 	net_kill TERM carl && net_enrol carl-2 &&
 	    net_client carl enrol --key-file "$net_dir/carl.key" "$net_dir/carl-2.enrolment" || return 1
-	net_start_agent carl && net_wait 120 has_text alice "after the end"
+	net_start_agent carl && net_wait 300 has_text alice "after the end"
 }
 
 must "a network with a registrar starts" start

@@ -11,6 +11,7 @@
 #include "common/base/secret.h"
 #include "common/net/control.h"
 #include "common/net/link.h"
+#include "common/token/issuance.h"
 #include "tests/lib/network.h"
 #include "tests/lib/test.h"
 #include "tests/unit/net/fake_socks.h"
@@ -50,6 +51,7 @@ struct scene {
 	bool knows_key;	      /* our probe's; a reload takes it away */
 	bool other_socks;     /* the SOCKS port is another tor's */
 	bool twin;	      /* the entry does not see the links */
+	bool registrar;	      /* its links are not a gateway's */
 	unsigned circuits;    /* of ours that are open */
 	/* what happened */
 	char trace[65536];    /* the first letters of the commands */
@@ -230,8 +232,8 @@ on_accept(void *arg, struct conn *c)
 	struct link_config cfg = { .pattern = NOISE_NK,
 		.own_sk = k->link_sk,
 		.own_pk = k->link_pk,
-		.send_bytes = params_down_frame_bytes(&k->network->charter->params),
-		.receive_bytes = params_up_frame_bytes(&k->network->charter->params),
+		.send_bytes = k->cfg.down_bytes,
+		.receive_bytes = k->cfg.up_bytes,
 		.out_frames_max = 4,
 		.handshake_ms = 20000,
 		.keys = test_rng() };
@@ -318,6 +320,10 @@ start(struct scene *k)
 		.charter = k->network->charter,
 		.key = k->key,
 		.link_pk = k->link_pk,
+		.up_bytes = k->registrar ? ISSUANCE_REQUEST_BYTES :
+			params_up_frame_bytes(&k->network->charter->params),
+		.down_bytes = k->registrar ? ISSUANCE_ANSWER_BYTES :
+			params_down_frame_bytes(&k->network->charter->params),
 		.port = 80,
 		.target = ENTRANCE,
 		.control = FAKE_TOR_ADDRESS,
@@ -952,8 +958,21 @@ test_no_fresh_descriptor(void **state)
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+/* Handshakes are as large as frames, and those of a registrar have another size. */
+static void
+test_a_registrar_is_reached(void **state)
+{
+	struct scene *k = *state;
+
+	k->registrar = true;
+	start(k);
+	await(k, TORSERVICE_READY, 10);
+	assert_true(status(k).probe_ok);
+}
+
 static const struct CMUnitTest tests[] = {
 	TEST(test_published_and_reached),
+	TEST(test_a_registrar_is_reached),
 	TEST(test_command),
 	TEST(test_most_groups_fit),
 	TEST(test_nobody),
