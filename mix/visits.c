@@ -115,10 +115,19 @@ take_sheet(struct visits *v, const uint8_t *p, size_t n)
 	return e;
 }
 
+/* Two for one epoch are the gateway's own word against it, too. */
 static enum err
 take_notice(struct visits *v, const uint8_t *p, size_t n)
 {
-	return v->cfg.purse != NULL ? purse_notice(v->cfg.purse, p, n) : ERR_OK;
+	struct evidence e;
+	enum err err;
+
+	if (v->cfg.purse == NULL)
+		return ERR_OK;
+	err = purse_notice(v->cfg.purse, p, n);
+	while (purse_take_evidence(v->cfg.purse, &e))
+		proofs_add(v->cfg.proofs, &e);
+	return err;
 }
 
 static struct run *
