@@ -9,6 +9,7 @@
 #include "common/charter/timing.h"
 #include "common/journal/item.h"
 #include "common/net/attend.h"
+#include "mix/purses.h"
 
 #define SKEW_MAX_MS 30000
 #define SKEW_PAUSE_MS 3600000 /* between two warnings */
@@ -78,7 +79,7 @@ on_slot(void *arg, enum attend_phase phase, struct session_packet *out)
 
 	(void)phase; /* cover may go at any time */
 	if (sheet == NULL || path_time(p, now) == PATH_CLOSED ||
-	    (v->cfg.purse != NULL && !purse_sheet(v->cfg.purse, sheet)))
+	    (v->cfg.purses != NULL && !purses_sheet(v->cfg.purses, sheet)))
 		return false;
 	return build_cover(v, out, sheet);
 }
@@ -122,10 +123,10 @@ take_notice(struct visits *v, const uint8_t *p, size_t n)
 	struct evidence e;
 	enum err err;
 
-	if (v->cfg.purse == NULL)
+	if (v->cfg.purses == NULL)
 		return ERR_OK;
-	err = purse_notice(v->cfg.purse, p, n);
-	while (purse_take_evidence(v->cfg.purse, &e))
+	err = purses_notice(v->cfg.purses, p, n);
+	while (purses_take_evidence(v->cfg.purses, &e))
 		proofs_add(v->cfg.proofs, &e);
 	return err;
 }
@@ -304,7 +305,8 @@ open_visit(struct visits *v, struct visit *t)
 		.address = v->cfg.entrance,
 		.socks = v->cfg.socks,
 		.held = v->cfg.held,
-		.purse = v->cfg.purse,
+		.purse = v->cfg.purses != NULL
+		    ? purses_at(v->cfg.purses, (size_t)(t - v->visits)) : NULL,
 		.unhurried = true,
 		.mailbox = (uint16_t)rng_below(v->cfg.rng, v->params->mailboxes),
 		.rng = v->cfg.rng,

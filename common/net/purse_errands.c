@@ -37,7 +37,7 @@ finish(struct purse *p, bool success)
 	p->failures = success ? 0 : p->failures + 1;
 	if (success)
 		purse_clear(p, PURSE_ALARM_AWAY);
-	else if (p->failures >= ATTEMPTS)
+	else if (p->failures >= ATTEMPTS && (p->alarms & PURSE_ALARM_CODE) == 0)
 		purse_raise(p, PURSE_ALARM_AWAY);
 	purse_errands_look(p);
 	purse_tell(p);

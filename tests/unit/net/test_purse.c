@@ -458,6 +458,24 @@ test_refusals(void **state)
 	}
 }
 
+/* A code that was revoked is one alarm, and the registrar is not said to be away. */
+static void
+test_revoked(void **state)
+{
+	static struct scene k;
+
+	(void)state;
+	make(&k, true);
+	open_purse(&k, true);
+	show_all(&k);
+	k.registrar.status = ISSUANCE_CODE;
+	run_for(&k, 4 * HOUR_MS);
+	assert_true(k.registrar.count > 3);
+	assert_int_equal(status(&k).alarms & (PURSE_ALARM_CODE | PURSE_ALARM_AWAY),
+	    PURSE_ALARM_CODE);
+	unmake(&k);
+}
+
 /* A registrar that is away: random waits, an alarm, and the same request when it is back. */
 static void
 test_registrar_away(void **state)
@@ -562,6 +580,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_a_new_member),
 	cmocka_unit_test(test_out_of_tickets),
 	cmocka_unit_test(test_refusals),
+	cmocka_unit_test(test_revoked),
 	cmocka_unit_test(test_registrar_away),
 	cmocka_unit_test(test_crash_at_every_write),
 	cmocka_unit_test(test_without_a_registrar),
