@@ -63,12 +63,15 @@ pick() { awk -v s="$1" -v n="$2" -v b="$3" 'BEGIN { srand(s); while (n-- > 0) pr
 # test_members NAME...: members with running agents, online.
 test_members()
 {
-	net_wait "$test_session" net_ready || return 1
+	# Who is new to a registrar waits for the next hour of the network.
+	test_coming=$test_session
+	if [ "${net_registrar:-no}" = yes ]; then test_coming=$((test_session + 180)); fi
+	net_wait "$test_coming" net_ready || return 1
 	for test_who in "$@"; do
 		net_member "$test_who" && net_start_agent "$test_who" || return 1
 	done
 	for test_who in "$@"; do
-		net_wait "$test_session" net_online "$test_who" || return 1
+		net_wait "$test_coming" net_online "$test_who" || return 1
 	done
 }
 
