@@ -2,11 +2,11 @@
 #include "config.h"
 
 #include "common/base/secret.h"
-#include "common/token/enrolment.h"
 #include "mix/daemon.h"
 #include "mix/evidencecmd.h"
 #include "mix/front.h"
 #include "mix/mix.h"
+#include "mix/purses.h"
 #include "mix/secretfile.h"
 
 #define JUDGED_LEAST 12 /* notes, before there is a percentage of them */
@@ -52,7 +52,7 @@ static const struct config_key setting_keys[] = {
 	    .help = "the client authorization that lets our sessions in at the gateway",
 	    CONFIG_FIELD(struct settings, authorization) },
 	{ .name = "enrolment", .type = CONFIG_PATH, .fallback = "", .unit = "FILE",
-	    .help = "the enrolment code by which our sessions get their tickets",
+	    .help = "the enrolment codes, one a session, by which they get their tickets",
 	    CONFIG_FIELD(struct settings, enrolment) },
 	{ .name = "registrar", .type = CONFIG_ADDRESS, .fallback = "",
 	    .help = "where the registrar is reached, if not at its entrance in the charter",
@@ -93,9 +93,9 @@ front_of(const struct settings *s, const struct charter *charter)
 		.authorization = s->authorization };
 }
 
-/* *code stays NULL if there is none. Secret memory. */
+/* *codes stays NULL if there are none. Secret memory. */
 static enum err
-load_code(uint8_t **code, const struct settings *s, const struct charter *charter, struct diag *d)
+load_codes(uint8_t **codes, const struct settings *s, const struct charter *charter, struct diag *d)
 {
 	struct diag why = { "" };
 	char *text;
@@ -107,14 +107,9 @@ load_code(uint8_t **code, const struct settings *s, const struct charter *charte
 	e = secretfile_read(&text, &n, s->enrolment, "enrolment", d);
 	if (e != ERR_OK)
 		return e;
-	*code = secret_new(ENROLMENT_SECRET_BYTES);
-	e = *code != NULL ? enrolment_decode(*code, text, charter->network_id, &why) : ERR_MEMORY;
+	e = purses_read_codes(codes, text, charter->network_id, &why);
 	secret_free(text);
-	if (e == ERR_OK)
-		return ERR_OK;
-	secret_free(*code);
-	*code = NULL;
-	return diag_set(d, e, "enrolment: %.400s", why.text);
+	return e == ERR_OK ? e : diag_set(d, e, "enrolment: %.400s", why.text);
 }
 
 static enum err
@@ -123,12 +118,12 @@ check(void *arg, const struct daemon *m, struct diag *d)
 	const struct mix_daemon *x = arg;
 	const struct front_config cfg = front_of(&x->settings, m->charter);
 
-	uint8_t *code = NULL;
+	uint8_t *codes = NULL;
 	enum err e = front_check(&cfg, d);
 
 	if (e == ERR_OK)
-		e = load_code(&code, &x->settings, m->charter, d);
-	secret_free(code);
+		e = load_codes(&codes, &x->settings, m->charter, d);
+	secret_free(codes);
 	return e;
 }
 
@@ -172,13 +167,13 @@ open_mix(struct mix_daemon *x, struct daemon *m, struct diag *d)
 		.threads = (unsigned)m->settings->threads,
 	};
 
-	uint8_t *code = NULL;
-	enum err e = load_code(&code, &x->settings, m->charter, d);
+	uint8_t *codes = NULL;
+	enum err e = load_codes(&codes, &x->settings, m->charter, d);
 
-	cfg.code = code;
+	cfg.codes = codes;
 	if (e == ERR_OK)
 		e = mix_new(&x->mix, &cfg, d);
-	secret_free(code);
+	secret_free(codes);
 	return e;
 }
 

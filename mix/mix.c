@@ -15,6 +15,7 @@
 #include "mix/heartbeat.h"
 #include "mix/links.h"
 #include "mix/proofs.h"
+#include "mix/purses.h"
 #include "mix/replay.h"
 #include "mix/sheets.h"
 #include "mix/visits.h"
@@ -38,7 +39,7 @@ struct mix {
 	struct heartbeat *heartbeat;
 	struct links *links;
 	struct flow *flow;
-	struct purse *purse;
+	struct purses *purses;
 	unsigned purse_alarms; /* as they were logged */
 	struct visits *visits;
 	struct timer *turn, *stop_look;
@@ -497,9 +498,9 @@ tokens_changed(void *arg)
 	struct mix *m = arg;
 	struct purse_status s;
 
-	if (m->purse == NULL)
+	if (m->purses == NULL)
 		return;
-	purse_get_status(m->purse, &s);
+	purses_get_status(m->purses, &s);
 	for (unsigned bit = 1; bit <= PURSE_ALARM_DISK; bit <<= 1) {
 		if ((s.alarms & bit) != 0 && (m->purse_alarms & bit) == 0)
 			log_event(m->cfg.log, LOG_TOKENS_TROUBLE, bit, 0, 0);
@@ -510,26 +511,23 @@ tokens_changed(void *arg)
 }
 
 static enum err
-open_purse(struct mix *m, struct diag *d)
+open_purses(struct mix *m, struct diag *d)
 {
 	const struct purse_config cfg = {
 		.loop = m->cfg.loop,
 		.charters = m->all,
 		.disk = m->cfg.disk,
 		.queue = m->queue,
-		.code = m->cfg.code,
 		.registrar = m->cfg.registrar,
 		.gateway = m->cfg.entrance,
 		.socks = m->cfg.socks,
 		.held = m->cfg.held,
 		.rng = m->cfg.rng,
 		.keys = m->cfg.keys,
-		.changed = tokens_changed,
-		.arg = m,
 	};
-	enum err e = purse_new(&m->purse, &cfg, d);
+	enum err e = purses_new(&m->purses, &cfg, m->cfg.codes, tokens_changed, m, d);
 
-	m->cfg.code = NULL; /* borrowed for the call */
+	m->cfg.codes = NULL; /* borrowed for the call */
 	tokens_changed(m);
 	return e;
 }
@@ -543,7 +541,7 @@ open_visits(struct mix *m)
 		.entrance = m->cfg.entrance,
 		.socks = m->cfg.socks,
 		.held = m->cfg.held,
-		.purse = m->purse,
+		.purses = m->purses,
 		.chain = m->chain,
 		.sheets = m->sheets,
 		.heartbeat = m->heartbeat,
@@ -564,7 +562,7 @@ begin(struct mix *m, struct diag *d)
 	enum err e = links_start(m->links, d);
 
 	if (e == ERR_OK)
-		e = open_purse(m, d);
+		e = open_purses(m, d);
 	if (e == ERR_OK)
 		e = open_visits(m);
 	if (e == ERR_OK)
@@ -603,8 +601,8 @@ mix_hold(struct mix *m, bool held)
 {
 	if (m->visits != NULL)
 		visits_hold(m->visits, held);
-	if (m->purse != NULL)
-		purse_hold(m->purse, held);
+	if (m->purses != NULL)
+		purses_hold(m->purses, held);
 }
 
 /* Everything that takes in or gives out new packets. */
@@ -618,8 +616,8 @@ halt(struct mix *m)
 	m->turn = NULL;
 	visits_free(m->visits);
 	m->visits = NULL;
-	purse_free(m->purse);
-	m->purse = NULL;
+	purses_free(m->purses);
+	m->purses = NULL;
 	if (m->flow != NULL)
 		flow_stop(m->flow);
 	if (m->links != NULL)
@@ -697,8 +695,8 @@ mix_get_status(const struct mix *m, struct mix_status *out)
 		    ? evidence_epoch(proofs_at(m->proofs, evidence - 1), m->params) : 0,
 	};
 
-	if (m->purse != NULL)
-		purse_get_status(m->purse, &out->tokens);
+	if (m->purses != NULL)
+		purses_get_status(m->purses, &out->tokens);
 	heartbeat_get_status(m->heartbeat, &out->heartbeat);
 }
 

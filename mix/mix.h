@@ -44,7 +44,7 @@ struct mix_config {
 	const char *entrance;	       /* NULL: the gateway's entrance in the charters */
 	const char *socks;	       /* through which, as in common/net/link.h; NULL: directly */
 	const char *registrar;	       /* NULL: its entrance in the charters */
-	const uint8_t *code;	       /* secret of the enrolment code, for mix_new; NULL: none */
+	const uint8_t *codes;	       /* of purses_read_codes, for mix_new; NULL: not enrolled */
 	bool held;		       /* begin as after mix_hold(m, true) */
 	const struct rng *rng;	       /* draws of the protocol: pool, jitter, paths */
 	const struct rng *pool_rng;    /* the pool's own, to repeat its draws; NULL: rng */

@@ -9,6 +9,7 @@
 #include "common/charter/timing.h"
 #include "common/journal/item.h"
 #include "common/net/attend.h"
+#include "mix/purses.h"
 
 #define SKEW_MAX_MS 30000
 #define SKEW_PAUSE_MS 3600000 /* between two warnings */
@@ -78,7 +79,7 @@ on_slot(void *arg, enum attend_phase phase, struct session_packet *out)
 
 	(void)phase; /* cover may go at any time */
 	if (sheet == NULL || path_time(p, now) == PATH_CLOSED ||
-	    (v->cfg.purse != NULL && !purse_sheet(v->cfg.purse, sheet)))
+	    (v->cfg.purses != NULL && !purses_sheet(v->cfg.purses, sheet)))
 		return false;
 	return build_cover(v, out, sheet);
 }
@@ -118,7 +119,7 @@ take_sheet(struct visits *v, const uint8_t *p, size_t n)
 static enum err
 take_notice(struct visits *v, const uint8_t *p, size_t n)
 {
-	return v->cfg.purse != NULL ? purse_notice(v->cfg.purse, p, n) : ERR_OK;
+	return v->cfg.purses != NULL ? purses_notice(v->cfg.purses, p, n) : ERR_OK;
 }
 
 static struct run *
@@ -295,7 +296,8 @@ open_visit(struct visits *v, struct visit *t)
 		.address = v->cfg.entrance,
 		.socks = v->cfg.socks,
 		.held = v->cfg.held,
-		.purse = v->cfg.purse,
+		.purse = v->cfg.purses != NULL
+		    ? purses_at(v->cfg.purses, (size_t)(t - v->visits)) : NULL,
 		.unhurried = true,
 		.mailbox = (uint16_t)rng_below(v->cfg.rng, v->params->mailboxes),
 		.rng = v->cfg.rng,

@@ -18,7 +18,6 @@
 #include "common/charter/succession.h"
 #include "common/journal/chain.h"
 #include "common/net/loop.h"
-#include "common/net/purse.h"
 #include "mix/heartbeat.h"
 #include "mix/sheets.h"
 
@@ -28,6 +27,7 @@
  */
 #define VISITS_COUNT 6
 
+struct purses;
 struct visits;
 
 struct visits_config {
@@ -36,7 +36,7 @@ struct visits_config {
 	const char *entrance; /* where the gateway's clients enter; NULL: as the charters say */
 	const char *socks;    /* as in common/net/link.h; NULL: directly */
 	bool held;	      /* begin as after visits_hold(v, true) */
-	struct purse *purse;	       /* where tickets come from, borrowed; NULL: none is needed */
+	struct purses *purses;	       /* where tickets come from, borrowed; NULL: none is needed */
 	struct chain *chain;	       /* that segments belong to, borrowed */
 	struct sheets *sheets;
 	struct proofs *proofs;	       /* where evidence of two journals goes, borrowed */

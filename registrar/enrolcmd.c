@@ -11,17 +11,28 @@
 #include "common/base/json.h"
 
 #define ASK_MS 15000
+#define COUNT_MAX 64
 #define TEXT_MAX ((size_t)ROLL_MAX * (ROLL_NAME_MAX + 12))
 
+#define CONFIG_ROW \
+	{ .name = "config", .type = CONFIG_STRING, .min = 1, .unit = "FILE", .letter = 'c', \
+	    .help = "the registrar's configuration file", \
+	    CONFIG_FIELD(struct enrolcmd_options, config) }
+
 static const struct config_key keys[] = {
-	{ .name = "config", .type = CONFIG_STRING, .min = 1, .unit = "FILE", .letter = 'c',
-	    .help = "the registrar's configuration file",
-	    CONFIG_FIELD(struct enrolcmd_options, config) },
+	CONFIG_ROW,
+	{ .name = "count", .type = CONFIG_INTEGER, .min = 0, .max = COUNT_MAX, .fallback = "0",
+	    .unit = "N", .help = "NAME-1 to NAME-N instead of NAME: 6 for a mix, one a session",
+	    CONFIG_FIELD(struct enrolcmd_options, count) },
+};
+static const struct config_key list_keys[] = {
+	CONFIG_ROW,
 	{ .name = "json", .type = CONFIG_BOOL, .fallback = "no", .help = "print a JSON array",
 	    CONFIG_FIELD(struct enrolcmd_options, json) },
 };
-const struct config_schema enrolcmd_schema = { keys, 1, sizeof(struct enrolcmd_options) };
-const struct config_schema enrolcmd_list_schema = { keys, 2, sizeof(struct enrolcmd_options) };
+const struct config_schema enrolcmd_schema = { keys, 2, sizeof(struct enrolcmd_options) };
+const struct config_schema enrolcmd_list_schema = { list_keys, 2,
+	sizeof(struct enrolcmd_options) };
 
 /* ---- the verbs ---- */
 
@@ -106,29 +117,62 @@ enrolcmd_serve(struct desk *desk, struct registrar *r)
 
 /* ---- the commands ---- */
 
-/* Ask, and print by `print`; the answer may be a secret. */
-static int
-ask(const struct call *c, const struct config_schema *schema, void *settings, const char *verb,
-    const char *payload, enum err (*print)(const struct call *c, const struct buf *answer))
+typedef enum err print_answer(const struct call *c, const struct buf *answer);
+
+/* Ask, and print; the answer may be a secret. */
+static enum err
+ask_one(const struct call *c, const char *address, const char *verb, const char *payload,
+    print_answer *print, struct diag *d)
 {
-	const struct enrolcmd_options *o = c->own;
-	char address[CHARTER_ADDRESS_MAX];
-	struct diag d = { "" };
 	struct buf answer;
-	int code = daemon_settings_load(c, schema, settings, o->config);
 	enum err e;
 
-	if (code != OPTIONS_EXIT_OK)
-		return code;
 	buf_init(&answer);
-	e = daemon_desk(address, settings, &d);
-	if (e == ERR_OK)
-		e = desk_ask(&answer, address, verb, payload, strlen(payload), ASK_MS, &d);
+	e = desk_ask(&answer, address, verb, payload, strlen(payload), ASK_MS, d);
 	if (e == ERR_OK)
 		e = print(c, &answer);
 	if (answer.data != NULL)
 		sodium_memzero(answer.data, answer.len);
 	buf_release(&answer);
+	return e;
+}
+
+/* The same for each of NAME-1 to NAME-count; what was done when one fails stays done. */
+static enum err
+ask_each(const struct call *c, const char *address, const char *verb, const char *name,
+    print_answer *print, struct diag *d)
+{
+	const struct enrolcmd_options *o = c->own;
+	char one[2 * ROLL_NAME_MAX];
+	enum err e = ERR_OK;
+
+	for (int64_t i = 1; i <= o->count && e == ERR_OK; i++) {
+		struct diag why = { "" };
+
+		(void)snprintf(one, sizeof(one), "%.*s-%" PRId64, ROLL_NAME_MAX, name, i);
+		e = ask_one(c, address, verb, one, print, &why);
+		if (e != ERR_OK)
+			(void)diag_set(d, e, "%s: %.400s", one, why.text);
+	}
+	return e;
+}
+
+static int
+ask(const struct call *c, const struct config_schema *schema, void *settings, const char *verb,
+    const char *payload, print_answer *print)
+{
+	const struct enrolcmd_options *o = c->own;
+	char address[CHARTER_ADDRESS_MAX];
+	struct diag d = { "" };
+	int code = daemon_settings_load(c, schema, settings, o->config);
+	enum err e;
+
+	if (code != OPTIONS_EXIT_OK)
+		return code;
+	e = daemon_desk(address, settings, &d);
+	if (e == ERR_OK)
+		e = o->count > 0 ? ask_each(c, address, verb, payload, print, &d)
+				 : ask_one(c, address, verb, payload, print, &d);
 	return e == ERR_OK ? OPTIONS_EXIT_OK : daemon_ask_failed(c, e, &d);
 }
 

@@ -19,9 +19,10 @@ RST_MUST_USE enum err enrolcmd_serve(struct desk *desk, struct registrar *r);
 
 struct enrolcmd_options {
 	char config[DAEMON_PATH_BYTES];
+	int64_t count; /* 0: the name as it is */
 	bool json;
 };
-extern const struct config_schema enrolcmd_schema;	/* enrol and revoke */
+extern const struct config_schema enrolcmd_schema;	/* enrol and revoke, with --count */
 extern const struct config_schema enrolcmd_list_schema; /* with --json */
 
 /* The commands; settings begin with a struct daemon_settings. Return the exit code. */

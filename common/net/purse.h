@@ -25,6 +25,7 @@
 
 #define PURSE_WALLET_FILE "wallet"
 #define PURSE_MARKS_FILE "spent"
+#define PURSE_NAME_BYTES 4 /* of a suffix, with its NUL */
 
 struct purse;
 
@@ -54,6 +55,7 @@ struct purse_config {
 	struct loop *loop;
 	const struct succession *charters; /* borrowed */
 	struct disk *disk;		   /* borrowed; NULL: nothing outlives the purse */
+	const char *name;		   /* behind the names of its files, to have several; NULL: one */
 	struct workq *queue;		   /* the disk's, borrowed; one thread */
 	const uint8_t *key;		   /* 32 bytes that the files are sealed under; NULL: plain */
 	const uint8_t *code;		   /* secret of the enrolment code; NULL: not enrolled */

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -101,13 +102,13 @@ image_of(struct buf *out, const struct purse *p, bool marks)
 {
 	enum err e = marks ? wallet_save_marks(p->wallet, out) : wallet_save(p->wallet, out);
 
-	return e == ERR_OK ? seal(out, p, marks ? PURSE_MARKS_FILE : PURSE_WALLET_FILE) : e;
+	return e == ERR_OK ? seal(out, p, marks ? p->marks_file : p->wallet_file) : e;
 }
 
 static enum err
 write_now(const struct purse *p, bool marks, struct diag *d)
 {
-	const char *file = marks ? PURSE_MARKS_FILE : PURSE_WALLET_FILE;
+	const char *file = marks ? p->marks_file : p->wallet_file;
 	struct buf image;
 	enum err e;
 
@@ -145,9 +146,9 @@ read_both(struct purse *p, struct diag *d)
 
 	buf_init(&tokens);
 	buf_init(&marks);
-	e = read_file(&tokens, p, PURSE_WALLET_FILE, d);
+	e = read_file(&tokens, p, p->wallet_file, d);
 	if (e == ERR_OK) {
-		f = read_file(&marks, p, PURSE_MARKS_FILE, d);
+		f = read_file(&marks, p, p->marks_file, d);
 		e = f == ERR_OK || f == ERR_NOT_FOUND ? ERR_OK : f;
 		if (e == ERR_OK)
 			e = wallet_load(&p->wallet, tokens.data, tokens.len,
@@ -158,12 +159,23 @@ read_both(struct purse *p, struct diag *d)
 	return e;
 }
 
+static void
+name_files(struct purse *p)
+{
+	const char *name = p->cfg.name != NULL ? p->cfg.name : "";
+
+	(void)snprintf(p->wallet_file, sizeof(p->wallet_file), PURSE_WALLET_FILE "%s", name);
+	(void)snprintf(p->marks_file, sizeof(p->marks_file), PURSE_MARKS_FILE "%s", name);
+}
+
 enum err
 purse_load(struct purse *p, struct diag *d)
 {
 	uint8_t id[ENROLMENT_ID_BYTES];
-	enum err e = read_both(p, d);
+	enum err e;
 
+	name_files(p);
+	e = read_both(p, d);
 	if (e != ERR_OK && e != ERR_NOT_FOUND)
 		return e;
 	enrolment_id(id, p->code, succession_first(p->cfg.charters)->network_id);
@@ -224,7 +236,7 @@ write_later(struct purse *p, bool marks, const struct wallet_token *t, purse_cb 
 		return ERR_MEMORY;
 	j->purse = p;
 	j->disk = p->cfg.disk;
-	j->file = marks ? PURSE_MARKS_FILE : PURSE_WALLET_FILE;
+	j->file = marks ? p->marks_file : p->wallet_file;
 	j->cb = cb;
 	j->arg = arg;
 	if (t != NULL)

@@ -14,6 +14,7 @@
 #include "common/token/errands.h"
 #include "common/token/notice.h"
 
+#define FILE_NAME_BYTES (sizeof(PURSE_WALLET_FILE) + PURSE_NAME_BYTES)
 #define PURSE_NOTICES (WALLET_EPOCHS + 1)
 
 struct purse_known {
@@ -37,6 +38,7 @@ struct purse_job {
 struct purse {
 	struct purse_config cfg;
 	const struct params *params; /* the constant ones */
+	char wallet_file[FILE_NAME_BYTES], marks_file[FILE_NAME_BYTES];
 	uint8_t *key, *code;	     /* secret memory; NULL as in cfg */
 	struct wallet *wallet;	     /* NULL: not enrolled */
 	struct purse_known known[PURSE_NOTICES];

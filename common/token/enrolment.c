@@ -9,7 +9,6 @@
 #include "common/base/encode.h"
 #include "common/crypto/hash.h"
 
-#define PREFIX "restante-code:"
 #define VERSION 1
 #define NETWORK_BYTES 8
 #define CHECK_BYTES 4
@@ -17,7 +16,7 @@
 #define CODE_BYTES (BODY_BYTES + CHECK_BYTES)
 #define LABEL "restante/enrolment/1"
 
-static_assert(sizeof(PREFIX) - 1 + ENCODE_BASE64_SIZE(CODE_BYTES) <= ENROLMENT_TEXT_BYTES,
+static_assert(sizeof(ENROLMENT_PREFIX) - 1 + ENCODE_BASE64_SIZE(CODE_BYTES) <= ENROLMENT_TEXT_BYTES,
     "a code fits its text");
 
 static void
@@ -38,8 +37,8 @@ enrolment_encode(char out[static ENROLMENT_TEXT_BYTES],
 	memcpy(code + 1, network_id, NETWORK_BYTES);
 	memcpy(code + 1 + NETWORK_BYTES, secret, ENROLMENT_SECRET_BYTES);
 	check_of(code + BODY_BYTES, code);
-	memcpy(out, PREFIX, sizeof(PREFIX) - 1);
-	encode_base64(out + sizeof(PREFIX) - 1, code, sizeof(code));
+	memcpy(out, ENROLMENT_PREFIX, sizeof(ENROLMENT_PREFIX) - 1);
+	encode_base64(out + sizeof(ENROLMENT_PREFIX) - 1, code, sizeof(code));
 	sodium_memzero(code, sizeof(code));
 }
 
@@ -64,11 +63,11 @@ static enum err
 read_code(uint8_t code[static CODE_BYTES], const char *text, struct diag *d)
 {
 	char bare[ENROLMENT_TEXT_BYTES];
-	size_t n = squeeze(bare, text), prefix = sizeof(PREFIX) - 1;
+	size_t n = squeeze(bare, text), prefix = sizeof(ENROLMENT_PREFIX) - 1;
 	uint8_t check[CHECK_BYTES];
 	enum err e = ERR_MALFORMED;
 
-	if (n > prefix && strncmp(bare, PREFIX, prefix) == 0)
+	if (n > prefix && strncmp(bare, ENROLMENT_PREFIX, prefix) == 0)
 		e = encode_from_base64(code, CODE_BYTES, bare + prefix, n - prefix);
 	sodium_memzero(bare, sizeof(bare));
 	if (e == ERR_OK) {
@@ -77,7 +76,7 @@ read_code(uint8_t code[static CODE_BYTES], const char *text, struct diag *d)
 			e = ERR_MALFORMED;
 	}
 	return e == ERR_OK ? ERR_OK :
-	    diag_set(d, e, "the enrolment code is mistyped or cut off: it begins with " PREFIX
+	    diag_set(d, e, "the enrolment code is mistyped or cut off: it begins with " ENROLMENT_PREFIX
 		" and has %zu characters; copy it anew",
 		prefix + ENCODE_BASE64_SIZE(CODE_BYTES) - 1);
 }

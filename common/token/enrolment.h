@@ -15,6 +15,7 @@
 
 #include "common/base/err.h"
 
+#define ENROLMENT_PREFIX "restante-code:"
 #define ENROLMENT_SECRET_BYTES 32
 #define ENROLMENT_ID_BYTES 32
 #define ENROLMENT_TEXT_BYTES 80 /* room for any code with its NUL */
