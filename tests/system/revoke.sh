@@ -25,7 +25,7 @@ now() { date +%s.%N | awk '{ printf "%.3f", $1 / 180 }'; }
 since() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.1f", b - a }'; }
 note() { echo "# $*" >>"$net_dir/notes"; }
 
-ahead() { net_wait 300 at_least "$1" tokens_ahead_epochs 4; }
+ahead() { net_wait 600 at_least "$1" tokens_ahead_epochs 4; }
 revoke()
 {
 	revoked=$(now) revoked_epoch=$(field carl epoch)
@@ -81,7 +81,7 @@ enrolled_again()
 {
 	net_kill TERM carl && net_enrol carl-2 &&
 	    net_client carl enrol --key-file "$net_dir/carl.key" "$net_dir/carl-2.enrolment" || return 1
-	net_start_agent carl && net_wait 300 has_text alice "after the end"
+	net_start_agent carl && net_wait 600 has_text alice "after the end"
 }
 
 must "a network with a registrar starts" start

@@ -92,7 +92,7 @@ somebody_is_told() { has_alarm alice registrar || has_alarm twin registrar; }
 
 # ---- what goes on without ----
 
-registrar_down() { net_wait 240 at_least alice tokens_ahead_epochs 3 && net_kill TERM registrar; }
+registrar_down() { net_wait 600 at_least alice tokens_ahead_epochs 3 && net_kill TERM registrar; }
 restart_gateway() { net_kill KILL gateway && net_start_node gateway; }
 registrar_back() { net_start_node registrar && net_wait 60 net_issues; }
 fetches_again() { at_least "$1" tokens_ahead_epochs 3 && calm "$1"; }
@@ -101,7 +101,7 @@ must "a network with a registrar starts" start
 must "two members with codes come online and meet" members
 check "messages go both ways" both_ways
 check "which takes stamps" spends
-check "they fetch ahead" net_wait 240 at_least alice tokens_ahead_epochs 3
+check "they fetch ahead" net_wait 600 at_least alice tokens_ahead_epochs 3
 check "status shows what is left" net_wait 60 shows_what_is_left alice
 check "and as JSON" eval 'is alice tokens_needed true && is alice enrolled true && is alice stamps_allotment 300'
 must "somebody without a code, and somebody with one that is nobody's, start" eval 'stranger mallory && nobodys_code'
