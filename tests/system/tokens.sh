@@ -48,7 +48,7 @@ count=0
 talk() # FROM TO: sends one, and waits until it has come
 {
 	count=$((count + 1))
-	net_client "$1" send "$2" "number $count" && net_wait 180 has_text "$2" "number $count"
+	net_client "$1" send "$2" "number $count" && net_wait 300 has_text "$2" "number $count"
 }
 has_text() { test_received "$1" | grep -qxF "$2"; }
 both_ways() { talk alice bob && talk bob alice; }
