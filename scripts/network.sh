@@ -149,11 +149,20 @@ net_configure_door()
 	fi
 }
 
-# net_admit NAME: makes a key that lets somebody in; for his `authorize`.
+# net_admit NAME: makes a key that lets somebody in, at the gateway and at the registrar; for
+# his `authorize`.
 net_admit()
 {
 	(umask 077; net_gateway member add --config "$net_dir/gateway.conf" "$1" \
-	    >"$net_dir/$1.authorization")
+	    >"$net_dir/$1.authorization") || return 1
+	[ "$net_registrar" = no ] || net_issuer member add --key "$(net_group_key "$1")" "$1"
+}
+
+# The public half of it.
+net_group_key()
+{
+	net_gateway member list --config "$net_dir/gateway.conf" --json |
+	    sed -n "s/.*\"name\":\"$1\",\"key\":\"\([^\"]*\)\".*/\1/p"
 }
 
 net_configure()

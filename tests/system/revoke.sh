@@ -9,7 +9,7 @@ test_begin 12
 # Epochs of a minute: one hour of the network each.
 start()
 {
-	net_make slot 50ms round 200ms people 3 stamps 200 time-scale 60 epoch 1min grace 10s &&
+	net_make slot 100ms round 400ms people 3 stamps 200 time-scale 60 epoch 1min grace 14s &&
 	    net_start
 }
 members() { test_members alice bob carl && test_introduce carl alice && test_introduce alice bob; }

@@ -494,6 +494,7 @@ on_end(void *arg)
 
 	end_gateway(s, s->last ? SIGTERM : SIGKILL);
 	close_life(s);
+	timer_cancel(s->pump);
 	if (s->last)
 		loop_event_stop(s->loop);
 	else

@@ -9,7 +9,7 @@ test_begin 19
 # Epochs of two hours, which are a minute long each.
 start()
 {
-	net_make slot 50ms round 200ms people 2 stamps 300 time-scale 60 epoch 2min grace 20s &&
+	net_make slot 100ms round 400ms people 2 stamps 300 time-scale 60 epoch 2min grace 20s &&
 	    net_start
 }
 members() { test_members alice bob && test_introduce alice bob; }

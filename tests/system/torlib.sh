@@ -53,8 +53,9 @@ tor_show()
 # tor_up PARAMETER...: as for `restante-charter set`; Tor, gateway and mixes.
 tor_up()
 {
-	tor_took "private Tor network" tornet_start && tornet_join gateway &&
-	    net_make "$@" && net_start
+	tor_took "private Tor network" tornet_start && tornet_join gateway || return 1
+	[ "$net_registrar" = no ] || tornet_join registrar || return 1
+	net_make "$@" && net_start
 }
 
 tor_onion() { sed -n "s/.*entrance=\([a-z2-7]*\.onion\):.*/\1/p" "$net_dir/gateway.pub"; }
