@@ -45,7 +45,7 @@ plan_short()
 {
 	row silent 100 100 && row silent 6000 10000 && row shake 100 100 && row churn 10 100 &&
 	    row forged 100 100 && row spent 10 100 1 && row cover 1 100 1 && row cover 10 100 3 &&
-	    row cover 100 100 25 && row junk 100 100 25 && row unstamped 4 100 1 && row deposit 4 100 1
+	    row cover 100 100 25 && row junk 100 100 25 && row unstamped 4 100 1 && row deposit 1 100 1
 }
 plan_all()
 {
@@ -63,7 +63,7 @@ plan()
 	rows=0
 	quiet $((2 * seconds))
 	if [ "${RESTANTE_FLOOD_ALL:-no}" = yes ]; then plan_all; else plan_short; fi || return 1
-	quiet $((2 * seconds))
+	quiet $((5 * seconds))
 }
 
 measure() { flood_py run "$net_bin" "$net_dir" "$net_dir/result" "$net_dir/plan"; }

@@ -203,6 +203,27 @@ test_drawn(void **state)
 	assert_in_range(last, 20, 200);
 }
 
+/* What had to wait comes in the order in which it came, round by round. */
+static void
+test_oldest_first(void **state)
+{
+	struct desk *k = *state;
+	uint64_t last = 0;
+
+	for (unsigned round = 0; round < 20; round++) {
+		deposit(k, 1, 10);
+		(void)pass(k, 1);
+	}
+	while (status(k).waiting > 0) {
+		(void)pass(k, 1);
+		for (size_t i = 0; i < k->count; i++) {
+			assert_true(k->passed[i].number / 10 >= last / 10);
+			last = k->passed[i].number;
+		}
+	}
+	assert_true(last / 10 == 19);
+}
+
 /* More than can wait: the oldest of the fullest mailbox goes. */
 static void
 test_full(void **state)
@@ -245,6 +266,7 @@ static const struct CMUnitTest tests[] = {
 	DESK(test_flood),
 	DESK(test_others),
 	DESK(test_drawn),
+	DESK(test_oldest_first),
 	DESK(test_full),
 	DESK(test_no_such_mailbox),
 };
