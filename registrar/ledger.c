@@ -6,36 +6,19 @@
 #include <sodium.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+
+#include "gateway/database.h"
 
 #define NAME_BYTES (4 + 4 + 1 + 4)
 #define PRUNE_BATCH 1000 /* names in one write */
-#define OPEN_FILES_MAX 64
+#define WRITE_BUFFER_BYTES ((size_t)4 << 20)
 
 struct ledger {
-	leveldb_t *db;
-	leveldb_options_t *options;
+	char *path;
+	leveldb_t *db; /* NULL after a failure: what was open may not be trusted */
 	leveldb_readoptions_t *read;
 	leveldb_writeoptions_t *write; /* with sync */
 };
-
-/* Free LevelDB's sentence; it says what happened in no other way. */
-static enum err
-take_error(char *text)
-{
-	static const char *const full[] = { "No space left", "File too large", "quota exceeded" };
-	enum err e = ERR_IO;
-
-	if (text == NULL)
-		return ERR_OK;
-	for (size_t i = 0; i < sizeof(full) / sizeof(full[0]); i++)
-		if (strstr(text, full[i]) != NULL)
-			e = ERR_FULL;
-	if (strstr(text, "Corruption") != NULL)
-		e = ERR_MALFORMED;
-	leveldb_free(text);
-	return e;
-}
 
 static void
 put_be(uint8_t *out, uint32_t v)
@@ -53,26 +36,38 @@ name_of(uint8_t out[static NAME_BYTES], const struct ledger_entry *x)
 	put_be(out + 9, x->batch);
 }
 
+static enum err
+open_again(struct ledger *k)
+{
+	enum err e = database_directory(k->path);
+
+	return e == ERR_OK ? database_open(&k->db, k->path, WRITE_BUFFER_BYTES, NULL) : e;
+}
+
+/* LevelDB would write on behind half a record, and nothing behind it could be read again. */
+static void
+give_up(struct ledger *k)
+{
+	if (k->db != NULL)
+		leveldb_close(k->db);
+	k->db = NULL;
+}
+
 enum err
 ledger_open(struct ledger **out, const char *path, struct diag *d)
 {
 	struct ledger *k = calloc(1, sizeof(*k));
-	char *why = NULL;
-	enum err e;
+	enum err e = ERR_MEMORY;
 
 	if (k == NULL)
 		return ERR_MEMORY;
-	k->options = leveldb_options_create();
 	k->read = leveldb_readoptions_create();
 	k->write = leveldb_writeoptions_create();
-	leveldb_options_set_create_if_missing(k->options, 1);
-	leveldb_options_set_paranoid_checks(k->options, 1);
-	leveldb_options_set_max_open_files(k->options, OPEN_FILES_MAX);
 	leveldb_readoptions_set_verify_checksums(k->read, 1);
 	leveldb_writeoptions_set_sync(k->write, 1);
-	(void)mkdir(path, 0700); /* what it cannot make, the next line says */
-	k->db = leveldb_open(k->options, path, &why);
-	e = take_error(why);
+	k->path = strdup(path);
+	if (k->path != NULL)
+		e = open_again(k);
 	if (e != ERR_OK) {
 		ledger_close(k);
 		return diag_set(d, e, "the ledger %s cannot be opened: %s; do not remove it, or "
@@ -87,37 +82,47 @@ ledger_close(struct ledger *k)
 {
 	if (k == NULL)
 		return;
-	if (k->db != NULL)
-		leveldb_close(k->db);
-	leveldb_options_destroy(k->options);
+	give_up(k);
 	leveldb_readoptions_destroy(k->read);
 	leveldb_writeoptions_destroy(k->write);
+	free(k->path);
 	free(k);
+}
+
+static enum err
+claim(struct ledger *k, const struct ledger_entry *x)
+{
+	uint8_t name[NAME_BYTES];
+	char *why = NULL, *held;
+	size_t len = 0;
+	enum err e = ERR_OK;
+
+	name_of(name, x);
+	held = leveldb_get(k->db, k->read, (const char *)name, sizeof(name), &len, &why);
+	if (why != NULL)
+		return database_error(why);
+	if (held == NULL) {
+		leveldb_put(k->db, k->write, (const char *)name, sizeof(name),
+		    (const char *)x->hash, sizeof(x->hash), &why);
+		return why == NULL ? ERR_OK : database_error(why);
+	}
+	if (len != sizeof(x->hash))
+		e = ERR_MALFORMED;
+	else if (sodium_memcmp(held, x->hash, len) != 0)
+		e = ERR_EXISTS;
+	leveldb_free(held);
+	return e;
 }
 
 enum err
 ledger_claim(struct ledger *k, const struct ledger_entry *x)
 {
-	uint8_t name[NAME_BYTES];
-	char *why = NULL, *held;
-	size_t len = 0;
-	enum err e;
+	enum err e = k->db != NULL ? ERR_OK : open_again(k);
 
-	name_of(name, x);
-	held = leveldb_get(k->db, k->read, (const char *)name, sizeof(name), &len, &why);
-	e = take_error(why);
-	if (e == ERR_OK && held != NULL) {
-		if (len != sizeof(x->hash))
-			e = ERR_MALFORMED;
-		else if (sodium_memcmp(held, x->hash, len) != 0)
-			e = ERR_EXISTS;
-	} else if (e == ERR_OK) {
-		why = NULL;
-		leveldb_put(k->db, k->write, (const char *)name, sizeof(name),
-		    (const char *)x->hash, sizeof(x->hash), &why);
-		e = take_error(why);
-	}
-	leveldb_free(held);
+	if (e == ERR_OK)
+		e = claim(k, x);
+	if (e != ERR_OK && e != ERR_EXISTS)
+		give_up(k);
 	return e;
 }
 
@@ -141,12 +146,9 @@ prune_some(struct ledger *k, const uint8_t bound[static 4], bool *more)
 		n++;
 	}
 	leveldb_iter_get_error(it, &why);
-	e = take_error(why);
-	why = NULL;
-	if (e == ERR_OK && n > 0) {
+	if (why == NULL && n > 0)
 		leveldb_write(k->db, k->write, batch, &why);
-		e = take_error(why);
-	}
+	e = why == NULL ? ERR_OK : database_error(why);
 	leveldb_writebatch_destroy(batch);
 	leveldb_iter_destroy(it);
 	*more = n == PRUNE_BATCH;
@@ -158,10 +160,12 @@ ledger_prune(struct ledger *k, uint32_t epoch)
 {
 	uint8_t bound[4];
 	bool more = true;
-	enum err e = ERR_OK;
+	enum err e = k->db != NULL ? ERR_OK : open_again(k);
 
 	put_be(bound, epoch);
 	while (e == ERR_OK && more)
 		e = prune_some(k, bound, &more);
+	if (e != ERR_OK)
+		give_up(k);
 	return e;
 }

@@ -2,7 +2,9 @@
 
 #include "tests/lib/test.h"
 
+#include <signal.h>
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "registrar/ledger.h"
 
@@ -94,9 +96,46 @@ test_prune(void **state)
 	ledger_close(k);
 }
 
+/*
+ * A disk that is full for a while: what was refused may be claimed or not, but nothing that
+ * was answered is lost, and the ledger opens again.
+ */
+static void
+test_full_disk(void **state)
+{
+	const char *at = path();
+	struct rlimit old, tight;
+	struct ledger *k;
+	uint32_t n = 0;
+
+	(void)state;
+	assert_err_ok(ledger_open(&k, at, NULL));
+	(void)signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	for (unsigned round = 0; round < 8; round++) {
+		enum err e = ERR_OK;
+
+		tight = (struct rlimit){ 4000 + 1777 * (round + 1), old.rlim_max };
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+		for (unsigned i = 0; e == ERR_OK && i < 1000; i++)
+			if ((e = claim(k, entry(5, n, TOKEN_STAMP, 0, 1))) == ERR_OK)
+				n++;
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+		assert_true(e == ERR_FULL || e == ERR_IO);
+		for (unsigned i = 0; i < 20; i++)
+			assert_err_ok(claim(k, entry(5, n++, TOKEN_STAMP, 0, 1)));
+	}
+	ledger_close(k);
+	assert_err_ok(ledger_open(&k, at, NULL));
+	for (uint32_t i = 0; i < n; i++)
+		assert_err(claim(k, entry(5, i, TOKEN_STAMP, 0, 2)), ERR_EXISTS);
+	ledger_close(k);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_each_batch_once),
 	cmocka_unit_test(test_opened_again),
 	cmocka_unit_test(test_prune),
+	cmocka_unit_test(test_full_disk),
 };
 TEST_MAIN(tests)
