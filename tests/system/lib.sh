@@ -59,14 +59,13 @@ pick() { awk -v s="$1" -v n="$2" -v b="$3" 'BEGIN { srand(s); while (n-- > 0) pr
 # test_members NAME...: members with running agents, online.
 test_members()
 {
-	# Who is new to a registrar waits for the next hour of the network.
-	if [ "${net_registrar:-no}" = yes ]; then lib_patience=200; else lib_patience=90; fi
-	net_wait "$lib_patience" net_ready || return 1
+	# Who is new to a registrar waits for the network's next hour.
+	net_wait 120 net_ready || return 1
 	for test_who in "$@"; do
 		net_member "$test_who" && net_start_agent "$test_who" || return 1
 	done
 	for test_who in "$@"; do
-		net_wait "$lib_patience" net_online "$test_who" || return 1
+		net_wait 120 net_online "$test_who" || return 1
 	done
 }
 
