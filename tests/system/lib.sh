@@ -60,12 +60,12 @@ pick() { awk -v s="$1" -v n="$2" -v b="$3" 'BEGIN { srand(s); while (n-- > 0) pr
 test_members()
 {
 	# Who is new to a registrar waits for the network's next hour.
-	net_wait 120 net_ready || return 1
+	net_wait 200 net_ready || return 1
 	for test_who in "$@"; do
 		net_member "$test_who" && net_start_agent "$test_who" || return 1
 	done
 	for test_who in "$@"; do
-		net_wait 120 net_online "$test_who" || return 1
+		net_wait 200 net_online "$test_who" || return 1
 	done
 }
 
