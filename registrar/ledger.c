@@ -2,40 +2,29 @@
 
 #include "registrar/ledger.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <leveldb/c.h>
 #include <sodium.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
+
+#include "gateway/database.h"
 
 #define NAME_BYTES (4 + 4 + 1 + 4)
 #define PRUNE_BATCH 1000 /* names in one write */
-#define OPEN_FILES_MAX 64
+#define WRITE_BUFFER_BYTES ((size_t)256 << 10)
+#define PATH_BYTES 4096
 
 struct ledger {
-	leveldb_t *db;
-	leveldb_options_t *options;
+	char *path;
+	leveldb_t *db; /* NULL after a failure, until the next call */
 	leveldb_readoptions_t *read;
 	leveldb_writeoptions_t *write; /* with sync */
 };
-
-/* Free LevelDB's sentence; it says what happened in no other way. */
-static enum err
-take_error(char *text)
-{
-	static const char *const full[] = { "No space left", "File too large", "quota exceeded" };
-	enum err e = ERR_IO;
-
-	if (text == NULL)
-		return ERR_OK;
-	for (size_t i = 0; i < sizeof(full) / sizeof(full[0]); i++)
-		if (strstr(text, full[i]) != NULL)
-			e = ERR_FULL;
-	if (strstr(text, "Corruption") != NULL)
-		e = ERR_MALFORMED;
-	leveldb_free(text);
-	return e;
-}
 
 static void
 put_be(uint8_t *out, uint32_t v)
@@ -53,26 +42,70 @@ name_of(uint8_t out[static NAME_BYTES], const struct ledger_entry *x)
 	put_be(out + 9, x->batch);
 }
 
+/* ---- the database ---- */
+
+/* A ledger that a crash makes disappear would let everything be issued again. */
+static enum err
+make_directory(const char *path)
+{
+	char parent[PATH_BYTES];
+	int fd, n = snprintf(parent, sizeof(parent), "%s/..", path);
+	enum err e;
+
+	if (n < 0 || (size_t)n >= sizeof(parent))
+		return ERR_USAGE;
+	if (mkdir(path, 0700) != 0 && errno != EEXIST)
+		return errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO;
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return ERR_IO;
+	e = fsync(fd) == 0 ? ERR_OK : ERR_IO;
+	(void)close(fd);
+	return e;
+}
+
+/* The open database; after a failure it is opened anew. */
+static enum err
+use(struct ledger *k)
+{
+	return k->db != NULL ? ERR_OK :
+	    database_open(&k->db, k->path, WRITE_BUFFER_BYTES, NULL);
+}
+
+/*
+ * After a failure nothing that is open may be trusted: what half of a record was written to
+ * LevelDB's log would make all that follows it unreadable.
+ */
+static void
+give_up(struct ledger *k)
+{
+	if (k->db != NULL)
+		leveldb_close(k->db);
+	k->db = NULL;
+}
+
+static enum err
+take_error(char *text)
+{
+	return text == NULL ? ERR_OK : database_error(text);
+}
+
 enum err
 ledger_open(struct ledger **out, const char *path, struct diag *d)
 {
 	struct ledger *k = calloc(1, sizeof(*k));
-	char *why = NULL;
 	enum err e;
 
 	if (k == NULL)
 		return ERR_MEMORY;
-	k->options = leveldb_options_create();
+	k->path = strdup(path);
 	k->read = leveldb_readoptions_create();
 	k->write = leveldb_writeoptions_create();
-	leveldb_options_set_create_if_missing(k->options, 1);
-	leveldb_options_set_paranoid_checks(k->options, 1);
-	leveldb_options_set_max_open_files(k->options, OPEN_FILES_MAX);
 	leveldb_readoptions_set_verify_checksums(k->read, 1);
 	leveldb_writeoptions_set_sync(k->write, 1);
-	(void)mkdir(path, 0700); /* what it cannot make, the next line says */
-	k->db = leveldb_open(k->options, path, &why);
-	e = take_error(why);
+	e = k->path != NULL ? make_directory(path) : ERR_MEMORY;
+	if (e == ERR_OK)
+		e = use(k);
 	if (e != ERR_OK) {
 		ledger_close(k);
 		return diag_set(d, e, "the ledger %s cannot be opened: %s; do not remove it, or "
@@ -87,16 +120,17 @@ ledger_close(struct ledger *k)
 {
 	if (k == NULL)
 		return;
-	if (k->db != NULL)
-		leveldb_close(k->db);
-	leveldb_options_destroy(k->options);
+	give_up(k);
 	leveldb_readoptions_destroy(k->read);
 	leveldb_writeoptions_destroy(k->write);
+	free(k->path);
 	free(k);
 }
 
-enum err
-ledger_claim(struct ledger *k, const struct ledger_entry *x)
+/* ---- claims ---- */
+
+static enum err
+claim(struct ledger *k, const struct ledger_entry *x)
 {
 	uint8_t name[NAME_BYTES];
 	char *why = NULL, *held;
@@ -120,6 +154,20 @@ ledger_claim(struct ledger *k, const struct ledger_entry *x)
 	leveldb_free(held);
 	return e;
 }
+
+enum err
+ledger_claim(struct ledger *k, const struct ledger_entry *x)
+{
+	enum err e = use(k);
+
+	if (e == ERR_OK)
+		e = claim(k, x);
+	if (e != ERR_OK && e != ERR_EXISTS)
+		give_up(k);
+	return e;
+}
+
+/* ---- pruning ---- */
 
 /* Remove at most PRUNE_BATCH of what is before the bound; *more: there may be others. */
 static enum err
@@ -158,10 +206,15 @@ ledger_prune(struct ledger *k, uint32_t epoch)
 {
 	uint8_t bound[4];
 	bool more = true;
-	enum err e = ERR_OK;
+	enum err e = use(k);
 
 	put_be(bound, epoch);
 	while (e == ERR_OK && more)
 		e = prune_some(k, bound, &more);
+	/* what was removed takes room until LevelDB has written its files anew */
+	if (e == ERR_OK)
+		leveldb_compact_range(k->db, NULL, 0, (const char *)bound, sizeof(bound));
+	else
+		give_up(k);
 	return e;
 }

@@ -2,9 +2,17 @@
 
 #include "tests/lib/test.h"
 
+#include <dirent.h>
+#include <signal.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "registrar/ledger.h"
+
+#define EPOCHS 40
+#define MEMBERS 100
 
 static const char *
 path(void)
@@ -94,9 +102,98 @@ test_prune(void **state)
 	ledger_close(k);
 }
 
+/* Bytes of the files of a directory whose names end so. */
+static uint64_t
+size_of(const char *path, const char *end)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	uint64_t total = 0;
+
+	assert_non_null(dir);
+	while ((entry = readdir(dir)) != NULL) {
+		size_t n = strlen(entry->d_name);
+		char file[1024];
+		struct stat st;
+
+		if (n < strlen(end) || strcmp(entry->d_name + n - strlen(end), end) != 0)
+			continue;
+
+		(void)snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
+		if (stat(file, &st) == 0 && S_ISREG(st.st_mode))
+			total += (uint64_t)st.st_size;
+	}
+	closedir(dir);
+	return total;
+}
+
+/* It holds the epochs that are there and those to come, however long it runs. */
+static void
+test_many_epochs(void **state)
+{
+	const char *at = path();
+	uint64_t early = 0, most = 0;
+	struct ledger *k;
+
+	(void)state;
+	assert_err_ok(ledger_open(&k, at, NULL));
+	for (uint32_t epoch = 1; epoch <= EPOCHS; epoch++) {
+		uint64_t now;
+
+		for (uint32_t member = 0; member < MEMBERS; member++)
+			assert_err_ok(claim(k, entry(epoch + 4, member, TOKEN_STAMP, 0, 1)));
+		assert_err_ok(ledger_prune(k, epoch));
+		now = size_of(at, "");
+		if (epoch == EPOCHS / 4)
+			early = now;
+		if (now > most)
+			most = now;
+	}
+	assert_in_range(most, 1, 2 * early + 65536);
+	ledger_close(k);
+}
+
+/*
+ * A disk that is full at any byte: files may not grow further, then they may again. What
+ * was answered is the claimer's for good.
+ */
+static void
+test_full_disk(void **state)
+{
+	const char *at = path();
+	struct rlimit old, tight;
+	size_t refused = 0;
+	struct ledger *k;
+
+	(void)state;
+	assert_err_ok(ledger_open(&k, at, NULL));
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	(void)signal(SIGXFSZ, SIG_IGN);
+	for (uint32_t i = 0; i < 80; i++) {
+		enum err e;
+
+		tight = old;
+		tight.rlim_cur = size_of(at, ".log") + i; /* less than the entry needs, or more */
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+		e = claim(k, entry(5, i, TOKEN_STAMP, 0, 1));
+		refused += e != ERR_OK;
+		assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+		/* the same request goes through when there is room again */
+		assert_err_ok(claim(k, entry(5, i, TOKEN_STAMP, 0, 1)));
+	}
+	assert_true(refused > 0);
+	ledger_close(k);
+	assert_err_ok(ledger_open(&k, at, NULL));
+	for (uint32_t i = 0; i < 80; i++)
+		assert_err(claim(k, entry(5, i, TOKEN_STAMP, 0, 2)), ERR_EXISTS);
+	ledger_close(k);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_each_batch_once),
 	cmocka_unit_test(test_opened_again),
 	cmocka_unit_test(test_prune),
+	cmocka_unit_test(test_many_epochs),
+	cmocka_unit_test(test_full_disk),
 };
 TEST_MAIN(tests)
