@@ -36,7 +36,7 @@ struct recorder {
 const char *
 recorder_kind(unsigned kind)
 {
-	switch ((enum token_kind)kind) {
+	switch ((enum token_content)kind) {
 	case TOKEN_COVER:
 		return "cover";
 	case TOKEN_NOTE:

@@ -39,7 +39,7 @@ struct run_target {
 	struct score score;
 	int64_t sent_ms, exited_ms; /* since the run began */
 	uint32_t person;
-	uint8_t kind; /* enum token_kind */
+	uint8_t kind; /* enum token_content */
 	bool traced;  /* every mix on its way was corrupt */
 };
 

@@ -246,7 +246,7 @@ simulation_online(struct simulation *s, uint32_t person, int64_t at_ms)
 }
 
 /* A note whatever waits, else what waits, else a drop. */
-enum token_kind
+enum token_content
 simulation_kind(struct simulation *s, const struct person *p, int64_t at_ms, bool note)
 {
 	if (note)
@@ -260,7 +260,7 @@ simulation_kind(struct simulation *s, const struct person *p, int64_t at_ms, boo
 }
 
 void
-simulation_count_sent(struct simulation *s, enum token_kind kind)
+simulation_count_sent(struct simulation *s, enum token_content kind)
 {
 	s->counts.sent++;
 	switch (kind) {
@@ -285,7 +285,7 @@ simulation_tell_sent(struct simulation *s, int64_t at_ms, uint32_t handle)
 }
 
 /* By the slot law all that a packet draws is its slot's own. */
-static enum token_kind
+static enum token_content
 draw_packet(struct simulation *s, const struct person *p, struct token *t)
 {
 	struct draws slot = slots_draws(&p->slots);
@@ -315,7 +315,7 @@ send_packet(struct simulation *s, uint32_t person)
 {
 	struct person *p = &s->persons[person];
 	uint32_t handle = simulation_take(s);
-	enum token_kind kind;
+	enum token_content kind;
 	struct token *t;
 	enum err e;
 

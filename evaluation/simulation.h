@@ -30,7 +30,7 @@
 #define SIMULATION_STREAM_COUNTED (SIMULATION_STREAM_NODES + SIMULATION_NODES_MAX)
 #define SIMULATION_STREAM_TARGETS (SIMULATION_STREAM_COUNTED + 1)
 
-enum token_kind { TOKEN_COVER, TOKEN_NOTE, TOKEN_REAL };
+enum token_content { TOKEN_COVER, TOKEN_NOTE, TOKEN_REAL };
 /* Whose a packet is that was counted before it was followed. */
 #define SIMULATION_NOBODY UINT32_MAX
 

@@ -130,7 +130,7 @@ make_token(struct simulation *s, const struct token *t)
 
 /* A packet that is followed: its way is drawn on from that to the first mix. */
 static void
-send_token(struct simulation *s, struct account *a, uint32_t person, enum token_kind kind,
+send_token(struct simulation *s, struct account *a, uint32_t person, enum token_content kind,
     struct draws *way, uint8_t first)
 {
 	struct person *p = &s->persons[person];
@@ -164,7 +164,7 @@ go_through_slot(struct simulation *s, struct account *a, uint32_t person)
 	struct draws draws = slots_draws(&p->slots);
 	bool note = slots_note(&draws, s->params);
 	uint8_t first = slots_mix(&draws, s->params, 0);
-	enum token_kind kind = simulation_kind(s, p, p->slots.due_ms, note);
+	enum token_content kind = simulation_kind(s, p, p->slots.due_ms, note);
 
 	a->sum.covers += kind == TOKEN_COVER;
 	a->sum.notes += kind == TOKEN_NOTE;

@@ -175,7 +175,7 @@ fill_command(struct onion_command *c, struct simulation_onion *o, const struct t
 {
 	memset(c, 0, sizeof(*c));
 	memset(o->body, 0, o->geometry.record_size);
-	switch ((enum token_kind)t->kind) {
+	switch ((enum token_content)t->kind) {
 	case TOKEN_COVER:
 		c->kind = ONION_DROP;
 		return;

@@ -12,7 +12,7 @@
 
 #define SIMULATION_FIRST_ROOM 1024
 
-/* A token's kind besides enum token_kind: so many that are alike as its message says. */
+/* A token's kind besides enum token_content: so many that are alike as its message says. */
 #define TOKEN_COUNTED 3
 
 /* What a mix holds while packets without a message are only counted. */
@@ -90,11 +90,11 @@ void simulation_exit(struct simulation *s, uint32_t handle);
 /* A round of the gateway ends. */
 void simulation_end_round(struct simulation *s);
 /* What is sent at this time, unless it is a note. */
-enum token_kind simulation_kind(struct simulation *s, const struct person *p, int64_t at_ms,
+enum token_content simulation_kind(struct simulation *s, const struct person *p, int64_t at_ms,
     bool note);
 void simulation_next_message(struct simulation *s, uint32_t person, int64_t after_ms);
 bool simulation_online(struct simulation *s, uint32_t person, int64_t at_ms);
-void simulation_count_sent(struct simulation *s, enum token_kind kind);
+void simulation_count_sent(struct simulation *s, enum token_content kind);
 /* Observers are told; while packets are counted, only those who want it. */
 void simulation_tell_sent(struct simulation *s, int64_t at_ms, uint32_t handle);
 

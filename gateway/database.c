@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define OPEN_FILES_MAX 64
@@ -24,6 +25,26 @@ database_error(char *text)
 	if (strstr(text, "Corruption") != NULL)
 		e = ERR_MALFORMED;
 	leveldb_free(text);
+	return e;
+}
+
+enum err
+database_directory(const char *path)
+{
+	char parent[PATH_BYTES];
+	int n = snprintf(parent, sizeof(parent), "%s/..", path), fd;
+	enum err e;
+
+	if (n < 0 || (size_t)n >= sizeof(parent))
+		return ERR_USAGE;
+	if (mkdir(path, 0700) != 0)
+		return errno == EEXIST ? ERR_OK :
+		    errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO;
+	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return ERR_IO;
+	e = fsync(fd) == 0 ? ERR_OK : ERR_IO;
+	(void)close(fd);
 	return e;
 }
 

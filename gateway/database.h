@@ -1,5 +1,5 @@
 /*
- * What the gateway's LevelDB databases have in common: how they are opened, what their
+ * What the LevelDB databases of gateway and registrar have in common: how they are opened, what their
  * errors mean, how they are removed. Blocks.
  */
 #ifndef GATEWAY_DATABASE_H
@@ -12,6 +12,11 @@
 
 /* Free LevelDB's sentence; it says what happened in no other way. ERR_FULL, ERR_MALFORMED, ERR_IO. */
 enum err database_error(char *text);
+/*
+ * Make a database's directory, durably: one that a crash makes disappear would let what it
+ * recorded happen again. It may be there already. ERR_FULL, ERR_IO.
+ */
+RST_MUST_USE enum err database_directory(const char *path);
 /*
  * Open or create the database in the directory `path`: checks on, no compression, and
  * without LevelDB's own log. filter is borrowed for its life, and may be NULL.

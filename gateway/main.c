@@ -346,14 +346,18 @@ report_journal(struct report *r, const struct gateway_daemon *x)
 	report_count(r, "deposits_dropped", s->turnstile.dropped);
 }
 
-/* Nothing without a registrar: nobody needs tickets and stamps then. */
+/* Nothing without a registrar: nobody needs tickets and stamps then. Keys are counted now. */
 static void
-report_tokens(struct report *r, const struct gateway_status *s)
+report_tokens(struct report *r, const struct gateway_daemon *x)
 {
-	if (!s->registrar)
+	const struct gateway_status *s = &x->counted;
+	struct gateway_status now;
+
+	gateway_get_status(x->gateway, &now);
+	if (!now.registrar)
 		return;
 	report_section(r, "tickets");
-	report_u64(r, "epochs_with_keys", s->seeds);
+	report_u64(r, "epochs_with_keys", now.seeds);
 	report_count(r, "redeemed", s->tickets.redeemed);
 	report_count(r, "none", s->tickets.none);
 	report_count(r, "not_genuine", s->tickets.forged);
@@ -394,7 +398,7 @@ report(void *arg, struct report *r)
 	report_count(r, "refused", s->entry.refused);
 	report_count(r, "pushed_out", s->entry.pushed_out);
 	report_count(r, "read_notices", s->entry.looked);
-	report_tokens(r, s);
+	report_tokens(r, x);
 	if (x->door != NULL)
 		door_report(x->door, r);
 }

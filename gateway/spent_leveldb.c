@@ -4,14 +4,11 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <leveldb/c.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "gateway/database.h"
 
@@ -70,24 +67,6 @@ slot_for(struct engine *k, uint32_t epoch)
 	return oldest;
 }
 
-/* A database that a crash makes disappear would let everything be spent again. */
-static enum err
-make_directory(const struct engine *k, const char *path)
-{
-	int fd;
-	enum err e;
-
-	if (mkdir(path, 0700) != 0)
-		return errno == EEXIST ? ERR_OK :
-		    errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO;
-	fd = open(k->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return ERR_IO;
-	e = fsync(fd) == 0 ? ERR_OK : ERR_IO;
-	(void)close(fd);
-	return e;
-}
-
 static enum err
 use(leveldb_t **out, struct engine *k, uint32_t epoch)
 {
@@ -99,7 +78,7 @@ use(leveldb_t **out, struct engine *k, uint32_t epoch)
 		slot_close(s);
 		e = path_of(path, k, epoch);
 		if (e == ERR_OK)
-			e = make_directory(k, path);
+			e = database_directory(path);
 		if (e == ERR_OK)
 			e = database_open(&s->db, path, WRITE_BUFFER_BYTES, k->filter);
 		s->epoch = epoch;

@@ -29,13 +29,13 @@ struct turnstile {
 /* ---- how much ---- */
 
 /*
- * Of a frame down, what blocks leave to records: a tenth is for slots that are skipped, and
- * for what each slot adds to the blocks (as in the rule for `pieces`, protocol.md section 1).
+ * Of a frame down, what blocks leave to records: what each slot adds to the blocks is as in the
+ * rule for `pieces` (protocol.md, section 1), and 3 of 20 are for slots that are skipped.
  */
 static uint64_t
 slot_bytes(const struct params *p)
 {
-	uint64_t frame = (uint64_t)p->pieces * PARAMS_PIECE_BYTES * 9 / 10;
+	uint64_t frame = (uint64_t)p->pieces * PARAMS_PIECE_BYTES * 17 / 20;
 	uint64_t blocks = (uint64_t)p->people + 100 + 18 * (uint64_t)p->mailboxes;
 
 	return frame > 2 * blocks ? frame - blocks : frame / 2;
@@ -49,7 +49,9 @@ set_rates(struct turnstile *t)
 	    (uint64_t)p->slot_ms;
 
 	t->round_bytes = slot_bytes(p) * (uint64_t)p->round_ms / (uint64_t)p->slot_ms;
-	t->ahead_max = ahead > 3 * t->round_bytes ? ahead : 3 * t->round_bytes;
+	t->ahead_max = t->round_bytes + t->round_bytes / 2;
+	if (t->ahead_max < ahead)
+		t->ahead_max = ahead;
 }
 
 /* What readers have read meanwhile. */

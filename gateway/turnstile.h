@@ -1,7 +1,7 @@
 /*
  * The turnstile between the exit and the journal: how many deposits of a mailbox go into
  * a round. Whoever follows a mailbox gets so many bytes of its journal in a slot, so that
- * more than that keeps everybody's blocks from coming in time. docs/protocol.md, "Journal".
+ * more than that keeps everybody's blocks from coming in time. docs/protocol.md, section 9.
  *
  * A mailbox may be ahead of its readers by TURNSTILE_AHEAD_MS; what is beyond waits here,
  * and no other mailbox, nor any note, waits with it. Nobody can tell who fills a mailbox,
@@ -22,7 +22,11 @@
 #include "common/base/rng.h"
 #include "common/charter/params.h"
 
-#define TURNSTILE_AHEAD_MS 60000 /* divided by time-scale; but not less than three rounds' worth */
+/*
+ * Divided by time-scale, but not less than a round and a half: who is shown blocks that are 30 s
+ * late takes his own clock for wrong, and sends nothing real.
+ */
+#define TURNSTILE_AHEAD_MS 15000
 #define TURNSTILE_MAX 16384
 
 struct turnstile;

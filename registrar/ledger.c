@@ -2,26 +2,20 @@
 
 #include "registrar/ledger.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <leveldb/c.h>
 #include <sodium.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "gateway/database.h"
 
 #define NAME_BYTES (4 + 4 + 1 + 4)
 #define PRUNE_BATCH 1000 /* names in one write */
-#define WRITE_BUFFER_BYTES ((size_t)256 << 10)
-#define PATH_BYTES 4096
+#define WRITE_BUFFER_BYTES ((size_t)4 << 20)
 
 struct ledger {
 	char *path;
-	leveldb_t *db; /* NULL after a failure, until the next call */
+	leveldb_t *db; /* NULL after a failure: what was open may not be trusted */
 	leveldb_readoptions_t *read;
 	leveldb_writeoptions_t *write; /* with sync */
 };
@@ -42,40 +36,15 @@ name_of(uint8_t out[static NAME_BYTES], const struct ledger_entry *x)
 	put_be(out + 9, x->batch);
 }
 
-/* ---- the database ---- */
-
-/* A ledger that a crash makes disappear would let everything be issued again. */
 static enum err
-make_directory(const char *path)
+open_again(struct ledger *k)
 {
-	char parent[PATH_BYTES];
-	int fd, n = snprintf(parent, sizeof(parent), "%s/..", path);
-	enum err e;
+	enum err e = database_directory(k->path);
 
-	if (n < 0 || (size_t)n >= sizeof(parent))
-		return ERR_USAGE;
-	if (mkdir(path, 0700) != 0 && errno != EEXIST)
-		return errno == ENOSPC || errno == EDQUOT ? ERR_FULL : ERR_IO;
-	fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (fd < 0)
-		return ERR_IO;
-	e = fsync(fd) == 0 ? ERR_OK : ERR_IO;
-	(void)close(fd);
-	return e;
+	return e == ERR_OK ? database_open(&k->db, k->path, WRITE_BUFFER_BYTES, NULL) : e;
 }
 
-/* The open database; after a failure it is opened anew. */
-static enum err
-use(struct ledger *k)
-{
-	return k->db != NULL ? ERR_OK :
-	    database_open(&k->db, k->path, WRITE_BUFFER_BYTES, NULL);
-}
-
-/*
- * After a failure nothing that is open may be trusted: what half of a record was written to
- * LevelDB's log would make all that follows it unreadable.
- */
+/* LevelDB would write on behind half a record, and nothing behind it could be read again. */
 static void
 give_up(struct ledger *k)
 {
@@ -84,28 +53,21 @@ give_up(struct ledger *k)
 	k->db = NULL;
 }
 
-static enum err
-take_error(char *text)
-{
-	return text == NULL ? ERR_OK : database_error(text);
-}
-
 enum err
 ledger_open(struct ledger **out, const char *path, struct diag *d)
 {
 	struct ledger *k = calloc(1, sizeof(*k));
-	enum err e;
+	enum err e = ERR_MEMORY;
 
 	if (k == NULL)
 		return ERR_MEMORY;
-	k->path = strdup(path);
 	k->read = leveldb_readoptions_create();
 	k->write = leveldb_writeoptions_create();
 	leveldb_readoptions_set_verify_checksums(k->read, 1);
 	leveldb_writeoptions_set_sync(k->write, 1);
-	e = k->path != NULL ? make_directory(path) : ERR_MEMORY;
-	if (e == ERR_OK)
-		e = use(k);
+	k->path = strdup(path);
+	if (k->path != NULL)
+		e = open_again(k);
 	if (e != ERR_OK) {
 		ledger_close(k);
 		return diag_set(d, e, "the ledger %s cannot be opened: %s; do not remove it, or "
@@ -127,30 +89,27 @@ ledger_close(struct ledger *k)
 	free(k);
 }
 
-/* ---- claims ---- */
-
 static enum err
 claim(struct ledger *k, const struct ledger_entry *x)
 {
 	uint8_t name[NAME_BYTES];
 	char *why = NULL, *held;
 	size_t len = 0;
-	enum err e;
+	enum err e = ERR_OK;
 
 	name_of(name, x);
 	held = leveldb_get(k->db, k->read, (const char *)name, sizeof(name), &len, &why);
-	e = take_error(why);
-	if (e == ERR_OK && held != NULL) {
-		if (len != sizeof(x->hash))
-			e = ERR_MALFORMED;
-		else if (sodium_memcmp(held, x->hash, len) != 0)
-			e = ERR_EXISTS;
-	} else if (e == ERR_OK) {
-		why = NULL;
+	if (why != NULL)
+		return database_error(why);
+	if (held == NULL) {
 		leveldb_put(k->db, k->write, (const char *)name, sizeof(name),
 		    (const char *)x->hash, sizeof(x->hash), &why);
-		e = take_error(why);
+		return why == NULL ? ERR_OK : database_error(why);
 	}
+	if (len != sizeof(x->hash))
+		e = ERR_MALFORMED;
+	else if (sodium_memcmp(held, x->hash, len) != 0)
+		e = ERR_EXISTS;
 	leveldb_free(held);
 	return e;
 }
@@ -158,7 +117,7 @@ claim(struct ledger *k, const struct ledger_entry *x)
 enum err
 ledger_claim(struct ledger *k, const struct ledger_entry *x)
 {
-	enum err e = use(k);
+	enum err e = k->db != NULL ? ERR_OK : open_again(k);
 
 	if (e == ERR_OK)
 		e = claim(k, x);
@@ -166,8 +125,6 @@ ledger_claim(struct ledger *k, const struct ledger_entry *x)
 		give_up(k);
 	return e;
 }
-
-/* ---- pruning ---- */
 
 /* Remove at most PRUNE_BATCH of what is before the bound; *more: there may be others. */
 static enum err
@@ -189,12 +146,9 @@ prune_some(struct ledger *k, const uint8_t bound[static 4], bool *more)
 		n++;
 	}
 	leveldb_iter_get_error(it, &why);
-	e = take_error(why);
-	why = NULL;
-	if (e == ERR_OK && n > 0) {
+	if (why == NULL && n > 0)
 		leveldb_write(k->db, k->write, batch, &why);
-		e = take_error(why);
-	}
+	e = why == NULL ? ERR_OK : database_error(why);
 	leveldb_writebatch_destroy(batch);
 	leveldb_iter_destroy(it);
 	*more = n == PRUNE_BATCH;
@@ -206,7 +160,7 @@ ledger_prune(struct ledger *k, uint32_t epoch)
 {
 	uint8_t bound[4];
 	bool more = true;
-	enum err e = use(k);
+	enum err e = k->db != NULL ? ERR_OK : open_again(k);
 
 	put_be(bound, epoch);
 	while (e == ERR_OK && more)

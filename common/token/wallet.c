@@ -201,6 +201,17 @@ wallet_enrolment(const struct wallet *w)
 
 /* ---- fetching ---- */
 
+/*
+ * Whether an epoch's tokens are numbered as its charter says now: one that came after the
+ * first of them were fetched may say otherwise, and then no place is what it was.
+ */
+static bool
+fits(const struct page *g, const struct params *p)
+{
+	return g->tickets == allotment_total(p, TOKEN_TICKET) &&
+	    g->stamps == allotment_total(p, TOKEN_STAMP);
+}
+
 bool
 wallet_wants(const struct wallet *w, const struct params *p, enum token_kind kind, uint32_t epoch,
     uint32_t batch)
@@ -209,7 +220,8 @@ wallet_wants(const struct wallet *w, const struct params *p, enum token_kind kin
 
 	if (epoch < w->oldest || allotment_count(p, kind, batch) == 0)
 		return false;
-	return g == NULL || (!g->is_void && !bit(g->got, first_of(g, kind, batch)));
+	return g == NULL ||
+	    (!g->is_void && fits(g, p) && !bit(g->got, first_of(g, kind, batch)));
 }
 
 static void
@@ -237,6 +249,8 @@ wallet_put(struct wallet *w, const struct params *p, const struct issuance_reque
 		return ERR_EPOCH;
 	if (g != NULL && !wallet_agree(w, q->epoch, notice))
 		return ERR_EPOCH;
+	if (g != NULL && !fits(g, p))
+		return ERR_RANGE;
 	if (g != NULL && !wallet_wants(w, p, q->kind, q->epoch, q->batch))
 		return ERR_EXISTS;
 	if (g == NULL && page_count(w) >= WALLET_EPOCHS)

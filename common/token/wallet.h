@@ -44,12 +44,15 @@ void wallet_free(struct wallet *w);
 const uint8_t *wallet_seed(const struct wallet *w);
 const uint8_t *wallet_enrolment(const struct wallet *w);
 
-/* Whether a batch (that the epoch has, by the parameters of its charter) is still to be fetched. */
+/*
+ * Whether a batch (that the epoch has, by the parameters of its charter) is still to be fetched:
+ * nothing is of an epoch of which something was fetched by another allotment.
+ */
 bool wallet_wants(const struct wallet *w, const struct params *p, enum token_kind kind,
     uint32_t epoch, uint32_t batch);
 /*
  * A batch came, proofs verified with the keys of this notice hash. ERR_EXISTS; ERR_RANGE: no
- * such batch, or not its size; ERR_EPOCH: forgotten, or other keys were used before for this
+ * such batch, not its size, or of another allotment than what came before; ERR_EPOCH: forgotten, or other keys were used before for this
  * epoch (what came then, and this, is void from now on); ERR_FULL: more epochs than a
  * wallet has; ERR_MEMORY.
  */

@@ -14,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "status.h"
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -89,6 +91,11 @@ RESTANTE_API int restante_change_unlock(struct restante *r, const struct restant
 
 /* The address at which sessions enter. */
 RESTANTE_API const char *restante_entrance(const struct restante *r);
+/*
+ * The address at which tickets and stamps are fetched, which the same client authorization
+ * opens. NULL in a network without a registrar.
+ */
+RESTANTE_API const char *restante_registrar(const struct restante *r);
 /* Sessions go through this SOCKS5 port ("127.0.0.1:9050", "unix:/path"), each on a circuit of its own. */
 RESTANTE_API int restante_set_socks(struct restante *r, const char *address);
 /*
@@ -249,50 +256,7 @@ struct restante_event {
 typedef void restante_event_cb(void *arg, const struct restante_event *e);
 RESTANTE_API void restante_set_events(struct restante *r, restante_event_cb *cb, void *arg);
 
-#define RESTANTE_ALARM_STALL 1u
-#define RESTANTE_ALARM_CLOCK 2u
-#define RESTANTE_ALARM_CHAIN 4u
-#define RESTANTE_ALARM_DISK 8u
-#define RESTANTE_ALARM_SHEET 16u
-#define RESTANTE_ALARM_CHARTER 32u
-#define RESTANTE_ALARM_FORK 64u
-#define RESTANTE_ALARM_DENIED 128u
-#define RESTANTE_ALARM_ENTRY 256u
-#define RESTANTE_ALARM_SUCCESSION 512u
-#define RESTANTE_ALARM_NOTES 1024u
-#define RESTANTE_ALARM_ENROL 2048u
-#define RESTANTE_ALARM_REGISTRAR 4096u
-#define RESTANTE_ALARM_ISSUER 8192u
-#define RESTANTE_ALARM_TICKETS 16384u
-#define RESTANTE_ALARM_STAMPS 32768u
-
-/* Why all secrets began anew: a backup was restored, or the directory was an old copy. */
-enum restante_restarted {
-	RESTANTE_RESTARTED_NEVER,
-	RESTANTE_RESTARTED_BACKUP,
-	RESTANTE_RESTARTED_COPY,
-};
-struct restante_status {
-	int online, verified, caught_up;
-	unsigned gaps, alarms;
-	uint32_t epoch, people;
-	uint64_t round;
-	int64_t clock_skew_ms, forecast_ms, slot_ms;
-	uint64_t slots, skipped, real, notes, drops;
-	uint32_t queued, unacknowledged;
-	char network[64];
-	uint32_t time_scale; /* over 1: a test network, not for real use */
-	enum restante_restarted restarted;
-	int64_t restarted_at; /* seconds, to the minute */
-	uint32_t void_invitations; /* that were open then */
-	uint32_t charter, coming_charter, coming_epoch; /* versions in force and to come; 0: none */
-	/*
-	 * Whether the network asks for tickets and stamps, and what is left: tickets for this
-	 * hour, stamps in this epoch of an allotment, coming epochs of which all is there.
-	 */
-	int tokens_needed, enrolled;
-	uint32_t tickets, stamps, stamps_allotment, tokens_ahead;
-};
+/* Of restante/status.h. */
 RESTANTE_API int restante_status(struct restante *r, struct restante_status *out);
 
 /* ---- evidence ---- */

@@ -117,7 +117,7 @@ records_a_round(const struct desk *k)
 	    p->record_size;
 }
 
-/* What a mailbox is made for passes as it comes: a minute's worth at once, and the usual always. */
+/* What a mailbox is made for passes as it comes: a round and a half at once, and the usual always. */
 static void
 test_usual(void **state)
 {
@@ -134,11 +134,11 @@ test_usual(void **state)
 	assert_int_equal(status(k).held, 0);
 	for (unsigned round = 0; round < 30; round++)
 		(void)pass(k, 1);
-	deposit(k, 1, (size_t)(4 * records_a_round(k)));
-	assert_int_equal(pass(k, 1), (size_t)(4 * records_a_round(k)));
+	deposit(k, 1, (size_t)(1.5 * records_a_round(k)));
+	assert_int_equal(pass(k, 1), (size_t)(1.5 * records_a_round(k)));
 }
 
-/* A flood: readers are never behind by more than a minute, and all of it comes in the end. */
+/* A flood: readers are never behind by more than a round and a half, and all comes in the end. */
 static void
 test_flood(void **state)
 {
@@ -154,7 +154,7 @@ test_flood(void **state)
 		all += n;
 		ahead += (double)n - share;
 		ahead = ahead > 0 ? ahead : 0;
-		assert_true(ahead <= 6 * share + 1); /* 60 s of rounds of 10 s */
+		assert_true(ahead <= 1.5 * share + 1); /* 15 s of rounds of 10 s */
 	}
 	while (status(k).waiting > 0)
 		all += pass(k, 1);
@@ -192,11 +192,11 @@ test_drawn(void **state)
 	deposit(k, 1, 500); /* from now on only some pass */
 	(void)pass(k, 1);
 	for (unsigned round = 0; round < 400; round++) {
-		uint64_t from = deposit(k, 1, 20);
+		uint64_t from = deposit(k, 1, 10);
 
 		(void)pass(k, 1);
 		first += has(k, from);
-		last += has(k, from + 19);
+		last += has(k, from + 9);
 	}
 	/* about a sixth each */
 	assert_in_range(first, 20, 200);

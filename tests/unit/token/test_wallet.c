@@ -117,6 +117,29 @@ test_what_does_not_fit(void **state)
 	assert_err_ok(put(x, TOKEN_TICKET, EPOCH + WALLET_EPOCHS, 0));
 }
 
+/* A charter that comes later may have more stamps, or fewer, for an epoch that was begun. */
+static void
+test_another_allotment(void **state)
+{
+	static const uint32_t others[] = { 1, 22, 149, 151, 256, 1000000 };
+	struct world *x = *state;
+
+	assert_err_ok(put(x, TOKEN_STAMP, EPOCH, 0));
+	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+		x->p.stamps = others[i];
+		for (uint32_t b = 0; b < allotment_batches(&x->p, TOKEN_STAMP); b++) {
+			assert_false(wallet_wants(x->w, &x->p, TOKEN_STAMP, EPOCH, b));
+			assert_int_equal(put(x, TOKEN_STAMP, EPOCH, b), ERR_RANGE);
+		}
+		assert_false(wallet_wants(x->w, &x->p, TOKEN_TICKET, EPOCH, 0));
+		assert_int_equal(put(x, TOKEN_TICKET, EPOCH, 0), ERR_RANGE);
+	}
+	assert_int_equal(wallet_left(x->w, TOKEN_STAMP, EPOCH, 0), 128);
+	x->p.stamps = 150;
+	assert_err_ok(put(x, TOKEN_STAMP, EPOCH, 1));
+	assert_err_ok(put(x, TOKEN_TICKET, EPOCH, 0));
+}
+
 /* Keys that turn out to be others than the journal's: nothing of them is used. */
 static void
 test_false_keys(void **state)
@@ -402,6 +425,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_tickets_are_by_hour, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_stamps_of_whatever_batch_came, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_what_does_not_fit, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_another_allotment, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_false_keys, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_images_are_strict, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_known_answer, set_up, tear_down),
