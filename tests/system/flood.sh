@@ -15,7 +15,7 @@ if [ -z "$python" ]; then
 fi
 seconds=${RESTANTE_FLOOD_SECONDS:-6}
 net_registrar=yes
-test_begin 11
+test_begin 12
 
 flood_py() { "$python" "$tests_top/tests/system/flood.py" "$@"; }
 
@@ -61,9 +61,9 @@ plan_all()
 plan()
 {
 	rows=0
-	quiet $((3 * seconds))
+	quiet $((2 * seconds))
 	if [ "${RESTANTE_FLOOD_ALL:-no}" = yes ]; then plan_all; else plan_short; fi || return 1
-	quiet $((3 * seconds))
+	quiet $((2 * seconds))
 }
 
 measure() { flood_py run "$net_bin" "$net_dir" "$net_dir/result" "$net_dir/plan"; }
@@ -75,6 +75,7 @@ must "who will flood is enrolled" plan
 must "floods are measured" eval 'measure && judged measured'
 check "no message of the honest is lost" judged lost
 check "they take no longer than they may" judged times
+check "who comes in meanwhile is served" judged newcomers
 check "no session of the honest ends" judged sessions
 check "no alarm is raised" judged alarms
 check "the gateway's memory is bounded" judged memory

@@ -209,15 +209,19 @@ test_full(void **state)
 {
 	struct desk *k = *state;
 	uint64_t others;
+	unsigned others_passed = 0;
 
 	deposit(k, 0, TURNSTILE_MAX - 10);
 	others = deposit(k, 2, 5);
 	deposit(k, 0, 1000);
 	assert_int_equal(status(k).waiting, TURNSTILE_MAX);
 	assert_int_equal(status(k).dropped, TURNSTILE_MAX - 10 + 5 + 1000 - TURNSTILE_MAX);
-	(void)pass(k, 2);
-	for (unsigned i = 0; i < 5; i++)
-		assert_true(has(k, others + i));
+	for (unsigned round = 0; round < 5; round++) {
+		(void)pass(k, 2);
+		for (uint64_t i = 0; i < 5; i++)
+			others_passed += has(k, others + i);
+	}
+	assert_int_equal(others_passed, 5);
 	while (status(k).waiting > 0) {
 		(void)pass(k, 0);
 		assert_false(has(k, 0) || has(k, 900));
