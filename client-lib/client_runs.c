@@ -135,6 +135,8 @@ keep_lies(struct client *c)
 		any = keep_lie(c, &e) || any;
 	while (sheetbook_take_evidence(c->sheets, &e))
 		any = keep_lie(c, &e) || any;
+	while (purse_take_evidence(c->purse, &e))
+		any = keep_lie(c, &e) || any;
 	while (post_take_fork(c->post, &fork))
 		any = (prove_fork(&e, c, &fork) && keep_lie(c, &e)) || any;
 	return any;

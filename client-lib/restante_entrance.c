@@ -8,6 +8,7 @@
 #include "client-lib/enrolkey.h"
 #include "client-lib/entrykey.h"
 #include "client-lib/handle.h"
+#include "common/charter/timing.h"
 #include "common/net/address.h"
 
 const char *
@@ -16,6 +17,17 @@ restante_entrance(const struct restante *r)
 	if (r->profile.entrance[0] != '\0')
 		return r->profile.entrance;
 	return succession_gateway(r->charters, loop_wall_ms(r->loop), 0)->entrance;
+}
+
+const char *
+restante_registrar(const struct restante *r)
+{
+	uint32_t epoch = timing_epoch(&r->charter->params, loop_wall_ms(r->loop));
+	const struct charter_node *n = charter_registrar(succession_near(r->charters, epoch));
+
+	if (n != NULL && r->profile.registrar[0] != '\0')
+		return r->profile.registrar;
+	return n != NULL ? n->entrance : NULL;
 }
 
 /* A call that is for before restante_start. */

@@ -11,7 +11,6 @@
 
 #define CACHE_BYTES ((size_t)64 << 20)
 #define CACHE_CHUNKS 16384
-#define FAR_BEYOND 64 /* so many more connections are told that it is busy */
 
 struct entry {
 	struct guest_house house;
@@ -26,11 +25,6 @@ on_accept(void *arg, struct conn *c)
 {
 	struct entry *e = arg;
 
-	if (e->house.status.sessions >= e->house.sessions_max + FAR_BEYOND) {
-		e->house.status.refused++;
-		conn_free(c);
-		return;
-	}
 	guest_new(&e->house, c);
 }
 
@@ -108,7 +102,10 @@ entry_open(struct entry **out, const struct entry_config *cfg, const struct entr
 		.events = events,
 		.arg = arg,
 		.tickets = cfg->tickets,
-		.sessions_max = cfg->sessions_max };
+		.sessions_max = cfg->sessions_max,
+		.waiting_max = cfg->waiting_max };
+	for (size_t i = 0; i < GUEST_WAITING; i++)
+		TAILQ_INIT(&e->house.waiting[i]);
 	rc = make_parts(e, cfg);
 	if (rc == ERR_OK)
 		rc = listener_open(&e->listener, cfg->loop, cfg->listen, on_accept, e, d);

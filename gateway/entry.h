@@ -5,10 +5,12 @@
  * Nothing is remembered about a session but what it takes to serve it, and
  * nothing of it when it has ended.
  *
- * Bounds: sessions_max sessions (beyond: refused with BUSY, far beyond: not
- * accepted), frames ahead of the slot clock (RATE), a few queued frames per
- * session (a slow reader falls behind, and ends at its mark), a time-out for
- * handshake, open frame and silence; with tickets, one check for a connection.
+ * Bounds: sessions_max sessions, each for a ticket where there are tickets (beyond:
+ * refused with BUSY); beside them waiting_max connections without a handshake and as many
+ * without a session (beyond: the newest pushes out the oldest); frames ahead of the slot
+ * clock (RATE), a few queued frames per session (a slow reader falls behind, and ends at
+ * its mark), a time-out for handshake, open frame and silence; with tickets, one check
+ * for a connection.
  */
 #ifndef GATEWAY_ENTRY_H
 #define GATEWAY_ENTRY_H
@@ -34,7 +36,7 @@ struct entry_config {
 	struct store *store;	       /* borrowed */
 	const struct rng *rng, *keys;
 	struct log *log;
-	size_t sessions_max;
+	size_t sessions_max, waiting_max; /* at least 1 */
 	struct tickets *tickets; /* borrowed; NULL: nobody needs one */
 };
 
@@ -46,7 +48,9 @@ struct entry_events {
 };
 
 struct entry_status {
-	size_t sessions;    /* open now */
+	size_t sessions;    /* connections now */
+	size_t members;	    /* of these, sessions that count against the most */
+	uint64_t pushed_out; /* so far, of those who waited with too many others */
 	uint64_t opened;    /* so far */
 	uint64_t refused;   /* by an error frame, for whatever reason */
 	uint64_t looked;    /* of those opened, to read the notices, without a ticket */

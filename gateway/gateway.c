@@ -43,6 +43,7 @@ struct gateway {
 	struct links *links;
 	struct announcements *announcements;
 	struct journal *journal;
+	struct turnstile *turnstile; /* in front of it */
 	struct issuers *issuers;
 	struct stamps *stamps;
 	struct tickets *tickets;
@@ -402,13 +403,22 @@ command(void *arg, const struct onion_command *c)
 	case ONION_DROP:
 		break;
 	case ONION_DEPOSIT:
-		e = journal_deposit(g->journal, c->mailbox, c->body);
+		e = turnstile_deposit(g->turnstile, c->mailbox, c->body);
 		break;
 	case ONION_NOTE:
 		e = journal_note(g->journal, c->body);
 		break;
 	}
 	if (e != ERR_OK)
+		g->dropped_in++;
+}
+
+static void
+pass_on(void *arg, uint16_t mailbox, const uint8_t *record)
+{
+	struct gateway *g = arg;
+
+	if (journal_deposit(g->journal, mailbox, record) != ERR_OK)
 		g->dropped_in++;
 }
 
@@ -478,7 +488,10 @@ on_exit_done(void *arg, enum err e)
 	uint64_t ended = timing_round(g->params, wall_ms(g)) - 1;
 
 	disk_answered(g, e);
-	if (g->closing || g->putting != NULL || !journal_due(g->journal, ended))
+	if (g->closing || g->putting != NULL)
+		return;
+	turnstile_pass(g->turnstile, ended, g->cfg.rng, pass_on, g);
+	if (!journal_due(g->journal, ended))
 		return;
 	/* without memory what waits goes on waiting */
 	if (journal_build(&g->putting, g->journal, ended, g->cfg.rng) == ERR_OK)
@@ -754,6 +767,8 @@ open_journal(struct gateway *g, struct diag *d)
 	const uint8_t *state, *block;
 	enum err e = journal_new(&g->journal, g->all, g->cfg.identity_sk);
 
+	if (e == ERR_OK)
+		e = turnstile_new(&g->turnstile, g->params);
 	if (e != ERR_OK)
 		return e;
 	store_state(g->cfg.store, &state, &n);
@@ -874,7 +889,8 @@ enter(struct gateway *g, const char *listen, struct diag *d)
 		.keys = g->cfg.keys,
 		.log = g->cfg.log,
 		.tickets = g->tickets,
-		.sessions_max = g->cfg.sessions_max };
+		.sessions_max = g->cfg.sessions_max,
+		.waiting_max = g->cfg.waiting_max };
 
 	return entry_open(&g->entry, &cfg, &events, g, d);
 }
@@ -1027,6 +1043,7 @@ gateway_free(struct gateway *g)
 	issuers_free(g->issuers);
 	journal_round_free(g->putting);
 	journal_free(g->journal);
+	turnstile_free(g->turnstile);
 	announcements_free(g->announcements);
 	charters_free(g->charters);
 	free(g);
@@ -1103,6 +1120,7 @@ gateway_get_status(const struct gateway *g, struct gateway_status *out)
 	out->blocks = g->blocks;
 	out->forwarded = g->forwarded;
 	out->dropped_in = g->dropped_in;
+	turnstile_get_status(g->turnstile, &out->turnstile);
 	out->registrar = has_registrar(g, epoch_now(g));
 	out->seeds = issuers_count(g->issuers, epoch_now(g));
 	tickets_get_status(g->tickets, &out->tickets);

@@ -25,6 +25,7 @@
 #include "gateway/stamps.h"
 #include "gateway/store.h"
 #include "gateway/tickets.h"
+#include "gateway/turnstile.h"
 #include "mix/links.h"
 
 struct gateway;
@@ -46,7 +47,7 @@ struct gateway_config {
 	const struct rng *rng, *keys;
 	struct log *log;
 	unsigned threads;	       /* for unwrapping, at least 1 */
-	size_t sessions_max;
+	size_t sessions_max, waiting_max; /* as in entry.h */
 	/* Of every link with a client, its handshake hash (LINK_HASH_BYTES). May be NULL. */
 	void (*linked)(void *arg, const uint8_t *hash);
 	void *linked_arg;
@@ -73,6 +74,7 @@ struct gateway_status {
 	unsigned seeds; /* of the running epoch and those to come */
 	struct tickets_status tickets;
 	struct stamps_status stamps;
+	struct turnstile_status turnstile;
 };
 
 /* Load the state (blocks), listen, dial. Errors with a sentence. */

@@ -29,12 +29,15 @@ enum guest_place {
 
 struct guest {
 	struct guest *next, **at;
+	enum guest_standing standing;
+	TAILQ_ENTRY(guest) waiters; /* with those of the same standing, members excepted */
 	struct guest_house *house;
 	struct link *link;
 	struct timer *timer;	/* until `open`: the time-out; then the catch-up clock */
 	int64_t since_ms;	/* boot clock: when the open frame came */
 	uint64_t frames;	/* up, since then */
 	bool opened, asking;	/* asking: a store still has our address */
+	bool refused;		/* it has been told why, and lingers */
 	bool gone;		/* freed as soon as the store has answered */
 	struct frame_open open;
 	uint64_t sheets_sent;	/* number of the last sheet that was sent */
@@ -47,6 +50,47 @@ struct guest {
 	struct chunk *chunk;	/* being sent, from `offset` */
 	size_t offset;
 };
+
+/* ---- standing ---- */
+
+static void
+step_out(struct guest *g)
+{
+	struct guest_house *h = g->house;
+
+	if (g->standing == GUEST_MEMBER) {
+		h->status.members--;
+		return;
+	}
+	TAILQ_REMOVE(&h->waiting[g->standing], g, waiters);
+	h->waiting_count[g->standing]--;
+}
+
+/* The newest comes in; if there is no place for it the oldest goes. */
+static void
+step_in(struct guest *g, enum guest_standing s)
+{
+	struct guest_house *h = g->house;
+
+	g->standing = s;
+	if (s == GUEST_MEMBER) {
+		h->status.members++;
+		return;
+	}
+	if (h->waiting_count[s] >= h->waiting_max) {
+		h->status.pushed_out++;
+		guest_free(TAILQ_FIRST(&h->waiting[s]));
+	}
+	TAILQ_INSERT_TAIL(&h->waiting[s], g, waiters);
+	h->waiting_count[s]++;
+}
+
+static void
+rise(struct guest *g, enum guest_standing s)
+{
+	step_out(g);
+	step_in(g, s);
+}
 
 /* ---- ending ---- */
 
@@ -65,6 +109,7 @@ guest_free(struct guest *g)
 	if (g->next != NULL)
 		g->next->at = g->at;
 	g->house->status.sessions--;
+	step_out(g);
 	link_free(g->link);
 	g->link = NULL;
 	timer_cancel(g->timer);
@@ -79,6 +124,17 @@ guest_next(const struct guest *g)
 	return g->next;
 }
 
+/*
+ * Somebody who is refused stays among those who wait until he closes or his time is over:
+ * what lingers otherwise is counted by nobody, and only members may do so.
+ */
+static void
+linger(struct guest *g)
+{
+	g->refused = true;
+	timer_after(g->timer, LINGER_MS);
+}
+
 /* Say why, and end. */
 static void
 guest_end(struct guest *g, enum frame_error why)
@@ -89,6 +145,10 @@ guest_end(struct guest *g, enum frame_error why)
 		g->house->status.refused++;
 	frame_down_encode(g->house->frame, g->house->params, &f);
 	if (link_send(g->link, g->house->frame) == ERR_OK) {
+		if (g->standing != GUEST_MEMBER) {
+			linger(g);
+			return;
+		}
 		link_finish(g->link, LINGER_MS);
 		g->link = NULL;
 	}
@@ -420,7 +480,7 @@ on_timer(void *arg)
 {
 	struct guest *g = arg;
 
-	if (!g->opened) {
+	if (!g->opened || g->refused) {
 		guest_free(g);
 		return;
 	}
@@ -432,7 +492,7 @@ on_timer(void *arg)
 void
 guest_hurry(struct guest *g)
 {
-	if (g->opened && g->caught_up)
+	if (g->opened && g->caught_up && !g->refused)
 		timer_after(g->timer, params_scaled(g->house->params, CATCH_UP_MS));
 }
 
@@ -441,7 +501,7 @@ guest_turn(struct guest *g)
 {
 	uint32_t hour = timing_hour(g->house->params, loop_wall_ms(g->house->loop));
 
-	if (g->opened && g->open.read == FRAME_READ_LIVE && g->open.hour < hour)
+	if (g->opened && !g->refused && g->open.read == FRAME_READ_LIVE && g->open.hour < hour)
 		guest_end(g, FRAME_ERROR_MARK);
 }
 
@@ -467,7 +527,7 @@ check_open(const struct guest *g, const struct frame_open *o)
 	const struct guest_house *h = g->house;
 	enum frame_error e = check_hour(g, o);
 
-	if (h->status.sessions > h->sessions_max)
+	if (o->read != FRAME_READ_NOTICES && h->status.members >= h->sessions_max)
 		return FRAME_ERROR_BUSY;
 	if (o->version != 1)
 		return FRAME_ERROR_VERSION;
@@ -486,7 +546,10 @@ admit(struct guest *g)
 	g->opened = true;
 	g->since_ms = loop_boot_ms(g->house->loop);
 	g->house->status.opened++;
-	g->house->status.looked += g->open.read == FRAME_READ_NOTICES;
+	if (g->open.read == FRAME_READ_NOTICES)
+		g->house->status.looked++;
+	else
+		rise(g, GUEST_MEMBER);
 	arm_clock(g);
 	send_frame(g);
 }
@@ -528,6 +591,7 @@ take_ticket(struct guest *g)
 		return;
 	}
 	g->asking = true;
+	rise(g, GUEST_CALLER); /* genuine, and so the newest; it may have been spent before */
 	link_pause(g->link, true);
 }
 
@@ -579,6 +643,8 @@ on_frame(void *arg, uint8_t *plain, size_t n)
 	enum err e = frame_up_decode(&f, h->params, plain);
 
 	(void)n;
+	if (g->refused)
+		return;
 	if (e == ERR_VERSION && !g->opened) {
 		guest_end(g, FRAME_ERROR_VERSION);
 		return;
@@ -612,6 +678,7 @@ on_up(void *arg)
 	struct guest *g = arg;
 	const struct guest_house *h = g->house;
 
+	rise(g, GUEST_CALLER);
 	timer_after(g->timer, h->params->slot_ms + OPEN_MS);
 	if (h->events->linked != NULL)
 		h->events->linked(h->arg, link_hash(g->link));
@@ -661,4 +728,5 @@ guest_new(struct guest_house *h, struct conn *c)
 		g->next->at = &g->next;
 	h->first = g;
 	h->status.sessions++;
+	step_in(g, GUEST_STRANGER);
 }

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "common/net/frame.h"
 #include "common/net/link.h"
@@ -21,6 +22,20 @@
 #define GUEST_STARTS 4 /* hours whose first block is remembered */
 
 struct guest;
+
+/*
+ * What a connection has shown. Strangers cannot be told apart, so each kind that costs
+ * them nothing that is scarce has places of its own, where the newest pushes out the
+ * oldest: they take neither the members' places nor, for long, each other's.
+ */
+enum guest_standing {
+	GUEST_STRANGER, /* nothing: no handshake yet */
+	GUEST_CALLER,	/* a handshake; or it reads the notices, for which nobody pays */
+	GUEST_MEMBER,	/* a ticket that is spent now, or an `open` that needs none: a session */
+};
+#define GUEST_WAITING 2 /* the first two */
+
+TAILQ_HEAD(guest_queue, guest);
 
 /* A read of the store under way: others that want the same wait for it. */
 struct guest_ask {
@@ -47,7 +62,9 @@ struct guest_house {
 	const struct entry_events *events;
 	void *arg;
 	struct entry_status status;
-	size_t sessions_max;
+	size_t sessions_max, waiting_max;
+	struct guest_queue waiting[GUEST_WAITING]; /* the oldest first */
+	size_t waiting_count[GUEST_WAITING];
 	/* sheets in the order in which they came; number counts them all */
 	struct chunk *sheets[GUEST_SHEETS];
 	uint32_t sheet_epochs[GUEST_SHEETS];

@@ -16,7 +16,8 @@
 #include "gateway/store_leveldb.h"
 #include "mix/daemon.h"
 
-#define OTHER_FILES 1536 /* open beside the sessions: databases, links, strangers */
+#define WAITING 1024	   /* connections without a handshake, and as many without a session */
+#define OTHER_FILES 3072 /* open beside the sessions: those, databases, links */
 #define JOURNAL "journal" /* under the state directory */
 #define GROUP_BYTES 64
 
@@ -119,6 +120,7 @@ struct gateway_daemon {
 	struct gateway *gateway;
 	struct door *door; /* NULL without an onion service */
 	const struct params *params;
+	size_t sessions_max, waiting_max;
 	struct gateway_status counted; /* at the last count of traffic */
 	struct publish publish;
 };
@@ -160,16 +162,23 @@ open_stores(struct gateway_config *out, struct gateway_daemon *x, struct daemon 
  * Strangers at the entrance must not use up the descriptors with which the
  * journal is written.
  */
-static size_t
-sessions_allowed(struct log *l, size_t sessions)
+static void
+limit_sessions(struct gateway_daemon *x, struct log *l)
 {
+	size_t sessions = (size_t)x->settings.sessions;
 	uint64_t wanted = sessions + OTHER_FILES, files = daemon_want_files(wanted);
 
+	x->sessions_max = sessions;
+	x->waiting_max = WAITING;
 	if (files >= wanted)
-		return sessions;
-	sessions = files > 2 * OTHER_FILES ? (size_t)files - OTHER_FILES : (size_t)files / 2;
-	log_event(l, LOG_SESSIONS_LIMITED, sessions, files, 0);
-	return sessions;
+		return;
+	if (files > 2 * OTHER_FILES) {
+		x->sessions_max = (size_t)files - OTHER_FILES;
+	} else {
+		x->sessions_max = (size_t)files / 2;
+		x->waiting_max = (size_t)files / 8;
+	}
+	log_event(l, LOG_SESSIONS_LIMITED, x->sessions_max, files, 0);
 }
 
 static void
@@ -249,12 +258,14 @@ start(void *arg, struct daemon *m, struct diag *d)
 		.keys = rng_system(),
 		.log = &m->log,
 		.threads = (unsigned)m->settings->threads,
-		.sessions_max = sessions_allowed(&m->log, (size_t)x->settings.sessions),
 		.linked = linked,
 		.linked_arg = x,
 	};
 	enum err e = open_entrance(x, m, d);
 
+	limit_sessions(x, &m->log);
+	cfg.sessions_max = x->sessions_max;
+	cfg.waiting_max = x->waiting_max;
 	if (e == ERR_OK)
 		e = open_stores(&cfg, x, m, d);
 	if (e == ERR_OK)
@@ -330,16 +341,23 @@ report_journal(struct report *r, const struct gateway_daemon *x)
 	civil_text(last, log_rounded_ms(timing_round_start(x->params, s->round)));
 	report_text(r, "last_block", s->founded ? last : NULL);
 	report_bool(r, "writing_fails", s->storing_failed);
+	report_count(r, "deposits_waiting", s->turnstile.waiting);
+	report_count(r, "deposits_held", s->turnstile.held);
+	report_count(r, "deposits_dropped", s->turnstile.dropped);
 }
 
-/* Nothing without a registrar: nobody needs tickets and stamps then. */
+/* Nothing without a registrar: nobody needs tickets and stamps then. Keys are counted now. */
 static void
-report_tokens(struct report *r, const struct gateway_status *s)
+report_tokens(struct report *r, const struct gateway_daemon *x)
 {
-	if (!s->registrar)
+	const struct gateway_status *s = &x->counted;
+	struct gateway_status now;
+
+	gateway_get_status(x->gateway, &now);
+	if (!now.registrar)
 		return;
 	report_section(r, "tickets");
-	report_u64(r, "epochs_with_keys", s->seeds);
+	report_u64(r, "epochs_with_keys", now.seeds);
 	report_count(r, "redeemed", s->tickets.redeemed);
 	report_count(r, "none", s->tickets.none);
 	report_count(r, "not_genuine", s->tickets.forged);
@@ -372,12 +390,14 @@ report(void *arg, struct report *r)
 	report_count(r, "not_forwarded", s->dropped_in);
 	report_journal(r, x);
 	report_section(r, "sessions");
-	report_count(r, "open", s->entry.sessions);
+	report_count(r, "open", s->entry.members);
+	report_count(r, "waiting", s->entry.sessions - s->entry.members);
 	report_u64(r, "most", (uint64_t)x->settings.sessions);
 	report_count(r, "opened", s->entry.opened);
 	report_count(r, "refused", s->entry.refused);
+	report_count(r, "pushed_out", s->entry.pushed_out);
 	report_count(r, "read_notices", s->entry.looked);
-	report_tokens(r, s);
+	report_tokens(r, x);
 	if (x->door != NULL)
 		door_report(x->door, r);
 }

@@ -116,6 +116,7 @@ start(struct front *f, const struct front_config *cfg, struct diag *d)
 		e = diag_set(d, ERR_RANGE, "the path of the state directory is too long");
 	if (e == ERR_OK) {
 		tor.key = key;
+		tor.also = cfg->registrar;
 		torsettings_fill(&tor, cfg->settings, directory, NULL);
 		e = tor_new(&f->tor, &tor, d);
 	}

@@ -21,6 +21,7 @@ struct front_config {
 	struct log *log;
 	const struct torsettings *settings;
 	const char *entrance;
+	const char *registrar;	   /* its entrance, for which the key is, too; NULL: there is none */
 	const char *state;	   /* the state directory, absolute; an own tor is in `tor` in it */
 	const char *authorization; /* a file with the client authorization; empty: none */
 };

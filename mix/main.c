@@ -86,9 +86,13 @@ static struct front_config
 front_of(const struct settings *s, const struct charter *charter)
 {
 	const char *entrance = daemon_given(s->common.entrance);
+	const char *registrar = daemon_given(s->registrar);
 
+	if (registrar == NULL && charter_registrar(charter) != NULL)
+		registrar = charter_registrar(charter)->entrance;
 	return (struct front_config){ .settings = &s->tor,
 		.entrance = entrance != NULL ? entrance : charter_gateway(charter)->entrance,
+		.registrar = registrar,
 		.state = s->common.state,
 		.authorization = s->authorization };
 }

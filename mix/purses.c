@@ -181,6 +181,15 @@ purses_notice(struct purses *s, const uint8_t *notice, size_t n)
 }
 
 bool
+purses_take_evidence(struct purses *s, struct evidence *out)
+{
+	for (size_t i = 0; i < VISITS_COUNT; i++)
+		if (purse_take_evidence(s->at[i], out))
+			return true;
+	return false;
+}
+
+bool
 purses_sheet(struct purses *s, const struct sheet *sheet)
 {
 	bool good = true;

@@ -45,8 +45,9 @@ struct purse *purses_at(struct purses *s, size_t i);
  */
 void purses_get_status(const struct purses *s, struct purse_status *out);
 
-/* As purse_notice and purse_sheet, for each of them. */
+/* As purse_notice, purse_take_evidence and purse_sheet, for each of them. */
 RST_MUST_USE enum err purses_notice(struct purses *s, const uint8_t *notice, size_t n);
+bool purses_take_evidence(struct purses *s, struct evidence *out);
 bool purses_sheet(struct purses *s, const struct sheet *sheet);
 
 #endif

@@ -116,10 +116,19 @@ take_sheet(struct visits *v, const uint8_t *p, size_t n)
 	return e;
 }
 
+/* Two for one epoch are the gateway's own word against it, too. */
 static enum err
 take_notice(struct visits *v, const uint8_t *p, size_t n)
 {
-	return v->cfg.purses != NULL ? purses_notice(v->cfg.purses, p, n) : ERR_OK;
+	struct evidence e;
+	enum err err;
+
+	if (v->cfg.purses == NULL)
+		return ERR_OK;
+	err = purses_notice(v->cfg.purses, p, n);
+	while (purses_take_evidence(v->cfg.purses, &e))
+		proofs_add(v->cfg.proofs, &e);
+	return err;
 }
 
 static struct run *

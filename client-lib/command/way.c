@@ -94,6 +94,7 @@ start_tor(struct way *w, struct loop *l, const char *directory, struct diag *d)
 		e = load_key(&key, w->r, d);
 	if (e == ERR_OK) {
 		cfg.key = key;
+		cfg.also = restante_registrar(w->r);
 		torsettings_fill(&cfg, &w->profile.tor, path,
 		    w->sockets[0] != '\0' ? w->sockets : NULL);
 		e = tor_new(&w->tor, &cfg, d);

@@ -92,6 +92,15 @@ purse_get_status(const struct purse *p, struct purse_status *out)
 
 /* ---- the journal's part ---- */
 
+static struct purse_known *
+find_known(struct purse *p, uint32_t epoch)
+{
+	for (size_t i = 0; i < PURSE_NOTICES; i++)
+		if (p->known[i].used && p->known[i].notice.keys.epoch == epoch)
+			return &p->known[i];
+	return NULL;
+}
+
 const struct notice *
 purse_find_notice(const struct purse *p, uint32_t epoch)
 {
@@ -133,12 +142,50 @@ agree(struct purse *p, const struct notice *n)
 		purse_raise(p, PURSE_ALARM_DISK);
 }
 
+static void
+begin_with(struct purse *p, struct purse_known *k, const struct notice *n)
+{
+	memset(k, 0, sizeof(*k));
+	k->used = true;
+	k->since_ms = loop_wall_ms(p->cfg.loop);
+	k->notice = *n;
+	agree(p, n);
+	purse_errands_look(p);
+}
+
+/* The first pair of an epoch is enough. */
+static void
+contradict(struct purse *p, struct purse_known *k, const struct notice *n)
+{
+	agree(p, n);
+	purse_raise(p, PURSE_ALARM_KEYS);
+	if (k->lied)
+		return;
+	k->lied = true;
+	k->told = evidence_of_notices(&k->evidence, succession_first(p->cfg.charters), &k->notice,
+	    n) != ERR_OK;
+}
+
+bool
+purse_take_evidence(struct purse *p, struct evidence *out)
+{
+	for (size_t i = 0; i < PURSE_NOTICES; i++) {
+		struct purse_known *k = &p->known[i];
+
+		if (!k->used || !k->lied || k->told)
+			continue;
+		k->told = true;
+		*out = k->evidence;
+		return true;
+	}
+	return false;
+}
+
 enum err
 purse_notice(struct purse *p, const uint8_t *notice, size_t n)
 {
 	struct notice *shown = malloc(sizeof(*shown));
-	const struct notice *known;
-	struct purse_known *k;
+	struct purse_known *known, *k;
 	enum err e;
 
 	if (shown == NULL)
@@ -148,17 +195,12 @@ purse_notice(struct purse *p, const uint8_t *notice, size_t n)
 		free(shown);
 		return e;
 	}
-	known = purse_find_notice(p, shown->keys.epoch);
+	known = find_known(p, shown->keys.epoch);
 	k = known == NULL ? place_for(p, shown->keys.epoch) : NULL;
-	if (k != NULL) {
-		k->used = true;
-		k->notice = *shown;
-		agree(p, shown);
-		purse_errands_look(p);
-	} else if (known != NULL && memcmp(known->hash, shown->hash, 32) != 0) { /* public */
-		agree(p, shown);
-		purse_raise(p, PURSE_ALARM_KEYS);
-	}
+	if (k != NULL)
+		begin_with(p, k, shown);
+	else if (known != NULL && memcmp(known->notice.hash, shown->hash, 32) != 0) /* public */
+		contradict(p, known, shown);
 	free(shown);
 	purse_tell(p);
 	return ERR_OK;
@@ -215,7 +257,7 @@ purse_has_ticket(struct purse *p, uint32_t hour, unsigned keep)
 		    hour_of_epoch(p, hour));
 	if (keep == 0 && hour == timing_hour(p->params, loop_wall_ms(p->cfg.loop)))
 		judge(p, left > 0, PURSE_ALARM_TICKETS);
-	return left > keep;
+	return left > keep && hour >= p->first_hour;
 }
 
 bool
@@ -289,9 +331,14 @@ static void
 on_jump(void *arg, int64_t delta_ms)
 {
 	struct purse *p = arg;
+	int64_t now = loop_wall_ms(p->cfg.loop);
 
 	(void)delta_ms;
-	errands_init(&p->errands, p->params, p->cfg.rng, loop_wall_ms(p->cfg.loop));
+	errands_init(&p->errands, p->params, p->cfg.rng, now);
+	for (size_t i = 0; i < PURSE_NOTICES; i++)
+		if (p->known[i].since_ms > now)
+			p->known[i].since_ms = now;
+	p->first_hour = 0;
 	purse_errands_look(p);
 }
 

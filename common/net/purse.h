@@ -20,6 +20,7 @@
 #include "common/base/rng.h"
 #include "common/charter/sheet.h"
 #include "common/charter/succession.h"
+#include "common/journal/evidence.h"
 #include "common/net/loop.h"
 #include "common/token/wallet.h"
 
@@ -84,6 +85,8 @@ void purse_get_status(const struct purse *p, struct purse_status *out);
 
 /* A notice that the gateway shows. ERR_* of notice_decode: it is none. */
 RST_MUST_USE enum err purse_notice(struct purse *p, const uint8_t *notice, size_t n);
+/* Two notices for one epoch prove that the gateway lied: take what is new of that. */
+bool purse_take_evidence(struct purse *p, struct evidence *out);
 /* Whether a sheet has the keys of its epoch's notice; if not it is not to be used. */
 bool purse_sheet(struct purse *p, const struct sheet *s);
 

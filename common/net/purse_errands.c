@@ -4,6 +4,7 @@
 
 #include "common/base/secret.h"
 #include "common/charter/timing.h"
+#include "common/net/attend.h"
 #include "common/net/purse_parts.h"
 
 #define LOOK_MS INT64_C(60000) /* how often to look at all */
@@ -32,17 +33,35 @@ finish(struct purse *p, bool success)
 	p->fetch = NULL;
 	session_free(p->notices);
 	p->notices = NULL;
-	errands_done(&p->errands, &p->errand, success, loop_wall_ms(p->cfg.loop));
+	errands_done(&p->errands, success, loop_wall_ms(p->cfg.loop));
 	p->failures = success ? 0 : p->failures + 1;
 	if (success)
 		purse_clear(p, PURSE_ALARM_AWAY);
-	else if (p->failures >= ATTEMPTS)
+	else if (p->failures >= ATTEMPTS && (p->alarms & PURSE_ALARM_CODE) == 0)
 		purse_raise(p, PURSE_ALARM_AWAY);
 	purse_errands_look(p);
 	purse_tell(p);
 }
 
 /* ---- a batch ---- */
+
+/*
+ * Who had no ticket for the running hour is known to the registrar to be here since now.
+ * Its session opens with the next hour, when everybody's does: at once it would be the only
+ * one that does.
+ */
+static void
+wait_for_the_hour(struct purse *p)
+{
+	int64_t now = loop_wall_ms(p->cfg.loop);
+	uint32_t hour = timing_hour(p->params, now), epoch = timing_epoch(p->params, now);
+	uint32_t first = timing_hour(p->params, timing_epoch_start(p->params, epoch));
+
+	if (p->request->kind != TOKEN_TICKET || p->request->epoch != epoch ||
+	    p->request->batch != (hour - first) / ALLOTMENT_HOURS)
+		return;
+	p->first_hour = now < attend_mark_ms(p->params, hour + 1) ? hour + 1 : hour + 2;
+}
 
 /* Proofs that do not hold were made with keys that the journal does not have. */
 static bool
@@ -58,6 +77,8 @@ take(struct purse *p, const struct charter *c, const struct notice *n,
 		purse_raise(p, PURSE_ALARM_KEYS);
 	if (e == ERR_OK)
 		e = wallet_put(p->wallet, &c->params, p->request, b, n->hash);
+	if (e == ERR_OK)
+		wait_for_the_hour(p);
 	if (e == ERR_OK)
 		e = purse_write_tokens(p);
 	secret_free(b);
@@ -216,12 +237,20 @@ stranded(const struct purse *p)
 /* ---- when ---- */
 
 static const struct params *
-is_open(void *arg, uint32_t epoch)
+is_open(void *arg, uint32_t epoch, int64_t *since_ms)
 {
 	const struct purse *p = arg;
 	const struct charter *c = purse_charter(p, epoch);
 
-	return c != NULL && purse_find_notice(p, epoch) != NULL ? &c->params : NULL;
+	for (size_t i = 0; c != NULL && i < PURSE_NOTICES; i++) {
+		const struct purse_known *k = &p->known[i];
+
+		if (!k->used || k->notice.keys.epoch != epoch)
+			continue;
+		*since_ms = k->since_ms;
+		return &c->params;
+	}
+	return NULL;
 }
 
 static void
@@ -274,6 +303,8 @@ on_timer(void *arg)
 void
 purse_hold(struct purse *p, bool held)
 {
+	if (p->cfg.held && !held)
+		errands_init(&p->errands, p->params, p->cfg.rng, loop_wall_ms(p->cfg.loop));
 	p->cfg.held = held;
 	if (!held)
 		purse_errands_look(p);

@@ -19,7 +19,11 @@
 
 struct purse_known {
 	bool used;
+	bool lied; /* another one was shown for this epoch */
+	bool told; /* its evidence was taken, or cannot be made */
+	int64_t since_ms;
 	struct notice notice;
+	struct evidence evidence;
 };
 
 /* A file on its way to the disk, and who waits for it. */
@@ -50,6 +54,7 @@ struct purse {
 	struct issuance_request *request; /* secret memory */
 	unsigned failures;	 /* in a row */
 	unsigned alarms;
+	uint32_t first_hour; /* no session of an hour before is opened */
 	LIST_HEAD(, purse_job) jobs;
 };
 

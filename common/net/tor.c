@@ -23,6 +23,7 @@ struct tor {
 	struct torprocess *process; /* NULL: somebody else's */
 	struct control *control;    /* NULL: nothing to talk to at the moment */
 	struct clientauth *key;	    /* secret memory; NULL: none */
+	char also[HSID_SIZE];	    /* a second service that it is for; empty: none */
 	struct timer *patience;	    /* until it must answer */
 	struct timer *look;	    /* the next question */
 	char socks[TOR_ADDRESS_SIZE];
@@ -109,20 +110,30 @@ on_key(void *arg, const struct control_reply *r, enum err why)
 }
 
 static enum err
-give_key(struct tor *t)
+give_key_for(struct tor *t, const char *service)
 {
 	char base64[KEY_BASE64_SIZE];
 	char line[sizeof(KEY_COMMAND) + HSID_SIZE + sizeof(KEY_TYPE) + KEY_BASE64_SIZE];
 	enum err e;
 
-	if (t->key == NULL || t->status.key == TOR_KEY_REFUSED)
-		return ERR_OK;
 	(void)sodium_bin2base64(base64, sizeof(base64), t->key->secret, 32, VARIANT);
-	(void)snprintf(line, sizeof(line), KEY_COMMAND "%s" KEY_TYPE "%s", t->key->service, base64);
+	(void)snprintf(line, sizeof(line), KEY_COMMAND "%s" KEY_TYPE "%s", service, base64);
 	e = control_command(t->control, line, on_key, t);
 	sodium_memzero(base64, sizeof(base64));
 	sodium_memzero(line, sizeof(line));
 	return e;
+}
+
+static enum err
+give_key(struct tor *t)
+{
+	enum err e = ERR_OK;
+
+	if (t->key == NULL || t->status.key == TOR_KEY_REFUSED)
+		return ERR_OK;
+	if (t->also[0] != '\0')
+		e = give_key_for(t, t->also);
+	return e == ERR_OK ? give_key_for(t, t->key->service) : e;
 }
 
 /* ---- looking after it ---- */
@@ -335,6 +346,8 @@ tor_new(struct tor **out, const struct tor_config *cfg, struct diag *d)
 	if (t == NULL)
 		return ERR_MEMORY;
 	t->cfg = *cfg;
+	if (cfg->also != NULL && hsid_is_address(cfg->also))
+		memcpy(t->also, cfg->also, HSID_CHARS);
 	e = set_up(t, d);
 	if (e != ERR_OK) {
 		tor_free(t);

@@ -68,6 +68,11 @@ struct tor_config {
 	/* Somebody else's: addresses, and the cookie's file (NULL: as it says itself). */
 	const char *control, *socks, *cookie;
 	const struct clientauth *key; /* NULL: none; copied */
+	/*
+	 * A second address that the key is for, of the form of socks.h (the registrar's, whose
+	 * onion service admits the same groups); NULL, or no onion service: none. Copied.
+	 */
+	const char *also;
 	/* The state, or what is in the status, has changed. Not a place to call tor_free. */
 	void (*changed)(void *arg);
 	void *arg;

@@ -8,25 +8,60 @@
 
 #define LABEL "restante/token/fetch/1"
 #define BEGIN_MS INT64_C(10000)	  /* after a start, at most */
-#define BETWEEN_MS INT64_C(60000)  /* two that are late, at most */
+#define BETWEEN_MS INT64_C(60000)  /* two of a sitting, at most */
 #define RETRY_MS INT64_C(900000)   /* after the first failure, at most; doubled each time */
 #define RETRY_DOUBLINGS 2
+#define SPARE_MS INT64_C(1800000)  /* from the last chance to the epoch, at least */
+
+/* Where the chances end. */
+static int64_t
+chances_end(const struct params *p, uint32_t epoch)
+{
+	int64_t start = timing_epoch_start(p, epoch), spare = params_scaled(p, SPARE_MS);
+
+	return spare < p->epoch_ms ? start - spare : start;
+}
+
+/* A number below width that belongs to a place. */
+static int64_t
+drawn(const uint8_t seed[static WALLET_SEED_BYTES], uint32_t epoch, unsigned k, int64_t width)
+{
+	uint8_t place[5], bytes[8];
+	const struct hash_part parts[] = { { LABEL, sizeof(LABEL) - 1 }, { place, sizeof(place) } };
+
+	store_u32(place, epoch);
+	place[4] = (uint8_t)k;
+	hash_parts_keyed(bytes, sizeof(bytes), seed, parts, 2);
+	/* the width has less than 2^33 ms: the remainder's bias is below 2^-30 */
+	return width > 0 ? (int64_t)(load_u64(bytes) % (uint64_t)width) : 0;
+}
 
 int64_t
-errands_time(const struct params *p, const uint8_t seed[static WALLET_SEED_BYTES],
-    enum token_kind kind, uint32_t epoch, uint32_t batch)
+errands_chance(const struct params *p, const uint8_t seed[static WALLET_SEED_BYTES],
+    uint32_t epoch, unsigned k)
 {
 	uint32_t from = epoch > ERRANDS_FROM ? epoch - ERRANDS_FROM : 0;
 	int64_t start = timing_epoch_start(p, from);
-	uint64_t width = (uint64_t)(timing_epoch_start(p, from + 1) - start);
-	uint8_t place[9] = { (uint8_t)kind }, drawn[8];
-	const struct hash_part parts[] = { { LABEL, sizeof(LABEL) - 1 }, { place, sizeof(place) } };
+	int64_t eighth = (chances_end(p, epoch) - start) / ERRANDS_CHANCES;
 
-	store_u32(place + 1, epoch);
-	store_u32(place + 5, batch);
-	hash_parts_keyed(drawn, sizeof(drawn), seed, parts, 2);
-	/* an epoch has less than 2^33 ms: the remainder's bias is below 2^-30 */
-	return start + (int64_t)(load_u64(drawn) % width);
+	return start + (int64_t)k * eighth + drawn(seed, epoch, k, eighth);
+}
+
+/*
+ * The first chance from a time on. When none is left, a time in what is left, if anything:
+ * who comes that late is seen to have come.
+ */
+static int64_t
+chance_from(const struct params *p, const uint8_t seed[static WALLET_SEED_BYTES], uint32_t epoch,
+    int64_t from_ms)
+{
+	for (unsigned k = 0; k < ERRANDS_CHANCES; k++) {
+		int64_t at = errands_chance(p, seed, epoch, k);
+
+		if (at >= from_ms)
+			return at;
+	}
+	return from_ms + drawn(seed, epoch, ERRANDS_CHANCES, chances_end(p, epoch) - from_ms);
 }
 
 static void
@@ -38,7 +73,7 @@ wait_up_to(struct errands *x, int64_t max_ms, int64_t wall_ms)
 void
 errands_init(struct errands *x, const struct params *p, const struct rng *rng, int64_t wall_ms)
 {
-	*x = (struct errands){ .params = p, .rng = rng };
+	*x = (struct errands){ .params = p, .rng = rng, .since_ms = wall_ms };
 	wait_up_to(x, BEGIN_MS, wall_ms);
 }
 
@@ -55,30 +90,34 @@ useful(const struct errands *x, const struct params *p, const struct errand *e, 
 	return first + allotment_hour(e->batch, n - 1) >= timing_hour(x->params, wall_ms);
 }
 
-/* Whether a is to be done before b. */
-static bool
-before(const struct errand *a, const struct errand *b)
+/* When an epoch's sitting begins. */
+static int64_t
+sitting(const struct errands *x, const uint8_t seed[static WALLET_SEED_BYTES], uint32_t epoch,
+    int64_t known_ms, int64_t wall_ms)
 {
-	if (a->late != b->late)
-		return a->late ? a->at_ms <= b->at_ms : a->at_ms < b->at_ms;
-	return !a->late && a->at_ms < b->at_ms; /* late ones come in order */
+	int64_t from = known_ms > x->since_ms ? known_ms : x->since_ms, at;
+
+	if (epoch <= timing_epoch(x->params, wall_ms))
+		return x->not_before_ms;
+	at = chance_from(x->params, seed, epoch, from);
+	return at > x->not_before_ms ? at : x->not_before_ms;
 }
 
-static void
-consider(const struct errands *x, struct errand *best, bool *any, struct errand *e,
-    const struct params *p, const uint8_t seed[static WALLET_SEED_BYTES], int64_t wall_ms)
+/* The first that an epoch still lacks and has a use for. */
+static bool
+lacks(const struct errands *x, struct errand *e, const struct wallet *w, const struct params *p,
+    int64_t wall_ms)
 {
-	if (!useful(x, p, e, wall_ms))
-		return;
-	e->at_ms = errands_time(x->params, seed, e->kind, e->epoch, e->batch);
-	e->late = e->at_ms <= wall_ms;
-	if (e->late)
-		e->at_ms = x->not_before_ms;
-	else if (e->at_ms < x->not_before_ms && x->failures > 0)
-		e->at_ms = x->not_before_ms;
-	if (!*any || before(e, best))
-		*best = *e;
-	*any = true;
+	for (int k = TOKEN_TICKET; k <= TOKEN_STAMP; k++) {
+		uint32_t n = allotment_batches(p, (enum token_kind)k);
+
+		e->kind = (enum token_kind)k;
+		for (e->batch = 0; e->batch < n; e->batch++)
+			if (wallet_wants(w, p, e->kind, e->epoch, e->batch) &&
+			    useful(x, p, e, wall_ms))
+				return true;
+	}
+	return false;
 }
 
 bool
@@ -89,31 +128,25 @@ errands_next(const struct errands *x, struct errand *out, const struct wallet *w
 	bool any = false;
 
 	for (uint32_t epoch = now; epoch - now <= ISSUER_AHEAD; epoch++) {
-		const struct params *p = v->open(v->arg, epoch);
+		struct errand e = { .epoch = epoch, .late = epoch == now };
+		int64_t since = 0;
+		const struct params *p = v->open(v->arg, epoch, &since);
 
-		for (int k = TOKEN_TICKET; p != NULL && k <= TOKEN_STAMP; k++) {
-			struct errand e = { .kind = (enum token_kind)k, .epoch = epoch };
-			uint32_t n = allotment_batches(p, e.kind);
-
-			for (e.batch = 0; e.batch < n; e.batch++)
-				if (wallet_wants(w, p, e.kind, epoch, e.batch))
-					consider(x, out, &any, &e, p, wallet_seed(w), wall_ms);
-		}
+		if (p == NULL || !lacks(x, &e, w, p, wall_ms))
+			continue;
+		e.at_ms = sitting(x, wallet_seed(w), epoch, since, wall_ms);
+		if (!any || e.at_ms < out->at_ms)
+			*out = e;
+		any = true;
 	}
 	return any;
 }
 
 void
-errands_done(struct errands *x, const struct errand *done, bool success, int64_t wall_ms)
+errands_done(struct errands *x, bool success, int64_t wall_ms)
 {
 	unsigned doublings = x->failures < RETRY_DOUBLINGS ? x->failures : RETRY_DOUBLINGS;
 
-	if (success) {
-		x->failures = 0;
-		if (done->late)
-			wait_up_to(x, BETWEEN_MS, wall_ms);
-		return;
-	}
-	x->failures++;
-	wait_up_to(x, RETRY_MS << doublings, wall_ms);
+	x->failures = success ? 0 : x->failures + 1;
+	wait_up_to(x, success ? BETWEEN_MS : RETRY_MS << doublings, wall_ms);
 }

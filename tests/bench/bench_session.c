@@ -118,7 +118,8 @@ run_gateway(const struct bench *b)
 	    &b->network->keys[network_index(b->network, charter_gateway(b->charter)->number)];
 	struct gateway_config cfg = { .charter = b->charter, .identity_sk = k->identity_sk,
 		.link_sk = k->link_sk, .rng = rng_system(), .keys = rng_system(), .threads = 1,
-		.sessions_max = SESSIONS + 16 };
+		.sessions_max = SESSIONS + 16,
+		.waiting_max = SESSIONS + 16 };
 	struct store_leveldb_config store = { .keys = rng_system() };
 	char path[300], store_path[300];
 	struct gateway *g;

@@ -230,6 +230,7 @@ start_gateway(struct fixture_node *n)
 	    .keys = &n->key_rng.rng,
 	    .threads = THREADS,
 	    .sessions_max = SESSIONS_MAX,
+	    .waiting_max = SESSIONS_MAX,
 	};
 	enum err e;
 

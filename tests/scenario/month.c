@@ -34,6 +34,8 @@
 /* As in attend.c; and what rng_between makes 0 of for this range, but does not throw away. */
 #define RETRY_MAX_MS (15 * MINUTE_MS)
 #define RIGGED_BASE ((uint64_t)(RETRY_MAX_MS + 1) << 30)
+#define JOINS_ONE_IN 4 /* where there are tickets */
+#define NOTICES_AFTER_MS 20000 /* an epoch's start */
 #define AWAY_ONE_IN 8 /* members that stay away for weeks once */
 
 struct member;
@@ -47,6 +49,8 @@ struct session {
 	struct timer *timer; /* connected; ends by itself */
 	bool opened, dead;   /* dead: the gateway sees nothing of it any more */
 	bool early;          /* what the timer brings is tor's failure */
+	bool logged;         /* else it only reads notices */
+	struct purse *purse; /* NULL: no ticket */
 	size_t entry;        /* in the log */
 	LIST_ENTRY(session) sessions;
 };
@@ -60,6 +64,7 @@ struct member {
 	struct rng_seeded rng;
 	struct client client; /* only what client_gap.c uses of it */
 	struct timer *cover;
+	struct till till;
 	LIST_HEAD(, session) sessions;
 	bool runs; /* the program does */
 	bool line_down, asleep;
@@ -97,6 +102,7 @@ void
 month_params(struct params *p)
 {
 	params_default(p);
+	p->stamps = 3 * ALLOTMENT_BATCH; /* four fetches for an epoch, not thirteen: faster */
 }
 
 static int64_t
@@ -126,6 +132,7 @@ log_opened(struct session *s)
 		out->log = realloc(out->log, k->room * sizeof(*out->log));
 		assert_non_null(out->log);
 	}
+	s->logged = true;
 	s->entry = out->count;
 	out->log[out->count++] = (struct linker_session){
 	    .start_ms = now_of(s->member),
@@ -148,6 +155,8 @@ log_ended(struct session *s, enum linker_end how)
 	if (!s->opened || s->dead)
 		return;
 	s->dead = true;
+	if (!s->logged)
+		return;
 	x = entry_of(s);
 	x->end_ms = now_of(s->member);
 	x->end = how;
@@ -201,7 +210,7 @@ natural_ms(const struct session *s)
 }
 
 static void
-on_up(struct session *s)
+admit(struct session *s)
 {
 	int64_t natural = natural_ms(s);
 	int64_t life = s->member->scene->cfg.scripted
@@ -212,7 +221,33 @@ on_up(struct session *s)
 	log_opened(s);
 	s->early = life < natural;
 	timer_after(s->timer, s->early ? life : natural > 0 ? natural : 0);
+	till_show_notices(&s->member->till);
 	s->events.opened(s->arg, s);
+}
+
+/* It is durable that the ticket is spent. */
+static void
+on_ticket(void *arg, enum err e, const struct wallet_token *t)
+{
+	struct session *s = arg;
+
+	assert_err_ok(e);
+	assert_non_null(t);
+	admit(s);
+}
+
+static void
+on_up(struct session *s)
+{
+	if (s->open.read == FRAME_READ_NOTICES) {
+		s->opened = true;
+		till_show_notices(&s->member->till);
+		timer_after(s->timer, SECOND_MS);
+	} else if (s->purse == NULL || !purse_needed_hour(s->purse, s->open.hour)) {
+		admit(s);
+	} else if (purse_ticket(s->purse, s->open.hour, on_ticket, s) != ERR_OK) {
+		tell_end(s, ERR_DENIED, FRAME_ERROR_NONE);
+	}
 }
 
 static void
@@ -248,6 +283,7 @@ __wrap_session_open(struct session **out, struct loop *l, const struct session_c
 	s->member = m;
 	s->events = *events;
 	s->open = cfg->open;
+	s->purse = cfg->purse;
 	s->arg = arg;
 	s->timer = timer_new(l, on_session_timer, s);
 	assert_non_null(s->timer);
@@ -264,6 +300,8 @@ __wrap_session_free(struct session *s)
 	if (s == NULL)
 		return;
 	log_ended(s, LINKER_CLOSED);
+	if (s->purse != NULL)
+		purse_cancel(s->purse, s);
 	timer_free(s->timer);
 	LIST_REMOVE(s, sessions);
 	free(s);
@@ -512,6 +550,8 @@ program_start(struct member *m)
 	    .charter = m->scene->network->charter, .rng = c->cfg.rng, .keys = c->cfg.rng};
 
 	m->runs = true;
+	till_open(&m->till);
+	c->purse = cfg.purse = m->till.purse;
 	assert_err_ok(loop_watch_jumps(c->loop, on_jump, c));
 	assert_err_ok(attend_new(&c->attend, c->loop, &cfg, &events, c));
 	assert_err_ok(gap_init(c));
@@ -530,6 +570,8 @@ program_stop(struct member *m)
 	memset(&c->gap, 0, sizeof(c->gap));
 	attend_free(c->attend);
 	c->attend = NULL;
+	c->purse = NULL;
+	till_close(&m->till);
 	timer_cancel(m->cover);
 }
 
@@ -561,7 +603,9 @@ about(const struct member *m, int64_t mean_ms, int64_t deviation_ms)
 static void
 on_line_back(void *arg)
 {
-	((struct member *)arg)->line_down = false;
+	struct member *m = arg;
+
+	m->line_down = m->till.line_down = false;
 }
 
 static void
@@ -571,8 +615,9 @@ on_line_break(void *arg)
 
 	if (m->runs && !m->asleep && !m->line_down) {
 		cover(m);
-		m->line_down = true;
+		m->line_down = m->till.line_down = true;
 		fall_silent(m);
+		till_break(&m->till);
 		later(m, now_of(m) + exponential(m, OUTAGE_MS), on_line_back);
 	}
 	later(m, now_of(m) + exponential(m, LINE_LIFE_MS), on_line_break);
@@ -590,6 +635,7 @@ go_to_sleep(struct member *m, int64_t until_ms)
 	cover(m);
 	m->asleep = true;
 	fall_silent(m);
+	till_break(&m->till);
 	later(m, until_ms, on_awake); /* before it wakes: events go by the order of calls */
 	assert_err_ok(world_sleep(m->host, until_ms - now_of(m)));
 }
@@ -688,8 +734,9 @@ begin_script(struct member *m)
 }
 
 static void
-begin_life(struct member *m)
+begin_life(void *arg)
 {
+	struct member *m = arg;
 	int64_t now = now_of(m);
 
 	if (m->scene->cfg.scripted) {
@@ -737,7 +784,12 @@ member_init(struct member *m, struct scene *k, unsigned number)
 	m->client.spans.at[0] = (struct span){.from_ms = 0, .to_ms = START_MS};
 	m->cover = timer_new(m->client.loop, on_cover, m);
 	assert_non_null(m->cover);
-	begin_life(m);
+	till_init(&m->till, &k->out->fetches, m->client.loop, k->network, &m->rigged_rng, number);
+	if (k->cfg.tickets && number % JOINS_ONE_IN == JOINS_ONE_IN - 1)
+		later(m, START_MS + rng_between(r, DAY_MS, k->cfg.days * DAY_MS - DAY_MS),
+		      begin_life);
+	else
+		begin_life(m);
 }
 
 /* ---- the gateway ---- */
@@ -779,6 +831,25 @@ on_gateway_down(void *arg)
 			       on_gateway_down, k));
 }
 
+/* A new seed came: who is in session sees its notice in a block. */
+static void
+on_epoch(void *arg)
+{
+	struct scene *k = arg;
+	int64_t now = world_now_ms(k->world);
+
+	for (unsigned i = 0; i < k->cfg.members && !k->down; i++) {
+		const struct session *s;
+
+		LIST_FOREACH(s, &k->members[i].sessions, sessions)
+			if (is_live(s)) {
+				till_show_notices(&k->members[i].till);
+				break;
+			}
+	}
+	assert_err_ok(world_at(k->world, now + k->params.epoch_ms, on_epoch, k));
+}
+
 /* ---- all of it ---- */
 
 static void
@@ -794,6 +865,7 @@ member_release(struct member *m)
 {
 	if (m->runs)
 		program_stop(m);
+	till_release(&m->till);
 	timer_free(m->cover);
 }
 
@@ -809,7 +881,8 @@ month_run(struct month *out, const struct month_config *cfg)
 	if (cfg->scripted)
 		k.params.epoch_ms = 2 * HOUR_MS;
 	assert_err_ok(world_new(&k.world, &world));
-	k.network = network_new(&(struct network_config){.seed = 1, .params = &k.params});
+	k.network = network_new(&(struct network_config){
+	    .seed = 1, .params = &k.params, .registrar = cfg->tickets});
 	k.members = calloc(cfg->members, sizeof(*k.members));
 	assert_non_null(k.members);
 	for (unsigned i = 0; i < cfg->members; i++)
@@ -818,6 +891,7 @@ month_run(struct month *out, const struct month_config *cfg)
 		assert_err_ok(world_at(
 		    k.world, START_MS + rng_exponential_long(world_rng(k.world), RESTART_EVERY_MS),
 		    on_gateway_down, &k));
+	assert_err_ok(world_at(k.world, START_MS + NOTICES_AFTER_MS, on_epoch, &k));
 	assert_err_ok(
 	    world_run_for(k.world, cfg->scripted ? SCRIPT_END_MS : (int64_t)cfg->days * DAY_MS));
 	end_log(out, world_now_ms(k.world));
@@ -832,5 +906,6 @@ void
 month_release(struct month *m)
 {
 	free(m->log);
+	free(m->fetches.fetch);
 	memset(m, 0, sizeof(*m));
 }

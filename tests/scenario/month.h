@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "evaluation/linker.h"
+#include "tests/scenario/till.h"
 
 /* Clients that leak, for control. */
 enum month_leak {
@@ -34,6 +35,7 @@ struct month_config {
 	uint64_t seed;
 	unsigned members, days;
 	enum month_leak leak;
+	bool tickets;  /* there is a registrar (till.h), and one in four joins later */
 	bool scripted; /* not a month, but the hours of script.h, for each member */
 };
 
@@ -41,6 +43,7 @@ struct month {
 	struct linker_session *log; /* by start; ended all */
 	size_t count;
 	int64_t from_ms;
+	struct till_log fetches; /* what the registrar logs */
 };
 
 /* The parameters that a month goes by: the defaults. */

@@ -56,15 +56,22 @@ test_logs() { tail -n 5 "$net_dir"/*.log 2>/dev/null | sed 's/^/# /'; }
 # pick SEED COUNT BOUND: so many numbers below the bound, one a line, the same for a seed.
 pick() { awk -v s="$1" -v n="$2" -v b="$3" 'BEGIN { srand(s); while (n-- > 0) print int(rand() * b) }'; }
 
+# How long a session may take, and what two members say to each other. Through tor both
+# take longer (torlib.sh).
+: "${test_session:=90}" "${test_patience:=90}"
+
 # test_members NAME...: members with running agents, online.
 test_members()
 {
-	net_wait 60 net_ready || return 1
+	# Who is new to a registrar waits for the next hour of the network.
+	test_coming=$test_session
+	if [ "${net_registrar:-no}" = yes ]; then test_coming=$((test_session + 180)); fi
+	net_wait "$test_coming" net_ready || return 1
 	for test_who in "$@"; do
 		net_member "$test_who" && net_start_agent "$test_who" || return 1
 	done
 	for test_who in "$@"; do
-		net_wait 90 net_online "$test_who" || return 1
+		net_wait "$test_coming" net_online "$test_who" || return 1
 	done
 }
 
@@ -76,7 +83,7 @@ test_introduce()
 	test_invitation=$(net_client "$1" --json invite "$2" |
 	    sed -n 's/.*"invitation":"\([^"]*\)".*/\1/p')
 	[ -n "$test_invitation" ] && net_client "$2" accept "$1" "$test_invitation" &&
-	    net_wait 90 test_established "$1"
+	    net_wait "$test_patience" test_established "$1"
 }
 
 # The texts that this member received, in the order in which they were shown.

@@ -8,7 +8,7 @@ tor_begin 12
 member() { net_gateway member "$@" --config "$net_dir/gateway.conf"; }
 up()
 {
-	tor_up slot 50ms round 200ms people 3 time-scale 20 &&
+	tor_up $tor_times people 3 &&
 	    tor_took "mixes, Alice and Bob online" test_members alice bob && test_introduce alice bob
 }
 
@@ -38,7 +38,7 @@ unheard()
 
 add_carol()
 {
-	net_member carol && net_start_agent carol && net_wait 120 net_online carol
+	net_member carol && net_start_agent carol && net_wait "$test_session" net_online carol
 }
 goes_on() { tor_talk alice bob "$1" && tor_talk bob alice "$1"; }
 
@@ -54,7 +54,7 @@ remove_carol()
 stays_out()
 {
 	net_kill TERM carol && net_start_agent carol &&
-	    net_wait 90 shut_out && offline carol && return 0
+	    net_wait "$test_session" shut_out && offline carol && return 0
 	net_client carol --json status
 	return 1
 }
@@ -62,7 +62,7 @@ shut_out() { net_client carol --json status | grep -q '"denied"'; }
 
 back()
 {
-	net_wait 120 net_online alice && net_wait 120 net_online bob || return 1
+	net_wait "$test_session" net_online alice && net_wait "$test_session" net_online bob || return 1
 	tor_note "the others were back $(tor_since "$step") s after the removal"
 }
 listed() { member list | cut -d' ' -f1 | tr '\n' ' ' | grep -qx "$1 "; }

@@ -10,7 +10,7 @@ member() { net_gateway member "$@" --config "$net_dir/gateway.conf"; }
 status_says() { net_gateway status --json --config "${2:-$net_dir/gateway.conf}" | grep -q "$1"; }
 logged() { grep -q " $1" "$net_dir/${2:-gateway}.log"; }
 reached() { status_says '"state":"reached through tor"'; }
-up() { tor_up slot 50ms round 200ms people 2 time-scale 20 && tor_took "reached" net_wait 120 reached; }
+up() { tor_up $tor_times people 2 && tor_took "reached" net_wait 120 reached; }
 stop_gateway() { net_kill TERM gateway; mv "$net_dir/gateway.log" "$net_dir/gateway.log.$test_number"; }
 
 # refuses TEXT: the gateway does not start, and says this.

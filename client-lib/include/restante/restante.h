@@ -91,6 +91,11 @@ RESTANTE_API int restante_change_unlock(struct restante *r, const struct restant
 
 /* The address at which sessions enter. */
 RESTANTE_API const char *restante_entrance(const struct restante *r);
+/*
+ * The address at which tickets and stamps are fetched, which the same client authorization
+ * opens. NULL in a network without a registrar.
+ */
+RESTANTE_API const char *restante_registrar(const struct restante *r);
 /* Sessions go through this SOCKS5 port ("127.0.0.1:9050", "unix:/path"), each on a circuit of its own. */
 RESTANTE_API int restante_set_socks(struct restante *r, const char *address);
 /*

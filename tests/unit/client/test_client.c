@@ -984,8 +984,8 @@ enrolled(struct person **people, size_t n, uint32_t stamps)
 		people[i]->code = code;
 		person_start(people[i]);
 	}
-	for (size_t i = 0; i < n; i++)
-		run_until(t, settled(people[i]), TOWN_HOUR_MS);
+	for (size_t i = 0; i < n; i++) /* with the next hour */
+		run_until(t, settled(people[i]), 2 * TOWN_HOUR_MS);
 	return t;
 }
 
@@ -1005,6 +1005,7 @@ test_tickets_and_stamps(void **state)
 	assert_int_equal(t->refused_tickets, 0);
 	assert_int_equal(t->notices_opened, 2);
 	assert_int_equal(person_status(people[0]).alarms, 0);
+	town_run(t, 18 * TOWN_HOUR_MS);
 	assert_true(person_status(people[0]).tokens.ahead >= 3);
 	leave(t, people, 2);
 }
@@ -1063,7 +1064,67 @@ test_issuer_keys_of_ones_own(void **state)
 	leave(t, &p, 1);
 }
 
+/*
+ * The registrar marks one member with keys of its own, and the gateway does not know of it:
+ * nothing is taken, the person is told, and nothing that is marked is ever shown.
+ */
+static void
+test_a_member_is_marked(void **state)
+{
+	struct person *people[2];
+	struct town *t = enrolled(people, 1, 150);
+
+	(void)state;
+	t->registrar.marks = true;
+	people[1] = person_new(t);
+	people[1]->code = code;
+	person_start(people[1]);
+	run_until(t, (alarms(people[1]) & CLIENT_ALARM_ISSUER) != 0, TOWN_HOUR_MS);
+	assert_int_equal(person_status(people[1]).tokens.tickets, 0);
+	t->faults.league = true; /* from now on a marked ticket would be seen */
+	town_run(t, 2 * TOWN_HOUR_MS);
+	assert_int_equal(t->marked, 0);
+	leave(t, people, 2);
+}
+
+/*
+ * Gateway and registrar in league: a new member is shown other keys before its first ticket,
+ * and gets tickets of them. The first session shows what all see: two notices that the
+ * gateway signed, which are kept as evidence, and no further token of these is shown.
+ */
+static void
+test_a_league(void **state)
+{
+	struct town *t = town_with_registrar(0, 150);
+	struct person *p = person_new(t);
+	const struct evidence *e;
+	unsigned marked;
+	uint64_t number;
+
+	(void)state;
+	t->faults.league = true;
+	t->registrar.marks = true;
+	p->code = code;
+	person_start(p);
+	run_until(t, (alarms(p) & CLIENT_ALARM_FORK) != 0, 2 * TOWN_HOUR_MS);
+	assert_true((alarms(p) & CLIENT_ALARM_ISSUER) != 0);
+	assert_int_equal(person_status(p).tokens.tickets + person_status(p).tokens.stamps, 0);
+	marked = t->marked;
+	assert_int_equal(marked, 1);
+	town_run(t, 2 * TOWN_HOUR_MS);
+	assert_int_equal(t->marked, marked);
+	person_kill(p);
+	person_restart(p);
+	e = client_evidence(p->client, 0);
+	assert_non_null(e);
+	assert_err_ok(evidence_verify(e, t->network->charter, NULL));
+	assert_int_equal(evidence_lie(e, t->params, &number), EVIDENCE_TWO_NOTICES);
+	leave(t, &p, 1);
+}
+
 static const struct CMUnitTest tests[] = {
+	cmocka_unit_test(test_a_member_is_marked),
+	cmocka_unit_test(test_a_league),
 	cmocka_unit_test(test_tickets_and_stamps),
 	cmocka_unit_test(test_out_of_stamps),
 	cmocka_unit_test(test_not_enrolled),

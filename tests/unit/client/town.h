@@ -43,6 +43,7 @@ struct town_faults {
 	bool refuse;	    /* takes no connections */
 	bool deny_days;	    /* says that days are not kept */
 	bool other_notice;  /* shows issuer notices that are not the registrar's */
+	bool league;	    /* shows such notices to those without a ticket, and takes tickets of both */
 	bool silent_days;   /* opens sessions for days, and says nothing */
 	bool slow_days;	    /* shows them a block in a second */
 	bool mute_live;	    /* shows live sessions no block: they come later */
@@ -67,6 +68,7 @@ struct town {
 	struct buf spent;		 /* nonces of tickets and stamps */
 	/* what it saw */
 	unsigned notices_opened, tickets, stamps, refused_tickets;
+	unsigned marked; /* tickets under other keys than the journal's */
 	unsigned live_opened, days_opened, epochs_opened;
 	uint32_t days[256];	/* asked for, in order */
 	unsigned real, notes, drops;

@@ -21,6 +21,7 @@
 #define START_MS (INT64_C(20000) * DAY_MS + 9 * HOUR_MS) /* nine in the morning */
 #define EVERY_MS 30000 /* between two blocks */
 #define SESSIONS_MAX 60
+#define WAITING_MAX 30
 #define CALLERS_MAX 100
 #define BUSY 7	/* the mailbox that has records */
 #define RECORDS 4096
@@ -75,6 +76,7 @@ open_entry(struct stand *s)
 		.rng = &s->rng.rng,
 		.keys = &s->rng.rng,
 		.sessions_max = SESSIONS_MAX,
+		.waiting_max = WAITING_MAX,
 	};
 
 	assert_err_ok(entry_open(&s->entry, &cfg, &events, s, NULL));
@@ -746,6 +748,121 @@ test_no_open_frame(void **state)
 	assert_int_equal(status(s).sessions, 0);
 }
 
+/* ---- floods ---- */
+
+static struct silent *
+be_silent(struct stand *s)
+{
+	static const struct conn_events events = {
+		.opened = nothing_opened, .data = nothing_taken, .closed = silent_closed
+	};
+	static const struct conn_limits limits = { 65536, 65536 };
+	struct silent *k = calloc(1, sizeof(*k));
+
+	assert_non_null(k);
+	assert_err_ok(conn_open(&k->conn, world_loop(s->outside), ENTRANCE, &limits, &events, k));
+	pass(s, 10);
+	return k;
+}
+
+static void
+end_silent(struct silent *k)
+{
+	conn_free(k->conn);
+	free(k);
+}
+
+/* More strangers than there are places: the oldest goes, and whoever calls is served. */
+static void
+test_strangers(void **state)
+{
+	struct stand *s = *state;
+	struct silent *strangers[3 * SESSIONS_MAX];
+	struct caller *before, *k;
+
+	write_since(s, START_MS - MINUTE_MS);
+	before = call_live(s);
+	for (size_t i = 0; i < 3 * SESSIONS_MAX; i++)
+		strangers[i] = be_silent(s);
+	assert_int_equal(status(s).sessions, WAITING_MAX + 1);
+	assert_int_equal(status(s).pushed_out, 3 * SESSIONS_MAX - WAITING_MAX);
+	for (size_t i = 0; i < 3 * SESSIONS_MAX; i++)
+		assert_int_equal(strangers[i]->closed, i < 3 * SESSIONS_MAX - WAITING_MAX);
+	k = call_live(s);
+	pass(s, 5000);
+	assert_true(k->frames > 0);
+	assert_false(before->ended || k->ended);
+	assert_int_equal(status(s).members, 2);
+	for (size_t i = 0; i < 3 * SESSIONS_MAX; i++)
+		end_silent(strangers[i]);
+}
+
+/* The same of those who shake hands and go no further, or are refused and stay. */
+static void
+callers(struct stand *s, bool refused)
+{
+	struct frame_open open = live(s);
+	struct caller *before, *k;
+	size_t first;
+
+	write_since(s, START_MS - MINUTE_MS);
+	before = call_live(s);
+	open.mailbox = BUSY + 1;
+	first = s->caller_count;
+	for (size_t i = 0; i < 2 * WAITING_MAX; i++) {
+		k = call(s);
+		if (refused)
+			caller_open(k, &open);
+		pass(s, 10);
+	}
+	assert_int_equal(status(s).sessions, WAITING_MAX + 1);
+	for (size_t i = 0; i < 2 * WAITING_MAX; i++)
+		assert_int_equal(s->callers[first + i]->ended, i < WAITING_MAX);
+	k = call_live(s);
+	pass(s, 10000);
+	assert_true(k->frames > 0);
+	assert_false(before->ended || k->ended);
+	assert_int_equal(status(s).members, 2);
+	assert_int_equal(status(s).pushed_out, WAITING_MAX + 1);
+}
+
+static void
+test_callers(void **state)
+{
+	callers(*state, false);
+}
+
+static void
+test_callers_refused(void **state)
+{
+	struct stand *s = *state;
+
+	callers(s, true);
+	assert_int_equal(status(s).sessions, 2); /* their time to linger is over */
+}
+
+/* Who reads the notices pays nothing, and has no member's place, however slowly he reads. */
+static void
+test_readers_of_notices(void **state)
+{
+	struct stand *s = *state;
+	struct frame_open open = live(s);
+	struct caller *k;
+
+	write_since(s, START_MS - MINUTE_MS);
+	open.read = FRAME_READ_NOTICES;
+	for (size_t i = 0; i < SESSIONS_MAX + 10; i++) {
+		k = call_with(s, &open);
+		link_pause(k->link, true);
+	}
+	assert_int_equal(status(s).members, 0);
+	assert_in_range(status(s).sessions, 1, WAITING_MAX);
+	k = call_live(s);
+	pass(s, 5000);
+	assert_true(k->frames > 0 && !k->ended);
+	assert_int_equal(status(s).members, 1);
+}
+
 /* A client that reads nothing falls behind; what waits for it is bounded. */
 static void
 test_slow_reader(void **state)
@@ -856,6 +973,10 @@ static const struct CMUnitTest tests[] = {
 	STAND(test_too_many),
 	STAND(test_no_handshake),
 	STAND(test_no_open_frame),
+	STAND(test_strangers),
+	STAND(test_callers),
+	STAND(test_callers_refused),
+	STAND(test_readers_of_notices),
 	STAND(test_slow_reader),
 	STAND(test_gone_meanwhile),
 	STAND(test_store_fails),

@@ -150,6 +150,7 @@ open_gateway(struct stand *s)
 		.keys = &s->rng.rng,
 		.threads = 1,
 		.sessions_max = 100,
+		.waiting_max = 100,
 	};
 	struct diag d = { "" };
 	struct store *memory;

@@ -140,6 +140,7 @@ open_gateway(struct stand *s)
 		.keys = &s->rng.rng,
 		.threads = 2,
 		.sessions_max = 100,
+		.waiting_max = 100,
 	};
 	struct diag d = { "" };
 	enum err e;
@@ -746,7 +747,7 @@ test_look(void **state)
 	open.hour = hour_now(s);
 	caller_open(s->reader, &open);
 	caller_packet(s->reader, MIX, epoch_now(s));
-	pass(s, 5000);
+	pass(s, 10000);
 	assert_true(s->reader->ended && s->reader->error == FRAME_ERROR_COMPLETE);
 	assert_int_equal(s->notice_count, 5);
 	assert_int_equal(caller_count(s->reader, ITEM_BLOCK), 0);
@@ -894,6 +895,7 @@ test_stamps(void **state)
 	assert_int_equal(stored(s), 1);
 	for (size_t i = 0; i < 40; i++)
 		deposit(s, epoch_now(s));
+	pass(s, 5 * MINUTE_MS); /* that many take some rounds */
 	assert_int_equal(stored(s), 41);
 	assert_int_equal(status(s).exit.unpaid, 1);
 	assert_int_equal(status(s).stamps.paid, 40);

@@ -280,6 +280,30 @@ what_torrc_says(void **state)
 	scene_free(&k);
 }
 
+/* Whose groups are the same: the registrar's. */
+static void
+the_key_is_for_a_second_service_too(void **state)
+{
+	static const char also[] = "pg6mmjiyjmcrsslvykfwnntlaru7p5svn6y2ymmju6nubxndf4pscryd";
+	char heard[4096], address[80], line[256];
+	struct tor_config cfg;
+	struct scene k;
+
+	(void)state;
+	(void)snprintf(address, sizeof(address), "%s.onion:80", also);
+	(void)snprintf(line, sizeof(line), "ONION_CLIENT_AUTH_ADD %s x25519:AAECAw", also);
+	scene_make(&k, "none");
+	cfg = config_of(&k);
+	cfg.also = address;
+	assert_err_ok(tor_new(&k.tor, &cfg, NULL));
+	wait_for_state(&k, TOR_READY, 1, 0);
+	assert_int_equal(k.status.key, TOR_KEY_GIVEN);
+	read_file(&k, "heard", heard, sizeof(heard));
+	assert_contains(heard, line);
+	assert_contains(heard, KEY_LINE);
+	scene_free(&k);
+}
+
 static void
 without_a_key_none_is_given(void **state)
 {
@@ -604,6 +628,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(it_becomes_ready_and_has_the_key),
 	cmocka_unit_test(a_reloaded_one_has_the_key_again),
 	cmocka_unit_test(what_torrc_says),
+	cmocka_unit_test(the_key_is_for_a_second_service_too),
 	cmocka_unit_test(without_a_key_none_is_given),
 	cmocka_unit_test(a_killed_one_is_started_again),
 	cmocka_unit_test(one_that_ends_at_once_is_tried_less_and_less),

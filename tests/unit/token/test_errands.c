@@ -10,6 +10,7 @@
 
 #define EPOCH 83124
 #define EPOCH_MS INT64_C(21600000)
+#define SPARE_MS INT64_C(1800000) /* from the last chance to the epoch */
 #define DRAWS 6000
 #define BINS 12
 
@@ -21,16 +22,18 @@ struct world {
 	struct wallet *w;
 	struct errands x;
 	uint32_t open_from, open_to; /* epochs with known keys */
+	int64_t known_ms;	     /* since when */
 	struct errands_view view;
 	struct issuance_request q;
 	struct issuance_batch b;
 };
 
 static const struct params *
-is_open(void *arg, uint32_t epoch)
+is_open(void *arg, uint32_t epoch, int64_t *since_ms)
 {
 	const struct world *x = arg;
 
+	*since_ms = x->known_ms;
 	return epoch >= x->open_from && epoch <= x->open_to ? &x->p : NULL;
 }
 
@@ -46,6 +49,7 @@ set_up(void **state)
 	x.view = (struct errands_view){ is_open, &x };
 	x.open_from = 0;
 	x.open_to = UINT32_MAX;
+	x.known_ms = 0;
 	*state = &x;
 	return 0;
 }
@@ -75,26 +79,28 @@ test_known_answers(void **state)
 	static const uint8_t seed[32] = { 9 };
 	struct world *x = *state;
 
-	assert_int_equal(errands_time(&x->p, seed, TOKEN_TICKET, EPOCH, 0), INT64_C(1795398759479));
-	assert_int_equal(errands_time(&x->p, seed, TOKEN_STAMP, EPOCH, 11), INT64_C(1795398866503));
+	assert_int_equal(errands_chance(&x->p, seed, EPOCH, 0), INT64_C(1795401323772));
+	assert_int_equal(errands_chance(&x->p, seed, EPOCH, 7), INT64_C(1795475682104));
 }
 
-/* Every batch of every member at any time of its epoch, none more likely than another. */
+/* Each chance at any time of its eighth, none more likely than another. */
 static void
-test_times_are_uniform(void **state)
+test_chances_are_uniform(void **state)
 {
 	struct world *x = *state;
 	int64_t start = timing_epoch_start(&x->p, EPOCH - ERRANDS_FROM);
+	int64_t eighth = (4 * EPOCH_MS - SPARE_MS) / ERRANDS_CHANCES;
 	unsigned bins[BINS] = { 0 };
 	double chi = 0;
 
 	for (uint32_t i = 0; i < DRAWS; i++) {
-		int64_t at;
+		unsigned k = i % ERRANDS_CHANCES;
+		int64_t at, from = start + k * eighth;
 
 		rng_bytes(test_rng(), x->seed, sizeof(x->seed));
-		at = errands_time(&x->p, x->seed, i % 2 == 0 ? TOKEN_TICKET : TOKEN_STAMP, EPOCH, i % 12);
-		assert_true(at >= start && at < start + EPOCH_MS);
-		bins[(at - start) * BINS / EPOCH_MS]++;
+		at = errands_chance(&x->p, x->seed, EPOCH, k);
+		assert_true(at >= from && at < from + eighth);
+		bins[(at - from) * BINS / eighth]++;
 	}
 	for (size_t i = 0; i < BINS; i++) {
 		double off = bins[i] - (double)DRAWS / BINS;
@@ -104,7 +110,27 @@ test_times_are_uniform(void **state)
 	assert_true(chi < 45); /* 11 degrees of freedom: less than 1 in 100000 beyond */
 }
 
-/* Whoever is always there fetches each batch at its own time, whatever else it does. */
+/* Fetch all of an epoch from its time on; when the first was fetched. */
+static int64_t
+sit(struct world *x, int64_t *now, uint32_t epoch)
+{
+	int64_t first = -1;
+	struct errand e;
+
+	for (unsigned n = 0; n < 13; n++) {
+		assert_true(errands_next(&x->x, &e, x->w, &x->view, *now));
+		assert_int_equal(e.epoch, epoch);
+		assert_int_equal(e.kind, n == 0 ? TOKEN_TICKET : TOKEN_STAMP);
+		assert_true(n == 0 || e.at_ms <= *now + 60000);
+		*now = e.at_ms > *now ? e.at_ms : *now;
+		first = first < 0 ? *now : first;
+		put(x, &e);
+		errands_done(&x->x, true, *now);
+	}
+	return first;
+}
+
+/* Whoever is always there fetches at the first chance, whatever else it does. */
 static void
 test_a_steady_member(void **state)
 {
@@ -112,27 +138,53 @@ test_a_steady_member(void **state)
 	int64_t now = timing_epoch_start(&x->p, EPOCH);
 	struct wallet_token t;
 	struct errand e;
-	unsigned n = 0;
+
+	errands_init(&x->x, &x->p, test_rng(), now);
+	x->open_from = EPOCH + ERRANDS_FROM;
+	for (uint32_t epoch = EPOCH + ERRANDS_FROM; epoch < EPOCH + ERRANDS_FROM + 6; epoch++) {
+		int64_t want = errands_chance(&x->p, x->seed, epoch, 0);
+
+		x->known_ms = now = timing_epoch_start(&x->p, epoch - ERRANDS_FROM);
+		assert_int_equal(sit(x, &now, epoch), want);
+		/* use of what is there moves nothing */
+		while (rng_chance(test_rng(), 9, 10) &&
+		    wallet_take(x->w, &t, TOKEN_STAMP, epoch, 0) == ERR_OK)
+			continue;
+		(void)wallet_turn(x->w, epoch - ERRANDS_FROM);
+	}
+	assert_false(errands_next(&x->x, &e, x->w, &x->view, now));
+}
+
+/*
+ * Whoever was away fetches at the first chance after: when in its eighth it came moves
+ * nothing.
+ */
+static void
+test_a_return(void **state)
+{
+	struct world *x = *state;
+	int64_t start = timing_epoch_start(&x->p, EPOCH);
 
 	x->open_from = EPOCH + ERRANDS_FROM;
-	x->open_to = EPOCH + ERRANDS_FROM;
-	errands_init(&x->x, &x->p, test_rng(), now);
-	while (errands_next(&x->x, &e, x->w, &x->view, now)) {
-		assert_int_equal(e.at_ms, errands_time(&x->p, x->seed, e.kind, e.epoch, e.batch));
-		assert_false(e.late);
-		assert_true(e.at_ms >= now);
-		now = e.at_ms;
-		assert_true(errands_next(&x->x, &e, x->w, &x->view, now)); /* due now */
-		put(x, &e);
-		errands_done(&x->x, &e, true, now);
-		/* use of what is there moves nothing */
-		while (rng_chance(test_rng(), 1, 2) &&
-		    wallet_take(x->w, &t, TOKEN_STAMP, e.epoch, 0) == ERR_OK)
-			continue;
-		n++;
+	for (unsigned run = 0; run < 300; run++) {
+		int64_t back = start + rng_between(test_rng(), 0, 4 * EPOCH_MS - 2 * SPARE_MS);
+		struct errand e;
+		unsigned k = 0;
+
+		rng_bytes(test_rng(), x->seed, sizeof(x->seed));
+		wallet_free(x->w);
+		x->w = wallet_new(member, x->seed);
+		errands_init(&x->x, &x->p, test_rng(), back);
+		x->open_from = x->open_to = EPOCH + ERRANDS_FROM;
+		while (k < ERRANDS_CHANCES &&
+		    errands_chance(&x->p, x->seed, EPOCH + ERRANDS_FROM, k) < back)
+			k++;
+		assert_true(errands_next(&x->x, &e, x->w, &x->view, back));
+		assert_true(e.at_ms >= back && e.at_ms < start + 4 * EPOCH_MS);
+		if (k < ERRANDS_CHANCES)
+			assert_in_range(e.at_ms - errands_chance(&x->p, x->seed,
+			    EPOCH + ERRANDS_FROM, k), 0, 10000);
 	}
-	assert_int_equal(n, 13);
-	assert_true(now < timing_epoch_start(&x->p, EPOCH + 1));
 }
 
 /* Two wallets of one seed, one of which spends and one that does not, do the same. */
@@ -160,33 +212,27 @@ test_alike_whether_they_write_or_not(void **state)
 	wallet_free(quiet);
 }
 
-/* Tickets of the running epoch first, one epoch after the other, random waits between. */
+/* The running epoch at once, tickets first; the others at their chances. */
 static void
 test_a_new_member(void **state)
 {
 	struct world *x = *state;
 	int64_t now = timing_epoch_start(&x->p, EPOCH) + EPOCH_MS / 2, begin = now;
-	uint32_t epoch = EPOCH;
 	struct errand e;
-	unsigned n = 0;
 
 	errands_init(&x->x, &x->p, test_rng(), now);
-	while (n < 4 * 13 && errands_next(&x->x, &e, x->w, &x->view, now)) {
-		assert_true(e.at_ms <= now + 60000);
-		if (e.late) { /* not one whose own time came just now */
-			assert_true(e.epoch >= epoch);
-			if (n == 0 || e.epoch > epoch)
-				assert_int_equal(e.kind, TOKEN_TICKET);
-			epoch = e.epoch;
-			n++;
-		}
-		now = e.at_ms > now ? e.at_ms : now;
-		put(x, &e);
-		errands_done(&x->x, &e, true, now);
+	assert_true(errands_next(&x->x, &e, x->w, &x->view, now));
+	assert_true(e.late && e.at_ms <= now + 10000);
+	x->open_to = EPOCH;
+	(void)sit(x, &now, EPOCH);
+	assert_true(now - begin > 60000 && now - begin < 13 * 60000);
+	x->open_to = UINT32_MAX;
+	for (uint32_t epoch = EPOCH + 1; epoch < EPOCH + 5; epoch++) {
+		x->open_from = x->open_to = epoch;
+		now = begin;
+		(void)sit(x, &now, epoch);
+		assert_true(now < timing_epoch_start(&x->p, epoch));
 	}
-	assert_int_equal(n, 4 * 13);
-	assert_int_equal(epoch, EPOCH + 3);
-	assert_true(now - begin > 5 * 60000 && now - begin < 65 * 60000);
 }
 
 /* After failures: random waits, longer each time to a limit, and as they were after a success. */
@@ -202,7 +248,7 @@ test_failures(void **state)
 		errands_init(&x->x, &x->p, test_rng(), now);
 		for (unsigned i = 0; i < 5; i++) {
 			assert_true(errands_next(&x->x, &e, x->w, &x->view, now));
-			errands_done(&x->x, &e, false, now);
+			errands_done(&x->x, false, now);
 			assert_true(errands_next(&x->x, &e, x->w, &x->view, now));
 			assert_true(e.at_ms >= now);
 			if (e.at_ms - now > greatest[i])
@@ -214,7 +260,7 @@ test_failures(void **state)
 
 		assert_in_range(greatest[i], most / 2, most);
 	}
-	errands_done(&x->x, &e, true, now);
+	errands_done(&x->x, true, now);
 	assert_true(errands_next(&x->x, &e, x->w, &x->view, now));
 	assert_true(e.at_ms <= now + 60000);
 }
@@ -243,7 +289,8 @@ test_what_is_not_fetched(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_known_answers, set_up, tear_down),
-	cmocka_unit_test_setup_teardown(test_times_are_uniform, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_chances_are_uniform, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_a_return, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_a_steady_member, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_alike_whether_they_write_or_not, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_a_new_member, set_up, tear_down),
