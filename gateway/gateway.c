@@ -675,12 +675,15 @@ on_stored(void *arg, enum err e)
 		g->publish_done(g->publish_arg, e);
 }
 
+/* Whether tickets and stamps come from the same registrar, and as many of them. */
 static bool
-same_registrar(const struct charter *a, const struct charter *b)
+same_issue(const struct charter *a, const struct charter *b)
 {
 	const struct charter_node *x = charter_registrar(a), *y = charter_registrar(b);
 
-	return x == NULL ? y == NULL : y != NULL && x->number == y->number;
+	if (x == NULL || y == NULL)
+		return x == y;
+	return x->number == y->number && a->params.stamps == b->params.stamps;
 }
 
 /* Whether there are issuer keys for an epoch, or a later one. */
@@ -708,11 +711,11 @@ check_start(const struct gateway *g, const struct charter *c, struct diag *d)
 	if (coming >= SUCCESSION_COMING_MAX)
 		return diag_set(d, ERR_FULL, "%zu charters are still to come; publish this one "
 		    "when they are in force", coming);
-	if (!same_registrar(c, succession_latest(g->all)) && seeds_reach(g, c->from_epoch))
+	if (!same_issue(c, succession_latest(g->all)) && seeds_reach(g, c->from_epoch))
 		return diag_set(d, ERR_EPOCH, "the registrar has given its keys for epochs up to %"
-		    PRIu32 ", and they are published; another registrar, or none, can take over "
-		    "from epoch %" PRIu32 " at the earliest: set that from-epoch and have it signed "
-		    "again", epoch_now(g) + ISSUER_AHEAD, epoch_now(g) + ISSUER_AHEAD + 1);
+		    PRIu32 ", and members fetch by them; another registrar, none, or another number "
+		    "of stamps, can come from epoch %" PRIu32 " at the earliest: set that from-epoch "
+		    "and have it signed again", epoch_now(g) + ISSUER_AHEAD, epoch_now(g) + ISSUER_AHEAD + 1);
 	if (c->from_epoch < first)
 		return diag_set(d, ERR_EPOCH, "from-epoch is %" PRIu32 ", but a charter that is "
 		    "published now can take effect from epoch %" PRIu32 " at the earliest, so that "

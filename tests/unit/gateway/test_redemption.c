@@ -635,6 +635,51 @@ test_seeds_over_and_over(void **state)
 	assert_int_equal(s->refusals, 9);
 }
 
+static void
+with_stamps(struct charter *c, void *arg)
+{
+	c->params.stamps = *(const uint32_t *)arg;
+}
+
+static void
+published(void *arg, enum err e)
+{
+	(void)arg;
+	assert_err_ok(e);
+}
+
+static enum err
+publish(struct stand *s, uint32_t from_epoch, uint32_t stamps, struct diag *d)
+{
+	struct charter *next = network_next(s->network, from_epoch, with_stamps, &stamps);
+	struct buf text;
+	enum err e;
+
+	buf_init(&text);
+	assert_err_ok(charter_print_signed(&text, next));
+	e = gateway_publish(s->gateway, text.data, text.len, published, s, d);
+	buf_release(&text);
+	charter_free(next);
+	return e;
+}
+
+/* Members fetched for epochs that have keys: how many stamps those have is settled. */
+static void
+test_stamps_of_begun_epochs(void **state)
+{
+	struct stand *s = *state;
+	uint32_t stamps = s->network->charter->params.stamps, now;
+	struct diag d = { "" };
+
+	found(s);
+	now = epoch_now(s);
+	assert_err(publish(s, now + 2, stamps + 1, &d), ERR_EPOCH);
+	assert_contains(d.text, "number of stamps");
+	assert_err(publish(s, now + ISSUER_AHEAD, stamps - 1, &d), ERR_EPOCH);
+	assert_err_ok(publish(s, now + ISSUER_AHEAD + 1, stamps + 1, &d));
+	pass(s, ROUND_MS);
+}
+
 /* Whatever write fails, a seed is durable before anything is told of it. */
 static void
 test_seed_needs_the_disk(void **state)
@@ -994,6 +1039,7 @@ static const struct CMUnitTest tests[] = {
 	test(test_no_seed),
 	test(test_lost_seed),
 	test(test_seeds_over_and_over),
+	test(test_stamps_of_begun_epochs),
 	test(test_seed_needs_the_disk),
 	test(test_destroyed),
 	test(test_tickets),
