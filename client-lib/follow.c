@@ -8,6 +8,9 @@
 #include "common/base/bytes.h"
 #include "common/crypto/hash.h"
 
+_Static_assert(2 * (ITEM_RECORDS_MAX + BLOCK_BYTES_MAX) <= FOLLOW_WAITING_MAX,
+    "the largest round finds room: or no reader would ever get past it");
+
 /* A block and the records of our mailbox. */
 struct entry {
 	struct entry *next;

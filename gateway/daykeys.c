@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <sodium.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ name_of(char out[static NAME_BYTES], uint32_t day)
 struct listing {
 	uint32_t *out;
 	size_t count, max;
+	bool more; /* than max */
 };
 
 static int
@@ -43,7 +45,8 @@ take_name(void *arg, const char *name)
 	name_of(again, day);
 	if (strcmp(again, name) != 0)
 		return 0;
-	if (l->count == l->max)
+	l->more = l->count == l->max;
+	if (l->more)
 		return 1;
 	l->out[l->count++] = day;
 	return 0;
@@ -65,7 +68,7 @@ daykeys_list(uint32_t *out, size_t *count, size_t max, struct disk *disk)
 
 	if (e != ERR_OK)
 		return e;
-	if (l.count == max)
+	if (l.more)
 		return ERR_FULL;
 	qsort(out, l.count, sizeof(out[0]), by_number);
 	*count = l.count;

@@ -183,12 +183,10 @@ append_epoch(struct days *k, const uint8_t *block, size_t len)
 
 	if (is_last_epoch(k, block, len))
 		return ERR_OK;
-	if (k->epochs_len + len > EPOCHLOG_BYTES_MAX)
-		return ERR_FULL;
 	buf_init(&entry);
-	e = cut_epochs(k);
+	e = epochlog_encode(&entry, block, len, k->epochs_len);
 	if (e == ERR_OK)
-		e = epochlog_encode(&entry, block, len, k->epochs_len == 0);
+		e = cut_epochs(k);
 	if (e == ERR_OK)
 		e = disk_append(k->disk, EPOCHS_FILE, entry.data, entry.len);
 	if (e == ERR_OK) {
@@ -335,6 +333,9 @@ survey(struct days *k, struct days_found *found, uint32_t day, struct diag *d)
 		    err_text(e), day, day);
 	if (s->head.count == 0)
 		return days_expire(k, day, NULL);
+	if (found->count == STORE_DAYS_MAX)
+		return diag_set(d, ERR_FULL, "the journal has more than %d days: remove the "
+		    DIRECTORY_PREFIX "* and key-* of those that are long over", STORE_DAYS_MAX);
 	found->days[found->count++] = (struct days_day){ .day = day, .count = s->head.count };
 	return ERR_OK;
 }
@@ -358,9 +359,9 @@ survey_newest(struct days *k, struct days_found *found, struct diag *d)
 static enum err
 load(struct days *k, struct days_found *found, struct diag *d)
 {
-	uint32_t numbers[STORE_DAYS_MAX];
+	uint32_t numbers[2 * STORE_DAYS_MAX]; /* with those of days that were not begun for long */
 	size_t n = 0;
-	enum err e = daykeys_list(numbers, &n, STORE_DAYS_MAX, k->disk);
+	enum err e = daykeys_list(numbers, &n, 2 * STORE_DAYS_MAX, k->disk);
 
 	if (e == ERR_OK)
 		e = remove_keyless(k, numbers, n);

@@ -11,6 +11,8 @@
 
 #define CACHE_BYTES ((size_t)64 << 20)
 #define CACHE_CHUNKS 16384
+_Static_assert(2 * (ITEM_RECORDS_MAX + BLOCK_BYTES_MAX) <= CACHE_BYTES,
+    "the largest round is shared: sessions do not each hold a copy of it");
 
 struct entry {
 	struct guest_house house;

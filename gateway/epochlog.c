@@ -79,20 +79,22 @@ check_of(uint8_t out[static CHECK_BYTES], const uint8_t *block, size_t len)
 }
 
 enum err
-epochlog_encode(struct buf *out, const uint8_t *block, size_t len, bool first)
+epochlog_encode(struct buf *out, const uint8_t *block, size_t len, size_t before)
 {
-	size_t n = (first ? (size_t)FORMAT_BYTES : 0) + 4 + len + CHECK_BYTES;
+	size_t n = (before == 0 ? (size_t)FORMAT_BYTES : 0) + 4 + len + CHECK_BYTES;
 	struct writer w;
 	uint8_t *space;
 	enum err e;
 
 	if (len > ENTRY_MAX)
 		return ERR_RANGE;
+	if (before > EPOCHLOG_BYTES_MAX || n > EPOCHLOG_BYTES_MAX - before)
+		return ERR_FULL; /* a file that is longer would not be read again */
 	e = buf_reserve(out, n, out->len + n, &space);
 	if (e != ERR_OK)
 		return e;
 	writer_init(&w, space, n);
-	if (first)
+	if (before == 0)
 		format_put(&w, FILE_MAGIC, FILE_VERSION);
 	writer_u32(&w, (uint32_t)len);
 	writer_copy(&w, block, len);

@@ -13,7 +13,7 @@
 #include "common/base/bytes.h"
 #include "common/base/err.h"
 
-#define EPOCHLOG_BYTES_MAX ((size_t)1 << 30)
+#define EPOCHLOG_BYTES_MAX ((size_t)1 << 30) /* a century of epochs, and more */
 
 struct epochlog {
 	struct buf *blocks; /* each with its signature */
@@ -27,9 +27,12 @@ RST_MUST_USE enum err epochlog_add(struct epochlog *k, const uint8_t *block, siz
 /* Whether the last block is this one. */
 bool epochlog_ends_with(const struct epochlog *k, const uint8_t *block, size_t len);
 
-/* Append what the file gets for a block; first: the file is empty, its header comes before. */
+/*
+ * Append what the file gets for a block behind the bytes that it has; behind none the header
+ * comes first. ERR_FULL beyond EPOCHLOG_BYTES_MAX, ERR_RANGE, ERR_MEMORY.
+ */
 RST_MUST_USE enum err epochlog_encode(struct buf *out, const uint8_t *block, size_t len,
-    bool first);
+    size_t before);
 /*
  * Read a whole file into an empty log. *good is the length of its sound part: a
  * torn last entry is left out, and is to be cut off. ERR_VERSION, ERR_MALFORMED for

@@ -24,6 +24,7 @@
 #define EPOCHS 2
 #define NOTICES (ISSUER_AHEAD + 4)
 #define SEEDS_MISSING_MS 300000 /* a seed is missed from so long after the start */
+#define REFUSALS_LOGGED 8 /* of seeds, in an epoch: a registrar must not fill the disk */
 
 /* The sheet that the entry was given last for each parity of the epoch. */
 struct given_sheet {
@@ -69,8 +70,9 @@ struct gateway {
 	gateway_done_cb *publish_done;
 	void *publish_arg;
 	struct unwrap_counts drops_logged;
-	uint64_t unpaid_logged;
-	uint64_t blocks, forwarded, dropped_in;
+	uint64_t unpaid_logged, pool_full_logged, journal_full_logged;
+	uint32_t refusals_epoch, refusals; /* of seeds: lines of the log in that epoch */
+	uint64_t blocks, forwarded, dropped_in, dropped_journal;
 	int64_t stop_by_ms;
 	void (*stopped)(void *arg);
 	void *stopped_arg;
@@ -235,6 +237,16 @@ seed_stored(void *arg, uint32_t epoch)
 }
 
 static void
+log_refusal(struct gateway *g, uint32_t epoch, enum err e)
+{
+	if (g->refusals_epoch != epoch_now(g))
+		g->refusals = 0;
+	g->refusals_epoch = epoch_now(g);
+	if (g->refusals++ < REFUSALS_LOGGED)
+		log_event(g->cfg.log, LOG_SEED_REFUSED, epoch, (uint64_t)-(int64_t)e, 0);
+}
+
+static void
 seed_came(void *arg, uint16_t from, uint32_t epoch, const uint8_t *seed)
 {
 	struct gateway *g = arg;
@@ -242,7 +254,7 @@ seed_came(void *arg, uint16_t from, uint32_t epoch, const uint8_t *seed)
 
 	/* a clock that differs by a little offers an epoch that is just over */
 	if (e != ERR_OK && e != ERR_EPOCH)
-		log_event(g->cfg.log, LOG_SEED_REFUSED, epoch, (uint64_t)-(int64_t)e, 0);
+		log_refusal(g, epoch, e);
 }
 
 /* A notice goes to the sessions once its block is durable. */
@@ -409,7 +421,9 @@ command(void *arg, const struct onion_command *c)
 		e = journal_note(g->journal, c->body);
 		break;
 	}
-	if (e != ERR_OK)
+	if (e == ERR_FULL || e == ERR_MEMORY)
+		g->dropped_journal++;
+	else if (e != ERR_OK)
 		g->dropped_in++;
 }
 
@@ -419,7 +433,7 @@ pass_on(void *arg, uint16_t mailbox, const uint8_t *record)
 	struct gateway *g = arg;
 
 	if (journal_deposit(g->journal, mailbox, record) != ERR_OK)
-		g->dropped_in++;
+		g->dropped_journal++;
 }
 
 /* ---- rounds ---- */
@@ -559,6 +573,25 @@ log_drops(struct gateway *g)
 	g->epoch_logged = epoch;
 }
 
+/* What found no room in the last round: its senders seal it anew, the operator should know. */
+static void
+log_full(struct gateway *g)
+{
+	struct turnstile_status turnstile;
+	struct exit_status exit;
+	uint64_t dropped;
+
+	exit_get_status(g->exit, &exit);
+	turnstile_get_status(g->turnstile, &turnstile);
+	dropped = g->dropped_journal + turnstile.dropped;
+	if (exit.dropped_full > g->pool_full_logged)
+		log_event(g->cfg.log, LOG_POOL_FULL, exit.dropped_full - g->pool_full_logged, 0, 0);
+	if (dropped > g->journal_full_logged)
+		log_event(g->cfg.log, LOG_JOURNAL_FULL, dropped - g->journal_full_logged, 0, 0);
+	g->pool_full_logged = exit.dropped_full;
+	g->journal_full_logged = dropped;
+}
+
 /* The mixes are told a number only when it is durable. */
 static void
 on_numbered(void *arg, enum err e)
@@ -642,12 +675,15 @@ on_stored(void *arg, enum err e)
 		g->publish_done(g->publish_arg, e);
 }
 
+/* Whether tickets and stamps come from the same registrar, and as many of them. */
 static bool
-same_registrar(const struct charter *a, const struct charter *b)
+same_issue(const struct charter *a, const struct charter *b)
 {
 	const struct charter_node *x = charter_registrar(a), *y = charter_registrar(b);
 
-	return x == NULL ? y == NULL : y != NULL && x->number == y->number;
+	if (x == NULL || y == NULL)
+		return x == y;
+	return x->number == y->number && a->params.stamps == b->params.stamps;
 }
 
 /* Whether there are issuer keys for an epoch, or a later one. */
@@ -675,11 +711,11 @@ check_start(const struct gateway *g, const struct charter *c, struct diag *d)
 	if (coming >= SUCCESSION_COMING_MAX)
 		return diag_set(d, ERR_FULL, "%zu charters are still to come; publish this one "
 		    "when they are in force", coming);
-	if (!same_registrar(c, succession_latest(g->all)) && seeds_reach(g, c->from_epoch))
+	if (!same_issue(c, succession_latest(g->all)) && seeds_reach(g, c->from_epoch))
 		return diag_set(d, ERR_EPOCH, "the registrar has given its keys for epochs up to %"
-		    PRIu32 ", and they are published; another registrar, or none, can take over "
-		    "from epoch %" PRIu32 " at the earliest: set that from-epoch and have it signed "
-		    "again", epoch_now(g) + ISSUER_AHEAD, epoch_now(g) + ISSUER_AHEAD + 1);
+		    PRIu32 ", and members fetch by them; another registrar, none, or another number "
+		    "of stamps, can come from epoch %" PRIu32 " at the earliest: set that from-epoch "
+		    "and have it signed again", epoch_now(g) + ISSUER_AHEAD, epoch_now(g) + ISSUER_AHEAD + 1);
 	if (c->from_epoch < first)
 		return diag_set(d, ERR_EPOCH, "from-epoch is %" PRIu32 ", but a charter that is "
 		    "published now can take effect from epoch %" PRIu32 " at the earliest, so that "
@@ -738,6 +774,7 @@ on_round(void *arg)
 	give_sheets(g);
 	expire(g);
 	log_drops(g);
+	log_full(g);
 	number_batch(g);
 	/* busy: the last round is still being dealt with; this one joins the next */
 	e = exit_round(g->exit, on_exit_done, g);
@@ -1118,6 +1155,7 @@ gateway_get_status(const struct gateway *g, struct gateway_status *out)
 	out->forwarded = g->forwarded;
 	out->dropped_in = g->dropped_in;
 	turnstile_get_status(g->turnstile, &out->turnstile);
+	out->dropped_journal = g->dropped_journal;
 	out->registrar = has_registrar(g, epoch_now(g));
 	out->seeds = issuers_count(g->issuers, epoch_now(g));
 	tickets_get_status(g->tickets, &out->tickets);

@@ -63,6 +63,7 @@ struct gateway_status {
 	bool storing_failed; /* the last write failed and is being tried again */
 	size_t days;	     /* of the journal that are kept */
 	uint64_t blocks, forwarded, dropped_in;
+	uint64_t dropped_journal; /* deposits and notes for which a round had no room */
 	uint32_t charter;	 /* the version in force */
 	uint32_t coming_charter; /* the next one, from coming_epoch; 0: none */
 	uint32_t coming_epoch;

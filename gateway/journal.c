@@ -49,6 +49,7 @@ struct journal {
 	/* what waits */
 	struct deposit *deposits;
 	size_t deposit_count, deposit_room;
+	uint32_t *per_mailbox; /* how many of them each mailbox has */
 	struct buf records; /* of the deposits, in their order */
 	struct buf notes;
 };
@@ -65,6 +66,11 @@ journal_new(struct journal **out, const struct succession *s, const uint8_t *ide
 	j->charters = s;
 	j->charter = succession_first(s);
 	j->identity_sk = identity_sk;
+	j->per_mailbox = calloc(j->charter->params.mailboxes, sizeof(j->per_mailbox[0]));
+	if (j->per_mailbox == NULL) {
+		free(j);
+		return ERR_MEMORY;
+	}
 	*out = j;
 	return ERR_OK;
 }
@@ -89,6 +95,7 @@ journal_free(struct journal *j)
 	buf_release(&j->records);
 	buf_release(&j->notes);
 	free(j->deposits);
+	free(j->per_mailbox);
 	free(j);
 }
 
@@ -320,13 +327,15 @@ journal_deposit(struct journal *j, uint16_t mailbox, const uint8_t *record)
 
 	if (mailbox >= j->charter->params.mailboxes)
 		return ERR_NOT_FOUND;
-	if (journal_waiting(j) >= BLOCK_DIGESTS_MAX)
+	if (journal_waiting(j) >= BLOCK_DIGESTS_MAX ||
+	    (j->per_mailbox[mailbox] + 1) * size > ITEM_RECORDS_MAX)
 		return ERR_FULL;
 	if (j->deposit_count == j->deposit_room && (e = grow_deposits(j)) != ERR_OK)
 		return e;
-	e = buf_append(&j->records, record, size, ITEM_RECORDS_MAX);
+	e = buf_append(&j->records, record, size, JOURNAL_WAITING_BYTES_MAX);
 	if (e != ERR_OK)
 		return e;
+	j->per_mailbox[mailbox]++;
 	d = &j->deposits[j->deposit_count++];
 	d->mailbox = mailbox;
 	block_record_digest(d->digest, record, size);
@@ -938,6 +947,7 @@ clear_waiting(struct journal *j)
 	free(j->deposits);
 	j->deposits = NULL;
 	j->deposit_count = j->deposit_room = 0;
+	memset(j->per_mailbox, 0, j->charter->params.mailboxes * sizeof(j->per_mailbox[0]));
 }
 
 enum err

@@ -22,6 +22,7 @@
 #include "gateway/store.h"
 
 #define JOURNAL_SILENCE_MS ((int64_t)30 * 1000) /* blocks are at most so far apart */
+#define JOURNAL_WAITING_BYTES_MAX ((size_t)256 << 20) /* records of all mailboxes that wait */
 
 struct journal;
 
@@ -46,7 +47,11 @@ RST_MUST_USE enum err journal_load(struct journal *j, const uint8_t *state, size
 RST_MUST_USE enum err journal_check_epoch(const struct journal *j, const uint8_t *block,
     size_t len, struct diag *d);
 
-/* A record for a mailbox (copied), for the next round. ERR_FULL, ERR_NOT_FOUND, ERR_MEMORY. */
+/*
+ * A record for a mailbox (copied), for the next round. ERR_NOT_FOUND, ERR_MEMORY; ERR_FULL if
+ * the round has no more room for this mailbox (ITEM_RECORDS_MAX bytes: what readers take and
+ * share is bounded by it), or for anything (BLOCK_DIGESTS_MAX, JOURNAL_WAITING_BYTES_MAX).
+ */
 RST_MUST_USE enum err journal_deposit(struct journal *j, uint16_t mailbox,
     const uint8_t *record);
 RST_MUST_USE enum err journal_note(struct journal *j,

@@ -388,6 +388,7 @@ report(void *arg, struct report *r)
 	report_count(r, "malformed", s->exit.malformed);
 	report_count(r, "unpaid", s->exit.unpaid);
 	report_count(r, "not_forwarded", s->dropped_in);
+	report_count(r, "not_written", s->dropped_journal);
 	report_journal(r, x);
 	report_section(r, "sessions");
 	report_count(r, "open", s->entry.members);

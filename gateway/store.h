@@ -16,11 +16,13 @@
 #include "common/base/bytes.h"
 #include "common/base/err.h"
 #include "common/journal/block.h"
+#include "common/journal/item.h"
 
 #define STORE_DAYS_MAX 512 /* days kept at a time */
 #define STORE_BLOCKS_MAX 1000000 /* of a day: rounds are 100 ms at least */
 #define STORE_STATE_MAX (256u << 10)
-#define STORE_VALUE_MAX ((size_t)(256u << 20) + (8u << 20)) /* one round of one mailbox, sealed */
+/* a block, or the records of one mailbox in one round, sealed */
+#define STORE_VALUE_MAX ((size_t)ITEM_RECORDS_MAX + (8u << 20))
 
 struct store;
 

@@ -80,6 +80,16 @@ drop(const struct turnstile *t, uint8_t *record)
 	free(record);
 }
 
+static uint8_t *
+take_oldest(struct queue *q)
+{
+	uint8_t *record = q->records[0];
+
+	q->count--;
+	memmove(q->records, q->records + 1, q->count * sizeof(q->records[0]));
+	return record;
+}
+
 static void
 drop_oldest(struct turnstile *t)
 {
@@ -88,9 +98,7 @@ drop_oldest(struct turnstile *t)
 	for (size_t i = 1; i < t->params->mailboxes; i++)
 		if (t->queues[i].count > fullest->count)
 			fullest = &t->queues[i];
-	drop(t, fullest->records[0]);
-	fullest->count--;
-	memmove(fullest->records, fullest->records + 1, fullest->count * sizeof(uint8_t *));
+	drop(t, take_oldest(fullest));
 	if (fullest->fresh > fullest->count)
 		fullest->fresh = fullest->count;
 	t->status.waiting--;
@@ -137,21 +145,28 @@ turnstile_deposit(struct turnstile *t, uint16_t mailbox, const uint8_t *record)
 
 /* ---- a round ---- */
 
+static uint8_t *
+take_newest(struct queue *q)
+{
+	q->fresh--;
+	return q->records[--q->count];
+}
+
 static void
 pass(struct turnstile *t, uint16_t mailbox, turnstile_cb *each, void *arg)
 {
 	struct queue *q = &t->queues[mailbox];
-	size_t size = t->params->record_size, passed = 0;
+	size_t size = t->params->record_size;
 
-	for (; q->count > 0 && q->ahead < t->ahead_max; passed++) {
-		uint8_t *record = q->records[--q->count];
+	while (q->count > 0 && q->ahead < t->ahead_max) {
+		uint8_t *record = q->fresh > 0 ? take_newest(q) : take_oldest(q);
 
 		q->ahead += size + RECORD_OVERHEAD;
 		t->status.waiting--;
 		each(arg, mailbox, record);
 		drop(t, record);
 	}
-	t->status.held += q->fresh > passed ? q->fresh - passed : 0;
+	t->status.held += q->fresh;
 	q->fresh = 0;
 }
 

@@ -5,8 +5,9 @@
  *
  * A mailbox may be ahead of its readers by TURNSTILE_AHEAD_MS; what is beyond waits here,
  * and no other mailbox, nor any note, waits with it. Nobody can tell who fills a mailbox,
- * so the newest round goes first, in an order that is drawn: what came in a burst is not in
- * the way of what comes after it. Of TURNSTILE_MAX that wait the oldest of the fullest
+ * so what came in this round goes first, in an order that is drawn, and then the oldest: a
+ * burst is not in the way of what comes after it, and what got lost in it comes in the order
+ * in which streams need it. Of TURNSTILE_MAX that wait the oldest of the fullest
  * mailbox is dropped for the next.
  *
  * In memory alone: what waits at a crash is lost, as a round's deposits are, and whoever

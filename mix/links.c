@@ -14,7 +14,6 @@
 #include "mix/batches.h"
 
 #define LINK_FRAMES_MAX 256 /* in a link's own buffer; the others wait in the peer's queue */
-#define STRANGERS_MAX 64    /* accepted connections that have not yet shown who they are */
 #define STEADY_MS 10000     /* a link that was up for so long is no failed attempt */
 
 /* A frame that waits for its link. */
@@ -453,9 +452,9 @@ make_room(struct links *k)
 {
 	struct line *n = LIST_FIRST(&k->strangers);
 
-	if (k->stranger_count < STRANGERS_MAX)
+	if (k->stranger_count < LINKS_STRANGERS_MAX)
 		return;
-	for (uint32_t i = rng_below(k->cfg.rng, STRANGERS_MAX); i > 0; i--)
+	for (uint32_t i = rng_below(k->cfg.rng, LINKS_STRANGERS_MAX); i > 0; i--)
 		n = LIST_NEXT(n, strangers);
 	line_free(n);
 }

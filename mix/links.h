@@ -36,6 +36,7 @@
 #define LINKS_IDLE_MS 15000	      /* an idle frame when nothing else was sent for so long */
 #define LINKS_SILENT_MS (4 * LINKS_IDLE_MS) /* a peer silent for so long is gone */
 #define LINKS_HANDSHAKE_MS 20000
+#define LINKS_STRANGERS_MAX 64 /* accepted, but have not shown who they are: one at random goes */
 #define LINKS_BACKOFF_MIN_MS 250
 #define LINKS_BACKOFF_MAX_MS 30000
 

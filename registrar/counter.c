@@ -12,7 +12,6 @@
 #include "common/net/link.h"
 
 #define OUT_FRAMES_MAX 2
-#define ASKERS_MAX ROLL_MAX
 
 struct visit {
 	LIST_ENTRY(visit) entry;
@@ -21,6 +20,7 @@ struct visit {
 	struct timer *end;
 	struct job *job; /* under way, or NULL */
 	unsigned requests;
+	bool known; /* it has shown a member's code */
 	bool last; /* ends when what is queued has left */
 };
 
@@ -48,6 +48,7 @@ struct counter {
 	uint8_t link_pk[32];
 	struct listener *listener;
 	LIST_HEAD(, visit) visits;
+	size_t strangers; /* of the visits, those that have shown no code yet */
 	size_t jobs;
 	uint32_t asked_epoch;
 	struct asker *askers; /* open addressing by member; room is a power of two */
@@ -124,6 +125,7 @@ visit_free(struct visit *v)
 {
 	LIST_REMOVE(v, entry);
 	v->owner->status.visitors--;
+	v->owner->strangers -= !v->known;
 	if (v->job != NULL)
 		v->job->visit = NULL;
 	timer_free(v->end);
@@ -141,7 +143,7 @@ answer(struct visit *v, const struct issuance_answer *a)
 	*(a->status == ISSUANCE_OK ? &k->status.answered : &k->status.refused) += 1;
 	issuance_answer_encode(k->frame, a);
 	e = link_send(v->link, k->frame);
-	v->last = v->last || a->status == ISSUANCE_CODE || v->requests >= COUNTER_REQUESTS;
+	v->last = v->last || !v->known || v->requests >= COUNTER_REQUESTS;
 	if (e != ERR_OK)
 		visit_free(v);
 	else if (!v->last)
@@ -210,10 +212,18 @@ job_done(void *arg)
 
 /* ---- requests ---- */
 
+static void
+know(struct visit *v)
+{
+	v->owner->strangers -= !v->known;
+	v->known = true;
+}
+
 /* Make the job of a request, or say why there is none. */
 static enum issuance_status
-job_new(struct job **out, struct counter *k, const struct issuance_request *q)
+job_new(struct job **out, struct visit *v, const struct issuance_request *q)
 {
+	struct counter *k = v->owner;
 	const struct charter *c = succession_at(k->cfg.charters, q->epoch);
 	const struct roll_member *m = k->events.member(k->arg, q->code);
 	const struct issuer *s = k->events.issuer(k->arg, q->epoch);
@@ -221,6 +231,7 @@ job_new(struct job **out, struct counter *k, const struct issuance_request *q)
 
 	if (m == NULL)
 		return ISSUANCE_CODE;
+	know(v);
 	if (s == NULL || c == NULL)
 		return ISSUANCE_EPOCH;
 	if (!may_ask(k, m->number, &c->params))
@@ -254,7 +265,7 @@ on_frame(void *arg, uint8_t *plain, size_t n)
 	v->requests++;
 	link_pause(v->link, true); /* one at a time */
 	if (status == ISSUANCE_OK)
-		status = job_new(&j, k, &q);
+		status = job_new(&j, v, &q);
 	sodium_memzero(&q, sizeof(q));
 	if (status == ISSUANCE_OK && workq_add(k->cfg.queue, run_job, job_done, j) != ERR_OK) {
 		sodium_memzero(j, sizeof(*j));
@@ -323,6 +334,29 @@ link_of(const struct counter *k)
 	return cfg;
 }
 
+/*
+ * Room for one more visitor. When all places are taken a stranger at random has to go: a
+ * crowd that only waits could otherwise keep the members out.
+ */
+static bool
+make_room(struct counter *k)
+{
+	struct visit *v;
+	uint32_t skip;
+
+	if (k->status.visitors < k->cfg.visitors_max)
+		return true;
+	k->status.turned_away++;
+	if (k->strangers == 0)
+		return false;
+	skip = rng_below(k->cfg.rng, (uint32_t)k->strangers);
+	LIST_FOREACH(v, &k->visits, entry)
+		if (!v->known && skip-- == 0)
+			break;
+	visit_free(v);
+	return true;
+}
+
 static void
 on_accept(void *arg, struct conn *c)
 {
@@ -330,12 +364,11 @@ on_accept(void *arg, struct conn *c)
 		.drained = on_drained, .down = on_down };
 	struct counter *k = arg;
 	const struct link_config cfg = link_of(k);
-	struct visit *v = k->status.visitors < k->cfg.visitors_max ? calloc(1, sizeof(*v)) : NULL;
+	struct visit *v = make_room(k) ? calloc(1, sizeof(*v)) : NULL;
 
 	if (v != NULL)
 		v->end = timer_new(k->cfg.loop, on_end, v);
 	if (v == NULL || v->end == NULL) {
-		k->status.turned_away++;
 		conn_free(c);
 		free(v);
 		return;
@@ -348,6 +381,7 @@ on_accept(void *arg, struct conn *c)
 	}
 	LIST_INSERT_HEAD(&k->visits, v, entry);
 	k->status.visitors++;
+	k->strangers++;
 	timer_after(v->end, COUNTER_VISIT_MS);
 }
 

@@ -165,7 +165,10 @@ ledger_prune(struct ledger *k, uint32_t epoch)
 	put_be(bound, epoch);
 	while (e == ERR_OK && more)
 		e = prune_some(k, bound, &more);
-	if (e != ERR_OK)
+	/* what was removed takes room until LevelDB has written its files anew */
+	if (e == ERR_OK)
+		leveldb_compact_range(k->db, NULL, 0, (const char *)bound, sizeof(bound));
+	else
 		give_up(k);
 	return e;
 }

@@ -1,7 +1,7 @@
 /*
  * The ledger: which batches were given to whom, so that each is given once. LevelDB, in
  * a directory of its own; docs/protocol.md, "Files on disk". All calls block: one
- * thread, off the loop.
+ * thread, off the loop. After a failure the next call opens it anew.
  *
  *   name  = epoch u32 || member u32 || kind u8 || batch u32, most significant byte first
  *   value = hash of the request 32
@@ -33,7 +33,7 @@ void ledger_close(struct ledger *k);
  * known, and nothing may be answered.
  */
 RST_MUST_USE enum err ledger_claim(struct ledger *k, const struct ledger_entry *x);
-/* Forget all epochs before this one. */
+/* Forget all epochs before this one; what they took on the disk is free again. */
 RST_MUST_USE enum err ledger_prune(struct ledger *k, uint32_t epoch);
 
 #endif

@@ -19,7 +19,8 @@
 #include "common/base/secret.h"
 #include "common/net/loop_event.h"
 
-#define PEERS_MAX 64
+#define PEERS_MAX 64 /* commands at a time */
+#define AWAY_MS 1000 /* for the last word to leave */
 #define BUSY_TRIES 20
 #define OUT_MAX ((size_t)8 << 20)
 
@@ -429,18 +430,55 @@ on_closed(void *arg, enum err why)
 	peer_maybe_free(p);
 }
 
+static const struct conn_limits limits = { WIRE_MESSAGE_MAX, OUT_MAX };
+
+static size_t
+nothing_taken(void *arg, const uint8_t *bytes, size_t n)
+{
+	(void)arg;
+	(void)bytes;
+	return n;
+}
+
+static void
+nobody_closed(void *arg, enum err why)
+{
+	(void)arg;
+	(void)why;
+}
+
+/* One command too many: it is told so. */
+static void
+turn_away(struct conn *c)
+{
+	static const struct conn_events events = { .data = nothing_taken,
+		.closed = nobody_closed };
+	static const char text[] = "too many commands are connected to the agent; end one that "
+				   "follows";
+	const struct wire m = { .type = WIRE_DONE, .code = RESTANTE_E_BUSY, .text = text,
+		.text_len = sizeof(text) - 1 };
+	struct buf b;
+
+	buf_init(&b);
+	conn_set_events(c, &events, NULL, &limits);
+	if (wire_encode(&b, &m) == ERR_OK && conn_write(c, b.data, b.len) == ERR_OK)
+		conn_finish(c, AWAY_MS);
+	else
+		conn_free(c);
+	buf_release(&b);
+}
+
 static void
 on_accept(void *arg, struct conn *c)
 {
 	static const struct conn_events events = { .data = on_data,
 		.drained = on_drained,
 		.closed = on_closed };
-	static const struct conn_limits limits = { WIRE_MESSAGE_MAX, OUT_MAX };
 	struct agent *a = arg;
 	struct peer *p = a->peer_count < PEERS_MAX ? calloc(1, sizeof(*p)) : NULL;
 
 	if (p == NULL) {
-		conn_free(c);
+		turn_away(c);
 		return;
 	}
 	p->agent = a;

@@ -20,7 +20,7 @@
 enum item_kind { ITEM_SHEET = 1, ITEM_BLOCK = 2, ITEM_RECORDS = 3, ITEM_CHARTER = 4, ITEM_NOTICE = 5 };
 
 #define ITEM_HEADER_BYTES 5
-#define ITEM_RECORDS_MAX (256u << 20)
+#define ITEM_RECORDS_MAX (16u << 20) /* of one mailbox in one round */
 
 /* Append one item to a stream buffer bounded by max bytes. ERR_RANGE, ERR_FULL, ERR_MEMORY. */
 RST_MUST_USE enum err item_append(struct buf *out, enum item_kind kind, const void *p, size_t n,

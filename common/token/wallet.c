@@ -539,6 +539,8 @@ get_page(struct reader *r, struct wallet *w)
 		if (sodium_is_zero(at, TOKEN_BYTES))
 			set_bit(g->spent, i); /* also if its mark was never written */
 	}
+	if (g->is_void)
+		strike(g); /* what it brought, too */
 }
 
 /*

@@ -1,5 +1,5 @@
 /*
- * Writes the seeds of the charter, sheet, evidence and token corpora, always the same ones:
+ * Writes the seeds of the charter, sheet, evidence, token and wallet corpora, always the same ones:
  *
  *   seeds_charter tests/fuzz/corpus
  */
@@ -15,6 +15,7 @@
 #include "common/journal/evidence.h"
 #include "common/token/issuance.h"
 #include "common/token/notice.h"
+#include "common/token/wallet.h"
 #include "tests/lib/network.h"
 
 #define EPOCH 83124
@@ -204,6 +205,55 @@ write_tokens(void)
 	network_free(n);
 }
 
+/* Both images of a wallet in one, as fuzz_wallet takes them. */
+static void
+write_images(const char *name, const struct wallet *w)
+{
+	struct buf tokens, marks, both;
+	uint8_t len[4];
+
+	buf_init(&tokens);
+	buf_init(&marks);
+	buf_init(&both);
+	must(wallet_save(w, &tokens));
+	must(wallet_save_marks(w, &marks));
+	store_u32(len, (uint32_t)tokens.len);
+	must(buf_append(&both, len, sizeof(len), SIZE_MAX));
+	must(buf_append(&both, tokens.data, tokens.len, SIZE_MAX));
+	must(buf_append(&both, marks.data, marks.len, SIZE_MAX));
+	write_seed(name, both.data, both.len);
+	buf_release(&tokens);
+	buf_release(&marks);
+	buf_release(&both);
+}
+
+/* Empty; with a few stamps of two epochs, one of them spent; with false keys. */
+static void
+write_wallets(void)
+{
+	static const uint8_t member[32] = { 1 }, seed[32] = { 2 }, notice[32] = { 3 }, other[32];
+	static struct issuance_batch b = { .n = 3, .nonce = { { 4 } }, .output = { { 5 } } };
+	struct issuance_request q = { .kind = TOKEN_STAMP, .epoch = EPOCH };
+	struct wallet *w = wallet_new(member, seed);
+	struct wallet_token t;
+	struct params p;
+
+	if (w == NULL)
+		abort();
+	params_default(&p);
+	p.stamps = 3;
+	write_images("wallet/empty", w);
+	must(wallet_put(w, &p, &q, &b, notice));
+	must(wallet_take(w, &t, TOKEN_STAMP, EPOCH, 0));
+	q.epoch++;
+	must(wallet_put(w, &p, &q, &b, notice));
+	write_images("wallet/two", w);
+	if (wallet_agree(w, EPOCH, other))
+		abort();
+	write_images("wallet/void", w);
+	wallet_free(w);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -218,5 +268,6 @@ main(int argc, char **argv)
 	write_sheets();
 	write_evidence();
 	write_tokens();
+	write_wallets();
 	return 0;
 }

@@ -328,6 +328,38 @@ test_what_is_refused(void **state)
 	fixture_free(&f);
 }
 
+/* Charters that nobody goes by yet are few at a time. */
+static void
+test_too_many_to_come(void **state)
+{
+	struct fixture f;
+	struct change x = {.remove = {0}};
+	struct diag d = {""};
+	struct charter *next;
+	struct buf text;
+	uint32_t first;
+
+	(void)state;
+	fixture_new(&f, &(struct fixture_config){.seed = any_seed()});
+	fixture_run_for(&f, MINUTE_MS);
+	buf_init(&text);
+	first = timing_first_change(f.params, world_now_ms(f.world)) + 1;
+	for (uint32_t i = 0; i < SUCCESSION_COMING_MAX; i++) {
+		text.len = 0;
+		(void)network_succeed(f.network, &text, first + i, apply, &x);
+		fixture_publish(&f, &text);
+	}
+	next = network_next(f.network, first + SUCCESSION_COMING_MAX, apply, &x);
+	text.len = 0;
+	assert_err_ok(charter_print_signed(&text, next));
+	assert_err(gateway_publish(fixture_gateway(&f)->gateway, text.data, text.len, NULL, NULL, &d),
+	    ERR_FULL);
+	assert_contains(d.text, "still to come");
+	charter_free(next);
+	buf_release(&text);
+	fixture_free(&f);
+}
+
 /* ---- people ---- */
 
 struct scene {
@@ -543,6 +575,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_a_compromised_mix_is_removed),
     cmocka_unit_test(test_the_gateway_moves),
     cmocka_unit_test(test_what_is_refused),
+    cmocka_unit_test(test_too_many_to_come),
     cmocka_unit_test(test_people_over_changes),
     cmocka_unit_test(test_away_beyond_the_retention),
     cmocka_unit_test(test_deaths_around_a_change),

@@ -33,7 +33,7 @@ layout()
 	    man5/restante.conf.5 man5/restante-gateway.conf.5 man5/restante-mix.conf.5 \
 	    man8/restante-gateway.8 man8/restante-mix.8 \
 	    man8/restante-registrar.8 man5/restante-registrar.conf.5
-	have "$docdir" evaluation-formats.md researcher.md operator.md user-guide.md threat-model.md
+	have "$docdir" evaluation-formats.md researcher.md operator.md user-guide.md threat-model.md limits.md
 	have "$sysconfdir/restante" gateway.conf.example mix.conf.example registrar.conf.example
 	have "$systemdsystemunitdir" restante-gateway.service restante-gateway.socket \
 	    restante-registrar.service restante-registrar.socket \

@@ -8,6 +8,8 @@
  * the gateway closes is opened again. CODES is a file of enrolment codes, one a line, whose
  * whole allotments are fetched first. KIND is one of
  *
+ *     look      nothing but what a newcomer does: read what every session is shown; fails if
+ *               the sheet is not there
  *     silent    connect, and say nothing
  *     half      connect, and send part of a handshake
  *     shake     a handshake, and nothing more
@@ -45,10 +47,10 @@
 #define ERRORS 16
 
 enum kind {
-	SILENT, HALF, SHAKE, CHURN, UNPAID, FORGED, SPENT, COVER, JUNK, DEPOSIT, UNSTAMPED, KINDS
+	LOOK, SILENT, HALF, SHAKE, CHURN, UNPAID, FORGED, SPENT, COVER, JUNK, DEPOSIT, UNSTAMPED, KINDS
 };
-static const char *const names[KINDS] = { "silent", "half", "shake", "churn", "unpaid", "forged",
-	"spent", "cover", "junk", "deposit", "unstamped" };
+static const char *const names[KINDS] = { "look", "silent", "half", "shake", "churn", "unpaid",
+	"forged", "spent", "cover", "junk", "deposit", "unstamped" };
 
 struct flood;
 
@@ -442,6 +444,8 @@ main(int argc, char **argv)
 	flood_must(argc == 7 || argc == 8, "CHARTER KIND CIRCUITS RATE SECONDS MAILBOX [CODES]");
 	set_up(&f, argv);
 	flood_look(&f.tokens);
+	if (f.kind == LOOK)
+		return f.tokens.sheet != NULL ? 0 : 1;
 	if (argc == 8)
 		fetch_all(&f, argv[7]);
 	printf("floods\n");

@@ -14,7 +14,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "status.h"
+#include <restante/status.h>
 
 #ifdef __cplusplus
 extern "C" {

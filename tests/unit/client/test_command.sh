@@ -30,6 +30,16 @@ head -c 32 /dev/zero >key
 head -c 31 /dev/zero >short
 echo 'a long enough passphrase' >words
 
+# crowd NUMBER: status, beside so many connections to the agent that say nothing.
+crowd()
+{
+	python3 -c 'import glob, socket, subprocess, sys
+peers = [socket.socket(socket.AF_UNIX) for i in range(int(sys.argv[1]))]
+for peer in peers:
+    peer.connect(glob.glob("restante-*")[0])
+sys.exit(subprocess.run([sys.argv[2], "status"]).returncode)' "$1" "$tool"
+}
+
 # expect name code pattern command...: standard input is /dev/null or $input.
 input=/dev/null
 expect()
@@ -48,7 +58,7 @@ expect()
 	tap_report "$expect_name" "$finding"
 }
 
-tap_plan 57
+tap_plan 59
 # ---- directories ----
 expect 'a charter is needed' 64 'charter is missing' "$tool" init
 expect 'the charter must be there' 1 'charter cannot be read' "$tool" init -c nothing --key-file key
@@ -156,4 +166,6 @@ expect 'no message yet' 0 '' "$tool" inbox
 expect 'nothing to save' 1 'not found' "$tool" inbox --save 3 --to x
 expect 'where to save' 64 'say where' "$tool" inbox --save 3
 expect 'retention is set' 0 '' "$tool" inbox --retention 30d
+expect 'a crowd that fills the places of the agent is told' 75 'too many commands' crowd 64
+expect 'and has them only while it is there' 0 'not connected' "$tool" status
 expect 'stop' 0 '' "$tool" stop

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "client-lib/post_state.h"
 #include "common/base/disk_fault.h"
 #include "evaluation/world.h"
 #include "tests/lib/test.h"
@@ -222,6 +223,42 @@ test_failing_disk(void **state)
 	assert_true(commit_is_idle(s->commit));
 }
 
+/* Give it values of a MiB until it takes no more; returns how many it took. */
+static size_t
+fill(struct scene *s)
+{
+	static const uint8_t large[1u << 20];
+	size_t n = 0;
+
+	for (; !commit_is_full(s->commit); n++) {
+		const struct post_write key = { .key = { (uint8_t)n }, .key_len = 1 };
+
+		assert_true(n < 1000);
+		assert_err_ok(post_put(s->post, &key, large, sizeof(large)));
+		(void)commit_collect(s->commit);
+	}
+	return n;
+}
+
+/* What waits is bounded: then nothing more is taken in, and less of it while the disk is full. */
+static void
+test_bounded(void **state)
+{
+	struct scene *s = *state;
+
+	assert_int_equal(fill(s), COMMIT_HEALTHY_MAX >> 20);
+	commit_now(s->commit);
+	run(s, 10000);
+	assert_false(commit_is_full(s->commit));
+	s->plan = (struct disk_fault){ .at = 1, .err = ERR_FULL, .forever = true };
+	commit_now(s->commit);
+	run(s, 10000);
+	assert_int_equal(fill(s), COMMIT_FAILING_MAX >> 20);
+	s->plan = (struct disk_fault){ 0 };
+	run(s, 122000);
+	assert_false(commit_is_full(s->commit));
+}
+
 /* A state that cannot be gathered is gathered again. */
 static void
 test_failing_save(void **state)
@@ -323,6 +360,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_coalesces, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_without_hurry, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_failing_disk, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_bounded, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_failing_save, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_each_operation_fails, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_values, set_up, tear_down),

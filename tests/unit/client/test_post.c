@@ -139,6 +139,51 @@ invitations_are_refused_with_a_reason(void **state)
 	toy_free(t);
 }
 
+/* An invitation of somebody else is accepted, or the error. */
+static enum err
+accept_another(struct toy *t, unsigned number, struct diag *d)
+{
+	const struct chain_point anchor = { 7, { 1 } };
+	char text[INVITE_TEXT_MAX], name[32];
+	struct post *other;
+	uint32_t id;
+	enum err e;
+
+	(void)snprintf(name, sizeof(name), "contact %u", number);
+	assert_err_ok(post_new(&other, &t->a.cfg));
+	assert_err_ok(post_invite(other, text, &id, "b", &anchor, t->now_ms, t->now_ms + 1000, d));
+	e = post_accept(t->b.post, &id, name, text, t->now_ms, d);
+	post_free(other);
+	return e;
+}
+
+/* Open invitations, and contacts, are so many; one that goes makes room. */
+static void
+contacts_and_invitations_are_bounded(void **state)
+{
+	struct toy *t = toy_new(0, 1);
+	const struct chain_point anchor = { 7, { 1 } };
+	char text[INVITE_TEXT_MAX], name[32];
+	uint32_t id = 0;
+	struct diag d;
+
+	(void)state;
+	for (unsigned i = 0; i <= POST_INVITES_MAX; i++) {
+		(void)snprintf(name, sizeof(name), "invited %u", i);
+		assert_err(post_invite(t->b.post, text, &id, name, &anchor, t->now_ms,
+		    t->now_ms + 1000, &d), i < POST_INVITES_MAX ? ERR_OK : ERR_FULL);
+	}
+	assert_contains(d.text, "invitations are open already");
+	for (unsigned i = POST_INVITES_MAX; i < POST_CONTACTS_MAX; i++)
+		assert_err_ok(accept_another(t, i, &d));
+	assert_int_equal(post_contact_count(t->b.post), POST_CONTACTS_MAX);
+	assert_err(accept_another(t, POST_CONTACTS_MAX, &d), ERR_FULL);
+	assert_contains(d.text, "remove one first");
+	assert_err_ok(post_remove(t->b.post, id));
+	assert_err_ok(accept_another(t, POST_CONTACTS_MAX, &d));
+	toy_free(t);
+}
+
 static void
 damaged_state_is_refused_at_every_length(void **state)
 {
@@ -520,6 +565,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(long_text_and_file_are_cut_and_joined),
 	cmocka_unit_test(delivered_is_shown_when_the_peer_acknowledged),
 	cmocka_unit_test(invitations_are_refused_with_a_reason),
+	cmocka_unit_test(contacts_and_invitations_are_bounded),
 	cmocka_unit_test(damaged_state_is_refused_at_every_length),
 	cmocka_unit_test(many_texts_wait_for_a_lost_one),
 	cmocka_unit_test(a_lost_content_fails_alone),

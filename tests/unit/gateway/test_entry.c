@@ -863,6 +863,23 @@ test_readers_of_notices(void **state)
 	assert_int_equal(status(s).members, 1);
 }
 
+/* A session that has said nothing for a quarter of an hour is nobody's any more. */
+static void
+test_silent_session(void **state)
+{
+	struct stand *s = *state;
+	struct caller *k;
+
+	write_since(s, START_MS - MINUTE_MS);
+	k = call_live(s);
+	pass(s, 14 * MINUTE_MS);
+	assert_false(k->ended);
+	pass(s, 2 * MINUTE_MS);
+	assert_true(k->ended);
+	assert_int_equal(k->error, FRAME_ERROR_NONE);
+	assert_int_equal(status(s).sessions, 0);
+}
+
 /* A client that reads nothing falls behind; what waits for it is bounded. */
 static void
 test_slow_reader(void **state)
@@ -977,6 +994,7 @@ static const struct CMUnitTest tests[] = {
 	STAND(test_callers),
 	STAND(test_callers_refused),
 	STAND(test_readers_of_notices),
+	STAND(test_silent_session),
 	STAND(test_slow_reader),
 	STAND(test_gone_meanwhile),
 	STAND(test_store_fails),

@@ -30,6 +30,7 @@
 #define ROUND_MS 10000
 #define MIX 1 /* its number */
 #define SEEN_MAX 4096
+#define POOL 900 /* of a small one: little more than the charter must allow */
 
 struct stand {
 	struct world *world;
@@ -47,6 +48,9 @@ struct stand {
 	struct store *store;
 	struct gateway *gateway;
 	bool stopped;
+	struct log log;
+	size_t lines[LOG_EVENT_COUNT]; /* how often each event was logged */
+	uint64_t said[LOG_EVENT_COUNT]; /* its first counter */
 	/* the mix */
 	struct world_host *mix_host;
 	struct disk *mix_disk;
@@ -136,6 +140,15 @@ announce(struct stand *s, uint32_t epoch)
 /* ---- the gateway ---- */
 
 static void
+on_log(void *arg, enum log_event e, const uint64_t values[static LOG_COUNTERS])
+{
+	struct stand *s = arg;
+
+	s->lines[e]++;
+	s->said[e] = values[0];
+}
+
+static void
 open_gateway(struct stand *s)
 {
 	const struct charter_node *own = charter_gateway(s->charter);
@@ -148,6 +161,7 @@ open_gateway(struct stand *s)
 		.link_sk = keys->link_sk,
 		.rng = &s->rng.rng,
 		.keys = &s->rng.rng,
+		.log = &s->log,
 		.threads = 1,
 		.sessions_max = 100,
 		.waiting_max = 100,
@@ -156,6 +170,8 @@ open_gateway(struct stand *s)
 	struct store *memory;
 	enum err e;
 
+	s->log = (struct log){ .clock = loop_clock(cfg.loop), .observer = on_log,
+		.observer_arg = s };
 	assert_err_ok(store_memory_new(&memory, cfg.loop, s->journal));
 	s->store = faults_new(memory, cfg.loop, &s->faults);
 	cfg.store = s->store;
@@ -185,7 +201,7 @@ epoch_now(const struct stand *s)
 }
 
 static int
-set_up(void **state)
+set_up_with(void **state, uint32_t pool_max)
 {
 	struct stand *s = calloc(1, sizeof(*s));
 	struct world_config world = { .seed = test_seed(), .wall_ms = START_MS };
@@ -198,6 +214,7 @@ set_up(void **state)
 	params_default(&p);
 	p.layers = 1;
 	p.retention_ms = 2 * DAY_MS;
+	p.pool_max = pool_max > 0 ? pool_max : p.pool_max;
 	network.params = &p;
 	assert_err_ok(world_new(&s->world, &world));
 	assert_err_ok(world_host_new(&s->host, s->world));
@@ -222,6 +239,18 @@ set_up(void **state)
 	open_gateway(s);
 	*state = s;
 	return 0;
+}
+
+static int
+set_up(void **state)
+{
+	return set_up_with(state, 0);
+}
+
+static int
+set_up_small(void **state)
+{
+	return set_up_with(state, POOL);
 }
 
 static void
@@ -549,6 +578,38 @@ test_forwarding(void **state)
 	assert_int_equal(status(s).forwarded, 12);
 }
 
+/* ---- more than there is room for ---- */
+
+#define BEYOND 30
+
+static void
+deliver_at_once(struct stand *s, struct parcel *p)
+{
+	assert_err_ok(links_send_packet(s->mix, charter_gateway(s->charter)->number, p->epoch,
+	    p->packet));
+	free(p);
+}
+
+/* More packets in a round than `pool-max`: they are dropped, and the operator is told. */
+static void
+test_pool_is_full(void **state)
+{
+	struct stand *s = *state;
+
+	found(s);
+	for (unsigned i = 0; i < POOL + BEYOND; i++)
+		deliver_at_once(s, make_note(s));
+	pass(s, 2 * ROUND_MS);
+	assert_int_equal(status(s).exit.dropped_full, BEYOND);
+	assert_int_equal(status(s).exit.by_kind[ONION_NOTE], POOL);
+	assert_int_equal(s->lines[LOG_POOL_FULL], 1);
+	assert_int_equal(s->said[LOG_POOL_FULL], BEYOND);
+	deliver_at_once(s, make_note(s));
+	pass(s, 3 * ROUND_MS);
+	assert_int_equal(status(s).exit.by_kind[ONION_NOTE], POOL + 1);
+	assert_int_equal(s->lines[LOG_POOL_FULL], 1);
+}
+
 /* ---- the store fails ---- */
 
 static void
@@ -860,6 +921,7 @@ static const struct CMUnitTest tests[] = {
 	STAND(test_forged),
 	STAND(test_silence),
 	STAND(test_forwarding),
+	cmocka_unit_test_setup_teardown(test_pool_is_full, set_up_small, tear_down),
 	STAND(test_full_disk),
 	STAND(test_lost_answer),
 	STAND(test_tags_first),

@@ -280,6 +280,31 @@ test_refused(void **state)
 	assert_err(journal_build(&r, k->journal, k->first + 1, test_rng()), ERR_STATE);
 }
 
+/* A round shows so much of one mailbox and no more; who fills it harms no other mailbox. */
+static void
+test_a_full_mailbox(void **state)
+{
+	struct desk *k = *state;
+	uint8_t record[RECORD];
+	struct journal_round *r;
+	struct block b;
+
+	turn(k, k->first);
+	for (uint64_t i = 0; i < ITEM_RECORDS_MAX / RECORD; i++)
+		deposit(k, 1, i);
+	record_of(record, UINT64_MAX);
+	assert_err(journal_deposit(k->journal, 1, record), ERR_FULL);
+	deposit(k, 0, UINT64_MAX);
+	r = build(k, &b, k->first + 1);
+	assert_int_equal(r->put.mailboxes[0].len, RECORD);
+	assert_int_equal(r->put.mailboxes[1].len, ITEM_RECORDS_MAX);
+	advance(k, r);
+	deposit(k, 1, UINT64_MAX); /* the next round has room again */
+	r = build(k, &b, k->first + 2);
+	assert_int_equal(r->put.mailboxes[0].len, RECORD);
+	advance(k, r);
+}
+
 /* At most 30 s between two blocks, and none without a reason before. */
 static void
 test_due(void **state)
@@ -533,6 +558,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_deposits_and_notes, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_shuffled, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_duplicates, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_a_full_mailbox, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_refused, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_due, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_sheets, set_up, tear_down),

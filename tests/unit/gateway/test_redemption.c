@@ -63,6 +63,8 @@ struct stand {
 	size_t writes, table_count;
 	struct table_entry table[TABLE_MAX];
 	struct gateway *gateway;
+	struct log log;
+	size_t refusals; /* of seeds, in the log */
 	struct node mix, registrar;
 	uint8_t mix_sk[32], mix_pk[32];
 	size_t forwarded;
@@ -127,6 +129,13 @@ open_spent(struct spent **out, struct stand *s, struct loop *l)
 /* ---- nodes ---- */
 
 static void
+on_log(void *arg, enum log_event e, const uint64_t values[static LOG_COUNTERS])
+{
+	(void)values;
+	((struct stand *)arg)->refusals += e == LOG_SEED_REFUSED;
+}
+
+static void
 open_gateway(struct stand *s)
 {
 	const struct network_keys *keys = &s->network->keys[network_index(s->network, GATEWAY)];
@@ -138,6 +147,7 @@ open_gateway(struct stand *s)
 		.link_sk = keys->link_sk,
 		.rng = &s->rng.rng,
 		.keys = &s->rng.rng,
+		.log = &s->log,
 		.threads = 2,
 		.sessions_max = 100,
 		.waiting_max = 100,
@@ -145,6 +155,8 @@ open_gateway(struct stand *s)
 	struct diag d = { "" };
 	enum err e;
 
+	s->log = (struct log){ .clock = loop_clock(cfg.loop), .observer = on_log,
+		.observer_arg = s };
 	assert_err_ok(store_memory_new(&cfg.store, cfg.loop, s->journal));
 	assert_err_ok(open_spent(&cfg.spent, s, cfg.loop));
 	e = gateway_new(&s->gateway, &cfg, &d);
@@ -603,6 +615,71 @@ test_lost_seed(void **state)
 	assert_int_equal(status(s).seeds, 5);
 }
 
+/* A registrar that offers other seeds over and over fills neither memory nor the log. */
+static void
+test_seeds_over_and_over(void **state)
+{
+	struct stand *s = *state;
+
+	found(s);
+	for (unsigned i = 0; i < 200; i++) {
+		assert_err_ok(links_send_seed(s->registrar.links, GATEWAY,
+		    epoch_now(s) + i % ISSUER_AHEAD, s->mix_sk));
+		pass(s, 100);
+	}
+	assert_int_equal(status(s).seeds, 5);
+	assert_int_equal(s->refusals, 8);
+	pass(s, s->params->epoch_ms);
+	assert_err_ok(links_send_seed(s->registrar.links, GATEWAY, epoch_now(s) + 1, s->mix_sk));
+	pass(s, 1000);
+	assert_int_equal(s->refusals, 9);
+}
+
+static void
+with_stamps(struct charter *c, void *arg)
+{
+	c->params.stamps = *(const uint32_t *)arg;
+}
+
+static void
+published(void *arg, enum err e)
+{
+	(void)arg;
+	assert_err_ok(e);
+}
+
+static enum err
+publish(struct stand *s, uint32_t from_epoch, uint32_t stamps, struct diag *d)
+{
+	struct charter *next = network_next(s->network, from_epoch, with_stamps, &stamps);
+	struct buf text;
+	enum err e;
+
+	buf_init(&text);
+	assert_err_ok(charter_print_signed(&text, next));
+	e = gateway_publish(s->gateway, text.data, text.len, published, s, d);
+	buf_release(&text);
+	charter_free(next);
+	return e;
+}
+
+/* Members fetched for epochs that have keys: how many stamps those have is settled. */
+static void
+test_stamps_of_begun_epochs(void **state)
+{
+	struct stand *s = *state;
+	uint32_t stamps = s->network->charter->params.stamps, now;
+	struct diag d = { "" };
+
+	found(s);
+	now = epoch_now(s);
+	assert_err(publish(s, now + 2, stamps + 1, &d), ERR_EPOCH);
+	assert_contains(d.text, "number of stamps");
+	assert_err(publish(s, now + ISSUER_AHEAD, stamps - 1, &d), ERR_EPOCH);
+	assert_err_ok(publish(s, now + ISSUER_AHEAD + 1, stamps + 1, &d));
+	pass(s, ROUND_MS);
+}
+
 /* Whatever write fails, a seed is durable before anything is told of it. */
 static void
 test_seed_needs_the_disk(void **state)
@@ -961,6 +1038,8 @@ static const struct CMUnitTest tests[] = {
 	test(test_notices),
 	test(test_no_seed),
 	test(test_lost_seed),
+	test(test_seeds_over_and_over),
+	test(test_stamps_of_begun_epochs),
 	test(test_seed_needs_the_disk),
 	test(test_destroyed),
 	test(test_tickets),

@@ -289,6 +289,25 @@ test_bounds(void **state)
 	stand_free(s);
 }
 
+/* Epochs that nobody drops: beyond so many nothing is spent in others, until one is. */
+static void
+test_bounded_epochs(void **state)
+{
+	struct stand *s = stand_new(false);
+	struct spent_mark m;
+
+	(void)state;
+	for (uint32_t i = 0; i < SPENT_EPOCHS_MAX; i++)
+		assert_true(spend(s, EPOCH + i, i, 1));
+	m = mark_of(1000, 1);
+	assert_err(claim(s, EPOCH + SPENT_EPOCHS_MAX, &m, 1), ERR_FULL);
+	assert_false(spend(s, EPOCH, 0, 2));
+	assert_true(spend(s, EPOCH, 1000, 1));
+	assert_err_ok(drop(s, EPOCH));
+	assert_true(spend(s, EPOCH + SPENT_EPOCHS_MAX, 1000, 1));
+	stand_free(s);
+}
+
 /* ---- an engine that fails ---- */
 
 enum fault { FAULT_NONE, FAULT_BEFORE, FAULT_AFTER };
@@ -529,6 +548,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_many),
 	cmocka_unit_test(test_close),
 	cmocka_unit_test(test_bounds),
+	cmocka_unit_test(test_bounded_epochs),
 	cmocka_unit_test(test_failures),
 	cmocka_unit_test(test_full_disk),
 	cmocka_unit_test(test_kill),

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "gateway/epochlog.h"
 #include "tests/lib/test.h"
 #include "tests/unit/gateway/stores.h"
 
@@ -225,6 +226,26 @@ test_torn_epochs(void **state)
 	assert_int_equal(store_epoch_count(s->store), 3);
 }
 
+/* What is appended can be read again: the file never grows beyond that. */
+static void
+test_bounded_epochs(void **state)
+{
+	uint8_t block[100] = { 1 };
+	struct buf out;
+	size_t n;
+
+	(void)state;
+	buf_init(&out);
+	assert_err_ok(epochlog_encode(&out, block, sizeof(block), 1000));
+	n = out.len;
+	assert_err(epochlog_encode(&out, block, sizeof(block), EPOCHLOG_BYTES_MAX - n + 1),
+	    ERR_FULL);
+	assert_err(epochlog_encode(&out, block, sizeof(block), EPOCHLOG_BYTES_MAX + 1), ERR_FULL);
+	assert_err_ok(epochlog_encode(&out, block, sizeof(block), EPOCHLOG_BYTES_MAX - n));
+	assert_int_equal(out.len, 2 * n);
+	buf_release(&out);
+}
+
 static void
 test_damaged_epochs(void **state)
 {
@@ -321,6 +342,25 @@ test_many_days(void **state)
 		}
 }
 
+/* So many days and no more; one that expires makes room. */
+static void
+test_all_days(void **state)
+{
+	struct stores *s = *state;
+
+	for (uint32_t i = 0; i < STORE_DAYS_MAX; i++)
+		put_many(s, DAY + i, FIRST + 100 * i, 1);
+	assert_int_equal(store_days(s->store, NULL, 0), STORE_DAYS_MAX);
+	assert_err(stores_put(s, DAY + STORE_DAYS_MAX, FIRST + 100 * STORE_DAYS_MAX, false),
+	    ERR_FULL);
+	assert_err_ok(stores_expire(s, DAY));
+	put_many(s, DAY + STORE_DAYS_MAX, FIRST + 100 * STORE_DAYS_MAX, 1);
+	assert_int_equal(store_days(s->store, NULL, 0), STORE_DAYS_MAX);
+	stores_close(s);
+	stores_open(s);
+	assert_int_equal(store_days(s->store, NULL, 0), STORE_DAYS_MAX);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_all_sealed, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_no_logs, set_up, tear_down),
@@ -329,10 +369,12 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_key_without_day, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_damaged_key, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_torn_epochs, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_bounded_epochs, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_damaged_epochs, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_full_disk, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_full_at_every_size, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_many_days, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_all_days, set_up, tear_down),
 };
 
 TEST_MAIN(tests)

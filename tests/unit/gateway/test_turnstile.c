@@ -203,21 +203,46 @@ test_drawn(void **state)
 	assert_in_range(last, 20, 200);
 }
 
+/* What had to wait comes in the order in which it came, round by round. */
+static void
+test_oldest_first(void **state)
+{
+	struct desk *k = *state;
+	uint64_t last = 0;
+
+	for (unsigned round = 0; round < 20; round++) {
+		deposit(k, 1, 10);
+		(void)pass(k, 1);
+	}
+	while (status(k).waiting > 0) {
+		(void)pass(k, 1);
+		for (size_t i = 0; i < k->count; i++) {
+			assert_true(k->passed[i].number / 10 >= last / 10);
+			last = k->passed[i].number;
+		}
+	}
+	assert_true(last / 10 == 19);
+}
+
 /* More than can wait: the oldest of the fullest mailbox goes. */
 static void
 test_full(void **state)
 {
 	struct desk *k = *state;
 	uint64_t others;
+	unsigned others_passed = 0;
 
 	deposit(k, 0, TURNSTILE_MAX - 10);
 	others = deposit(k, 2, 5);
 	deposit(k, 0, 1000);
 	assert_int_equal(status(k).waiting, TURNSTILE_MAX);
 	assert_int_equal(status(k).dropped, TURNSTILE_MAX - 10 + 5 + 1000 - TURNSTILE_MAX);
-	(void)pass(k, 2);
-	for (unsigned i = 0; i < 5; i++)
-		assert_true(has(k, others + i));
+	for (unsigned round = 0; round < 5; round++) {
+		(void)pass(k, 2);
+		for (uint64_t i = 0; i < 5; i++)
+			others_passed += has(k, others + i);
+	}
+	assert_int_equal(others_passed, 5);
 	while (status(k).waiting > 0) {
 		(void)pass(k, 0);
 		assert_false(has(k, 0) || has(k, 900));
@@ -241,6 +266,7 @@ static const struct CMUnitTest tests[] = {
 	DESK(test_flood),
 	DESK(test_others),
 	DESK(test_drawn),
+	DESK(test_oldest_first),
 	DESK(test_full),
 	DESK(test_no_such_mailbox),
 };

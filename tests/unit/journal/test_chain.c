@@ -491,6 +491,41 @@ test_save_and_load(void **state)
 	buf_release(&saved);
 }
 
+static size_t
+saved_bytes(const struct chain *k)
+{
+	struct buf saved;
+	size_t n;
+
+	buf_init(&saved);
+	assert_err_ok(chain_save(k, &saved));
+	n = saved.len;
+	buf_release(&saved);
+	return n;
+}
+
+/* Of a long run the latest blocks are kept, and every epoch block. */
+static void
+test_bounded_state(void **state)
+{
+	struct blocks *many = blocks_new(network, 100, 3000, 3000, 7);
+	struct chain *k = chain_new(network->charter, NULL);
+	struct chain_segment *s = run(k, many, 0, 2600);
+	size_t before = saved_bytes(k), epochs = 0;
+
+	(void)state;
+	for (size_t i = 2600; i < 3000; i++) {
+		assert_err_ok(add(s, many, i));
+		epochs += many->at[i].epoch_block;
+	}
+	assert_true(chain_segment_verified(s));
+	assert_in_range(epochs, 1, 100);
+	assert_in_range(saved_bytes(k) - before, 1, (epochs + 1) * (8 + 32 + 64));
+	chain_segment_free(s);
+	chain_free(k);
+	blocks_free(many);
+}
+
 static void
 test_bad_state(void **state)
 {
@@ -567,6 +602,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_epochs_must_link, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_quoted_epoch_blocks, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_save_and_load, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_bounded_state, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_bad_state, set_up, tear_down),
 };
 

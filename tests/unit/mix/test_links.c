@@ -596,6 +596,76 @@ test_strangers_are_refused(void **state)
 	town_down(&t);
 }
 
+/* ---- a crowd that only waits ---- */
+
+#define CROWD (4 * LINKS_STRANGERS_MAX)
+
+struct waiter {
+	struct conn *conn;
+	bool closed;
+};
+
+static size_t
+waiter_data(void *arg, const uint8_t *p, size_t n)
+{
+	(void)arg;
+	(void)p;
+	return n;
+}
+
+static void
+waiter_closed(void *arg, enum err why)
+{
+	struct waiter *w = arg;
+
+	(void)why;
+	w->closed = true;
+	conn_free(w->conn);
+	w->conn = NULL;
+}
+
+static size_t
+still_there(const struct waiter *crowd)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < CROWD; i++)
+		n += !crowd[i].closed;
+	return n;
+}
+
+/* Connections that say nothing are few at a time, for a while, and keep no peer out. */
+static void
+test_crowd_of_strangers(void **state)
+{
+	static const struct conn_events events = { .data = waiter_data, .closed = waiter_closed };
+	const struct conn_limits limits = { 65536, 65536 };
+	struct waiter crowd[CROWD] = { { NULL, false } };
+	struct world_host *host;
+	struct town t;
+
+	(void)state;
+	town_up(&t);
+	for (uint16_t i = 2; i <= t.count; i++)
+		start_node(&t.nodes[i]);
+	assert_err_ok(world_host_new(&host, t.world));
+	for (size_t i = 0; i < CROWD; i++)
+		assert_err_ok(conn_open(&crowd[i].conn, world_loop(host),
+		    charter_node(t.net->charter, 2)->address, &limits, &events, &crowd[i]));
+	run(&t, 1000);
+	assert_int_equal(still_there(crowd), LINKS_STRANGERS_MAX);
+	start_node(&t.nodes[1]); /* a peer finds all places taken */
+	run(&t, 1000);
+	assert_true(links_is_up(t.nodes[1].links, 2));
+	assert_err_ok(send_one(&t.nodes[1], 2, 7));
+	run(&t, 1000);
+	assert_int_equal(t.nodes[2].taken_count, 1);
+	run(&t, LINKS_HANDSHAKE_MS + 1000);
+	assert_int_equal(still_there(crowd), 0);
+	assert_true(links_is_up(t.nodes[1].links, 2));
+	town_down(&t);
+}
+
 /* ---- a recorded handshake ---- */
 
 struct recorder {
@@ -876,6 +946,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_roll_back_is_noticed),
 	cmocka_unit_test(test_number_needs_the_disk),
 	cmocka_unit_test(test_strangers_are_refused),
+	cmocka_unit_test(test_crowd_of_strangers),
 	cmocka_unit_test(test_recorded_handshake),
 	cmocka_unit_test(test_wrong_keys_are_named),
 	cmocka_unit_test(test_another_key),

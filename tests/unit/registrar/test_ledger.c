@@ -2,11 +2,16 @@
 
 #include "tests/lib/test.h"
 
+#include <dirent.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 
 #include "registrar/ledger.h"
+
+#define EPOCHS 40
+#define MEMBERS 100
 
 static const char *
 path(void)
@@ -96,6 +101,53 @@ test_prune(void **state)
 	ledger_close(k);
 }
 
+/* Bytes of all files of a directory. */
+static uint64_t
+size_of(const char *path)
+{
+	DIR *dir = opendir(path);
+	struct dirent *entry;
+	uint64_t total = 0;
+
+	assert_non_null(dir);
+	while ((entry = readdir(dir)) != NULL) {
+		char file[1024];
+		struct stat st;
+
+		(void)snprintf(file, sizeof(file), "%s/%s", path, entry->d_name);
+		if (stat(file, &st) == 0 && S_ISREG(st.st_mode))
+			total += (uint64_t)st.st_size;
+	}
+	closedir(dir);
+	return total;
+}
+
+/* It holds the epochs that are there and those to come, however long it runs. */
+static void
+test_many_epochs(void **state)
+{
+	const char *at = path();
+	uint64_t early = 0, most = 0;
+	struct ledger *k;
+
+	(void)state;
+	assert_err_ok(ledger_open(&k, at, NULL));
+	for (uint32_t epoch = 1; epoch <= EPOCHS; epoch++) {
+		uint64_t now;
+
+		for (uint32_t member = 0; member < MEMBERS; member++)
+			assert_err_ok(claim(k, entry(epoch + 4, member, TOKEN_STAMP, 0, 1)));
+		assert_err_ok(ledger_prune(k, epoch));
+		now = size_of(at);
+		if (epoch == EPOCHS / 4)
+			early = now;
+		if (now > most)
+			most = now;
+	}
+	assert_in_range(most, 1, 2 * early + 65536);
+	ledger_close(k);
+}
+
 /*
  * A disk that is full for a while: what was refused may be claimed or not, but nothing that
  * was answered is lost, and the ledger opens again.
@@ -136,6 +188,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_each_batch_once),
 	cmocka_unit_test(test_opened_again),
 	cmocka_unit_test(test_prune),
+	cmocka_unit_test(test_many_epochs),
 	cmocka_unit_test(test_full_disk),
 };
 TEST_MAIN(tests)

@@ -482,15 +482,22 @@ test_in_order(void **state)
 	hang_up(&m);
 }
 
-/* After a code that is nobody's there is nothing more to say. */
+/* After a code that is nobody's, or no request at all, there is nothing more to say. */
 static void
 test_strangers_are_shown_out(void **state)
 {
 	const uint8_t nobody[32] = { 1 };
 	struct issuance_request q = request(TOKEN_TICKET, epoch_now(), 0, nobody, 1);
+	uint8_t nonsense[ISSUANCE_REQUEST_BYTES] = { 0 };
 	struct member m;
 
 	(void)state;
+	dial(&m);
+	assert_err_ok(link_send(m.link, nonsense));
+	run(2000);
+	assert_int_equal(m.answers, 1);
+	assert_true(m.down);
+	hang_up(&m);
 	dial(&m);
 	send_request(&m, &q);
 	send_request(&m, &q);
@@ -501,31 +508,96 @@ test_strangers_are_shown_out(void **state)
 	hang_up(&m);
 }
 
-/* Connections that do nothing fill the places only for a while; those beyond are closed. */
+/*
+ * Connections that do nothing fill the places, but keep nobody out: one of them makes room for
+ * who comes. Those of members stay, and when all are members' the new one is closed.
+ */
 static void
 test_places(void **state)
 {
 	struct member crowd[VISITORS], late;
+	struct issuance_request q;
 	struct registrar_status s;
+	uint8_t code[32];
+	size_t out = 0;
 
 	(void)state;
+	enrol(code, "anna");
+	q = request(TOKEN_TICKET, epoch_now(), 0, code, 1);
 	for (size_t i = 0; i < VISITORS; i++)
 		dial(&crowd[i]);
 	dial(&late);
-	assert_false(late.up);
-	assert_true(late.down);
-	hang_up(&late);
+	assert_true(late.up);
+	send_request(&late, &q);
+	run(1000);
+	assert_int_equal(late.answer.status, ISSUANCE_OK);
+	for (size_t i = 0; i < VISITORS; i++)
+		out += crowd[i].down;
+	assert_int_equal(out, 1);
 	registrar_get_status(t.registrar, &s);
 	assert_int_equal(s.counter.visitors, VISITORS);
 	assert_int_equal(s.counter.turned_away, 1);
-	run(COUNTER_PATIENCE_MS + 5000);
-	dial(&late);
-	assert_true(late.up);
-	for (size_t i = 0; i < VISITORS; i++) {
-		assert_true(crowd[i].down);
+	/* the rest of the crowd gives way, the member does not */
+	for (size_t i = 0; i < VISITORS; i++)
 		hang_up(&crowd[i]);
+	for (size_t i = 0; i < VISITORS - 1; i++) {
+		dial(&crowd[i]);
+		send_request(&crowd[i], &q);
+		run(1000);
 	}
+	dial(&crowd[VISITORS - 1]);
+	assert_true(crowd[VISITORS - 1].down);
+	for (size_t i = 0; i < VISITORS; i++)
+		hang_up(&crowd[i]);
+	assert_false(late.down);
 	hang_up(&late);
+}
+
+/* And for a while only. */
+static void
+test_patience(void **state)
+{
+	struct registrar_status s;
+	struct member m;
+
+	(void)state;
+	dial(&m);
+	assert_true(m.up);
+	run(COUNTER_PATIENCE_MS + 5000);
+	assert_true(m.down);
+	hang_up(&m);
+	registrar_get_status(t.registrar, &s);
+	assert_int_equal(s.counter.visitors, 0);
+}
+
+/* Neither requests nor time are without end on one connection. */
+static void
+test_a_long_visit(void **state)
+{
+	struct issuance_request q;
+	uint8_t code[32];
+	struct member m;
+
+	(void)state;
+	enrol(code, "anna");
+	q = request(TOKEN_TICKET, epoch_now() + ISSUER_AHEAD + 1, 0, code, 1);
+	dial(&m);
+	for (unsigned i = 0; i < COUNTER_REQUESTS + 1; i++) {
+		if (!m.down)
+			send_request(&m, &q);
+		run(50);
+	}
+	assert_int_equal(m.answers, COUNTER_REQUESTS);
+	assert_true(m.down);
+	hang_up(&m);
+	dial(&m);
+	for (int64_t spent = 0; spent <= COUNTER_VISIT_MS && !m.down; spent += 30000) {
+		send_request(&m, &q);
+		run(30000);
+	}
+	assert_true(m.down);
+	assert_in_range(m.answers, COUNTER_VISIT_MS / 30000 - 2, COUNTER_VISIT_MS / 30000 + 1);
+	hang_up(&m);
 }
 
 static size_t
@@ -661,6 +733,8 @@ static const struct CMUnitTest tests[] = {
 	CASE(test_in_order),
 	CASE(test_strangers_are_shown_out),
 	CASE(test_places),
+	CASE(test_patience),
+	CASE(test_a_long_visit),
 	CASE(test_half_open),
 	CASE(test_a_member_that_floods),
 	CASE(test_deaths),

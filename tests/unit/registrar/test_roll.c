@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/base/bytes.h"
 #include "registrar/roll.h"
 
 static const uint8_t A[32] = { 1 }, B[32] = { 2 }, C[32] = { 3 };
@@ -50,6 +51,42 @@ test_enrol_and_revoke(void **state)
 	assert_err_ok(roll_remove(r, "anna", &d));
 	assert_err_ok(roll_add(r, "anna", C, &d));
 	assert_int_equal(roll_find(r, C)->number, 4);
+}
+
+/* One line of the file for each number. */
+static void
+print_line(struct buf *text, uint32_t number)
+{
+	char line[200];
+	int n = snprintf(line, sizeof(line), "%u m%u %064x\n", (unsigned)number, (unsigned)number,
+	    (unsigned)number);
+
+	assert_err_ok(buf_append(text, line, (size_t)n, SIZE_MAX));
+}
+
+static void
+test_full(void **state)
+{
+	static const char head[] = "restante-roll 1\nnext 60000\n";
+	struct roll *r = *state;
+	struct buf text;
+	struct diag d;
+
+	buf_init(&text);
+	assert_err_ok(buf_append(&text, head, sizeof(head) - 1, SIZE_MAX));
+	for (uint32_t i = 1; i <= ROLL_MAX; i++)
+		print_line(&text, i);
+	assert_err_ok(roll_parse(r, (const char *)text.data, text.len, &d));
+	assert_int_equal(r->count, ROLL_MAX);
+	assert_err(roll_add(r, "late", A, &d), ERR_FULL);
+	assert_contains(d.text, "revoke some");
+	assert_err_ok(roll_remove(r, "m7", &d));
+	assert_err_ok(roll_add(r, "late", A, &d));
+	print_line(&text, ROLL_MAX + 1);
+	roll_release(r);
+	roll_init(r);
+	assert_err(roll_parse(r, (const char *)text.data, text.len, &d), ERR_MALFORMED);
+	buf_release(&text);
 }
 
 static void
@@ -149,6 +186,7 @@ test_text(void **state)
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 static const struct CMUnitTest tests[] = {
 	CASE(test_enrol_and_revoke),
+	CASE(test_full),
 	CASE(test_names),
 	CASE(test_file),
 	CASE(test_copy),
