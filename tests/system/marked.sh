@@ -5,7 +5,7 @@
 . "${srcdir:-.}/tests/system/lib.sh"
 
 net_registrar=yes
-test_begin 11
+test_begin 10
 
 start()
 {
