@@ -525,8 +525,8 @@ get_page(struct reader *r, struct wallet *w)
 
 	if (g == NULL)
 		return;
-	if (page_count(w) == before)
-		reader_fail(r, ERR_MALFORMED); /* one epoch twice */
+	if (page_count(w) == before || g->epoch < w->oldest)
+		reader_fail(r, ERR_MALFORMED); /* one epoch twice, or one that was forgotten */
 	reader_copy(r, g->got, map_bytes(g));
 	if (!map_ends(g->got, total(g)))
 		reader_fail(r, ERR_MALFORMED);
