@@ -363,6 +363,55 @@ test_seeds_reach_the_gateway(void **state)
 	assert_int_equal(t.given_count, 7);
 }
 
+/* The registrar's clock is wrong for a while, running and at a start, and then right again. */
+static void
+wrong_clock(int64_t off_ms, bool restarts)
+{
+	world_set_clock(t.registrar_host, off_ms);
+	if (restarts) {
+		kill_registrar();
+		start_registrar();
+	}
+	run(REGISTRAR_TURN_MS + 60000);
+	world_set_clock(t.registrar_host, -off_ms);
+	if (restarts) {
+		kill_registrar();
+		start_registrar();
+	}
+	run(REGISTRAR_TURN_MS + 60000);
+}
+
+/*
+ * No seed that the gateway has is replaced (on_seed looks), and no batch is given a second
+ * time, whatever the clock was for a while.
+ */
+static void
+test_a_wrong_clock(void **state)
+{
+	static const int64_t epochs[] = { 1, -1, 3, -3, 1000, -1000 };
+	static struct issuance_answer a;
+	uint32_t first = epoch_now();
+	struct issuance_request q, other;
+	struct registrar_status s;
+	uint8_t code[32];
+
+	(void)state;
+	enrol(code, "anna");
+	q = request(TOKEN_STAMP, first + 4, 0, code, 1);
+	other = request(TOKEN_STAMP, first + 4, 0, code, 2);
+	assert_int_equal(fetch(&a, &q), ISSUANCE_OK);
+	for (size_t i = 0; i < 2 * sizeof(epochs) / sizeof(epochs[0]); i++) {
+		wrong_clock(epochs[i / 2] * t.params.epoch_ms, i % 2 == 1);
+		registrar_get_status(t.registrar, &s);
+		assert_int_equal(s.seeds, 5);
+		assert_int_equal(s.given, epoch_now() + 4);
+		assert_int_equal(fetch(&a, &other), ISSUANCE_SPENT);
+		assert_int_equal(fetch(&a, &q), ISSUANCE_OK);
+		check_answer(&q, &a, 1);
+	}
+	assert_in_range(epoch_now(), first, first + 4);
+}
+
 static void
 test_a_whole_allotment(void **state)
 {
@@ -726,6 +775,7 @@ test_deaths(void **state)
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 static const struct CMUnitTest tests[] = {
 	CASE(test_seeds_reach_the_gateway),
+	CASE(test_a_wrong_clock),
 	CASE(test_a_whole_allotment),
 	CASE(test_who_and_what_is_refused),
 	CASE(test_each_batch_once),
