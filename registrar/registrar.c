@@ -47,6 +47,7 @@ struct registrar {
 	struct issuer *issuers[SEEDS_MAX], *old[OLD_MAX];
 	size_t issuer_count, old_count;
 	struct timer *turn;
+	int64_t steady_since; /* boot clock: started, or the wall clock jumped */
 	uint32_t pruned, given;
 };
 
@@ -88,33 +89,36 @@ has_issuer(const struct registrar *r, uint32_t epoch)
 	return false;
 }
 
-/* Keys without a seed go, as soon as nothing works with them. */
+/* Keys that are not current go, as soon as nothing works with them. */
 static void
 drop_issuers(struct registrar *r)
 {
+	uint32_t now = epoch_now(r);
+
 	for (size_t i = r->issuer_count; i-- > 0;) {
 		uint32_t epoch = issuer_keys(r->issuers[i])->epoch;
 
-		if (seeds_of(&r->vault->held, epoch) != NULL || r->old_count == OLD_MAX)
+		if ((seeds_current(epoch, now) && seeds_of(&r->vault->held, epoch) != NULL) ||
+		    r->old_count == OLD_MAX)
 			continue;
 		r->old[r->old_count++] = r->issuers[i];
 		r->issuers[i] = r->issuers[--r->issuer_count];
-		log_event(r->cfg.log, LOG_ISSUER_SEED_DESTROYED, epoch, 0, 0);
 	}
 	free_old(r);
 }
 
-/* Keys of every seed that is durable; one that finds no memory comes with the next turn. */
+/* Keys of every current seed that is durable; one that finds no memory comes with the next turn. */
 static void
 make_issuers(struct registrar *r)
 {
 	const struct seeds *s = &r->vault->held;
+	uint32_t now = epoch_now(r);
 
 	drop_issuers(r);
 	for (size_t i = 0; i < s->count && r->issuer_count < SEEDS_MAX; i++) {
 		struct issuer **to = &r->issuers[r->issuer_count];
 
-		if (!has_issuer(r, s->list[i].epoch) &&
+		if (seeds_current(s->list[i].epoch, now) && !has_issuer(r, s->list[i].epoch) &&
 		    issuer_new(to, r->params, s->list[i].epoch, s->list[i].bytes) == ERR_OK)
 			r->issuer_count++;
 	}
@@ -123,11 +127,16 @@ make_issuers(struct registrar *r)
 static void
 give_seeds(struct registrar *r)
 {
-	const struct charter *c = succession_near(all(r), epoch_now(r));
+	uint32_t now = epoch_now(r);
+	const struct charter *c = succession_near(all(r), now);
 	const struct charter_node *gateway = charter_gateway(c);
 	const struct seeds *s = &r->vault->held;
 
+	if (r->given > now && !seeds_current(r->given, now))
+		r->given = 0; /* by a clock that was ahead */
 	for (size_t i = 0; i < s->count; i++) {
+		if (!seeds_current(s->list[i].epoch, now))
+			continue;
 		if (links_send_seed(r->links, gateway->number, s->list[i].epoch,
 			s->list[i].bytes) != ERR_OK)
 			return;
@@ -160,18 +169,28 @@ static void
 save_done(void *arg)
 {
 	struct registrar *r = arg;
-	const struct seeds *next = &r->vault->next;
+	const struct seeds *next = &r->vault->next, *held = &r->vault->held;
 
 	r->saving = false;
 	note_disk(r, r->save_err);
 	if (r->save_err != ERR_OK)
 		return; /* the next turn tries again */
 	for (size_t i = 0; i < next->count; i++)
-		if (seeds_of(&r->vault->held, next->list[i].epoch) == NULL)
+		if (seeds_of(held, next->list[i].epoch) == NULL)
 			log_event(r->cfg.log, LOG_ISSUER_SEED_MADE, next->list[i].epoch, 0, 0);
+	for (size_t i = 0; i < held->count; i++)
+		if (seeds_of(next, held->list[i].epoch) == NULL)
+			log_event(r->cfg.log, LOG_ISSUER_SEED_DESTROYED, held->list[i].epoch, 0, 0);
 	r->vault->held = *next;
 	make_issuers(r);
 	give_seeds(r);
+}
+
+/* A clock that has run for a whole epoch without a jump is believed when it says what is over. */
+static bool
+sure(const struct registrar *r)
+{
+	return loop_boot_ms(r->cfg.loop) - r->steady_since >= r->params->epoch_ms;
 }
 
 static void
@@ -180,7 +199,7 @@ look_after_seeds(struct registrar *r)
 	if (r->saving)
 		return;
 	if (!seeds_next(&r->vault->next, &r->vault->held, all(r), r->cfg.own, epoch_now(r),
-		r->cfg.keys)) {
+		sure(r), r->cfg.keys)) {
 		make_issuers(r);
 		return;
 	}
@@ -206,11 +225,15 @@ prune_done(void *arg)
 	r->pruning = false;
 }
 
+/* As long as an epoch's seed is held, so is what was given of it: never a second allotment. */
 static void
 prune(struct registrar *r)
 {
+	const struct seeds *s = &r->vault->held;
 	uint32_t epoch = epoch_now(r);
 
+	if (s->count > 0 && s->list[0].epoch < epoch)
+		epoch = s->list[0].epoch;
 	if (r->pruning || epoch <= r->pruned)
 		return;
 	r->pruned = epoch;
@@ -237,8 +260,11 @@ on_turn(void *arg)
 static void
 on_jump(void *arg, int64_t delta_ms)
 {
+	struct registrar *r = arg;
+
 	(void)delta_ms;
-	on_turn(arg);
+	r->steady_since = loop_boot_ms(r->cfg.loop);
+	on_turn(r);
 }
 
 static void
@@ -462,6 +488,7 @@ registrar_new(struct registrar **out, const struct registrar_config *cfg, struct
 	if (r == NULL)
 		return ERR_MEMORY;
 	r->cfg = *cfg;
+	r->steady_since = loop_boot_ms(cfg->loop);
 	roll_init(&r->roll);
 	r->vault = secret_new(sizeof(*r->vault));
 	r->queue = workq_new(cfg->loop, 1);
@@ -546,8 +573,9 @@ registrar_get_status(const struct registrar *r, struct registrar_status *out)
 		.serves = seeds_wanted(all(r), r->cfg.own, epoch),
 		.has_place = links_has_place(r->links),
 		.members = r->roll.count,
-		.seeds = r->vault->held.count,
 		.given = r->given };
+	for (size_t i = 0; i < r->vault->held.count; i++)
+		out->seeds += seeds_current(r->vault->held.list[i].epoch, epoch);
 	counter_get_status(r->counter, &out->counter);
 }
 

@@ -32,26 +32,63 @@ seeds_of(const struct seeds *s, uint32_t epoch)
 }
 
 bool
+seeds_current(uint32_t of, uint32_t epoch)
+{
+	return of >= epoch && of - epoch <= ISSUER_AHEAD;
+}
+
+/* Over by more than one epoch: no clock that is a little wrong asks for it again. */
+static bool
+over(const struct seed *x, uint32_t epoch)
+{
+	return x->epoch < epoch && epoch - x->epoch > 1;
+}
+
+static void
+take_out(struct seeds *s, size_t i)
+{
+	s->count--;
+	memmove(&s->list[i], &s->list[i + 1], (s->count - i) * sizeof(s->list[0]));
+	sodium_memzero(&s->list[s->count], sizeof(s->list[0]));
+}
+
+/* A place for one more, which there always is: the current epochs are fewer than the places. */
+static void
+make_room(struct seeds *s, uint32_t epoch)
+{
+	if (s->count == SEEDS_MAX)
+		take_out(s, over(&s->list[0], epoch) ? 0 : s->count - 1);
+}
+
+static void
+draw(struct seeds *s, uint32_t of, uint32_t epoch, const struct rng *keys)
+{
+	size_t i;
+
+	make_room(s, epoch);
+	for (i = s->count; i > 0 && s->list[i - 1].epoch > of; i--)
+		s->list[i] = s->list[i - 1];
+	s->list[i].epoch = of;
+	rng_bytes(keys, s->list[i].bytes, sizeof(s->list[i].bytes));
+	s->count++;
+}
+
+bool
 seeds_next(struct seeds *next, const struct seeds *s, const struct succession *charters,
-    uint16_t own, uint32_t epoch, const struct rng *keys)
+    uint16_t own, uint32_t epoch, bool sure, const struct rng *keys)
 {
 	bool fresh = false;
 
-	memset(next, 0, sizeof(*next));
+	*next = *s;
+	for (size_t i = next->count; i-- > 0;)
+		if ((sure && over(&next->list[i], epoch)) ||
+		    !seeds_wanted(charters, own, next->list[i].epoch))
+			take_out(next, i);
 	for (uint32_t i = 0; i <= ISSUER_AHEAD && epoch <= UINT32_MAX - i; i++) {
-		const struct seed *held = seeds_of(s, epoch + i);
-		struct seed *to = &next->list[next->count];
-
-		if (!seeds_wanted(charters, own, epoch + i))
+		if (!seeds_wanted(charters, own, epoch + i) || seeds_of(next, epoch + i) != NULL)
 			continue;
-		if (held != NULL) {
-			*to = *held;
-		} else {
-			to->epoch = epoch + i;
-			rng_bytes(keys, to->bytes, sizeof(to->bytes));
-			fresh = true;
-		}
-		next->count++;
+		draw(next, epoch + i, epoch, keys);
+		fresh = true;
 	}
 	return fresh || next->count != s->count;
 }

@@ -363,6 +363,55 @@ test_seeds_reach_the_gateway(void **state)
 	assert_int_equal(t.given_count, 7);
 }
 
+/* The registrar's clock is wrong for a while, running and at a start, and then right again. */
+static void
+wrong_clock(int64_t off_ms, bool restarts)
+{
+	world_set_clock(t.registrar_host, off_ms);
+	if (restarts) {
+		kill_registrar();
+		start_registrar();
+	}
+	run(REGISTRAR_TURN_MS + 60000);
+	world_set_clock(t.registrar_host, -off_ms);
+	if (restarts) {
+		kill_registrar();
+		start_registrar();
+	}
+	run(REGISTRAR_TURN_MS + 60000);
+}
+
+/*
+ * No seed that the gateway has is replaced (on_seed looks), and no batch is given a second
+ * time, whatever the clock was for a while.
+ */
+static void
+test_a_wrong_clock(void **state)
+{
+	static const int64_t epochs[] = { 1, -1, 3, -3, 1000, -1000 };
+	static struct issuance_answer a;
+	uint32_t first = epoch_now();
+	struct issuance_request q, other;
+	struct registrar_status s;
+	uint8_t code[32];
+
+	(void)state;
+	enrol(code, "anna");
+	q = request(TOKEN_STAMP, first + 4, 0, code, 1);
+	other = request(TOKEN_STAMP, first + 4, 0, code, 2);
+	assert_int_equal(fetch(&a, &q), ISSUANCE_OK);
+	for (size_t i = 0; i < 2 * sizeof(epochs) / sizeof(epochs[0]); i++) {
+		wrong_clock(epochs[i / 2] * t.params.epoch_ms, i % 2 == 1);
+		registrar_get_status(t.registrar, &s);
+		assert_int_equal(s.seeds, 5);
+		assert_int_equal(s.given, epoch_now() + 4);
+		assert_int_equal(fetch(&a, &other), ISSUANCE_SPENT);
+		assert_int_equal(fetch(&a, &q), ISSUANCE_OK);
+		check_answer(&q, &a, 1);
+	}
+	assert_in_range(epoch_now(), first, first + 4);
+}
+
 static void
 test_a_whole_allotment(void **state)
 {
@@ -518,12 +567,13 @@ test_places(void **state)
 	struct member crowd[VISITORS], late;
 	struct issuance_request q;
 	struct registrar_status s;
-	uint8_t code[32];
+	uint8_t code[VISITORS][32];
 	size_t out = 0;
 
 	(void)state;
-	enrol(code, "anna");
-	q = request(TOKEN_TICKET, epoch_now(), 0, code, 1);
+	for (size_t i = 0; i < VISITORS; i++)
+		enrol(code[i], (const char *[VISITORS]){ "anna", "ben", "cleo", "dan" }[i]);
+	q = request(TOKEN_TICKET, epoch_now(), 0, code[VISITORS - 1], 1);
 	for (size_t i = 0; i < VISITORS; i++)
 		dial(&crowd[i]);
 	dial(&late);
@@ -542,6 +592,7 @@ test_places(void **state)
 		hang_up(&crowd[i]);
 	for (size_t i = 0; i < VISITORS - 1; i++) {
 		dial(&crowd[i]);
+		q = request(TOKEN_TICKET, epoch_now(), 0, code[i], 1);
 		send_request(&crowd[i], &q);
 		run(1000);
 	}
@@ -551,6 +602,49 @@ test_places(void **state)
 		hang_up(&crowd[i]);
 	assert_false(late.down);
 	hang_up(&late);
+}
+
+/* Whoever shows a code again ends its own visit before: one member cannot take the places. */
+static void
+test_one_visit_of_a_member(void **state)
+{
+	struct member visits[2 * VISITORS], other;
+	struct issuance_request q, asked;
+	struct registrar_status s;
+	uint8_t code[32], bens[32];
+
+	(void)state;
+	enrol(code, "anna");
+	enrol(bens, "ben");
+	q = request(TOKEN_TICKET, epoch_now(), 0, code, 1);
+	asked = request(TOKEN_TICKET, epoch_now(), 0, bens, 2);
+	dial(&other);
+	send_request(&other, &asked);
+	run(1000);
+	for (size_t i = 0; i < 2 * VISITORS; i++) {
+		dial(&visits[i]);
+		assert_true(visits[i].up);
+		if (i % 2 == 1)
+			send_request(&visits[i - 1], &q); /* it may be at work when it ends */
+		send_request(&visits[i], &q);
+		run(i % 2 == 1 ? 1000 : 5);
+	}
+	run(2000);
+	assert_int_equal(visits[2 * VISITORS - 1].answer.status, ISSUANCE_OK);
+	assert_false(visits[2 * VISITORS - 1].down);
+	for (size_t i = 0; i < 2 * VISITORS - 1; i++)
+		assert_true(visits[i].down);
+	registrar_get_status(t.registrar, &s);
+	assert_int_equal(s.counter.visitors, 2);
+	assert_int_equal(s.counter.turned_away, 0);
+	/* nobody else's ends */
+	send_request(&other, &asked);
+	run(1000);
+	assert_int_equal(other.answers, 2);
+	assert_false(other.down);
+	for (size_t i = 0; i < 2 * VISITORS; i++)
+		hang_up(&visits[i]);
+	hang_up(&other);
 }
 
 /* And for a while only. */
@@ -726,6 +820,7 @@ test_deaths(void **state)
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 static const struct CMUnitTest tests[] = {
 	CASE(test_seeds_reach_the_gateway),
+	CASE(test_a_wrong_clock),
 	CASE(test_a_whole_allotment),
 	CASE(test_who_and_what_is_refused),
 	CASE(test_each_batch_once),
@@ -733,6 +828,7 @@ static const struct CMUnitTest tests[] = {
 	CASE(test_in_order),
 	CASE(test_strangers_are_shown_out),
 	CASE(test_places),
+	CASE(test_one_visit_of_a_member),
 	CASE(test_patience),
 	CASE(test_a_long_visit),
 	CASE(test_half_open),

@@ -32,13 +32,33 @@ tear_down(void **state)
 }
 
 static bool
-turn(struct seeds *s, uint32_t epoch)
+look(struct seeds *s, uint32_t epoch, bool sure)
 {
 	struct seeds next;
-	bool changed = seeds_next(&next, s, n->charters, own, epoch, test_rng());
+	bool changed = seeds_next(&next, s, n->charters, own, epoch, sure, test_rng());
 
 	*s = next;
+	for (size_t i = 1; i < s->count; i++)
+		assert_true(s->list[i - 1].epoch < s->list[i].epoch);
 	return changed;
+}
+
+static bool
+turn(struct seeds *s, uint32_t epoch)
+{
+	return look(s, epoch, true);
+}
+
+/* All that before has is in s. */
+static void
+kept(const struct seeds *s, const struct seeds *before)
+{
+	for (size_t i = 0; i < before->count; i++) {
+		const struct seed *x = seeds_of(s, before->list[i].epoch);
+
+		assert_non_null(x);
+		assert_memory_equal(x->bytes, before->list[i].bytes, 32);
+	}
 }
 
 static void
@@ -57,11 +77,69 @@ test_four_ahead(void **state)
 	assert_false(turn(&s, EPOCH));
 	assert_memory_equal(&s, &before, sizeof(s));
 	assert_true(turn(&s, EPOCH + 1));
-	assert_null(seeds_of(&s, EPOCH));
-	assert_memory_equal(seeds_of(&s, EPOCH + 4)->bytes, before.list[4].bytes, 32);
+	kept(&s, &before); /* the former one too */
 	assert_non_null(seeds_of(&s, EPOCH + 5));
+	assert_true(turn(&s, EPOCH + 2));
+	assert_null(seeds_of(&s, EPOCH));
+	assert_int_equal(s.count, 6);
 	assert_true(turn(&s, EPOCH + 100)); /* it was away for long */
 	assert_int_equal(s.count, 5);
+}
+
+/* A clock that is not sure destroys nothing, as long as there are places. */
+static void
+test_wrong_clock(void **state)
+{
+	static const int wrong[] = { 1, -1, 2, -3, 1000, -1000 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct seeds s = { 0 }, before;
+
+		assert_true(turn(&s, EPOCH));
+		before = s;
+		assert_true(look(&s, (uint32_t)(EPOCH + wrong[i]), false));
+		kept(&s, &before);
+		for (uint32_t k = 0; k <= ISSUER_AHEAD; k++)
+			assert_non_null(seeds_of(&s, (uint32_t)(EPOCH + wrong[i]) + k));
+		(void)look(&s, EPOCH, false);
+		kept(&s, &before);
+		/* what a clock behind drew goes, what one ahead drew waits for its time */
+		(void)turn(&s, EPOCH);
+		kept(&s, &before);
+		for (size_t k = 0; k < s.count; k++)
+			assert_true(s.list[k].epoch + 1 >= EPOCH);
+	}
+}
+
+/* Without a sure clock places are what ends a seed: the oldest goes, or what is far ahead. */
+static void
+test_places(void **state)
+{
+	struct seeds s = { 0 }, before;
+
+	(void)state;
+	for (uint32_t i = 0; i < 100; i++) {
+		before = s;
+		assert_true(look(&s, EPOCH + i, false));
+		for (size_t k = 0; k < before.count; k++)
+			if (before.list[k].epoch + 1 >= EPOCH + i)
+				assert_memory_equal(seeds_of(&s, before.list[k].epoch)->bytes,
+				    before.list[k].bytes, 32);
+	}
+	assert_int_equal(s.count, SEEDS_MAX);
+	assert_int_equal(s.list[SEEDS_MAX - 1].epoch, EPOCH + 99 + ISSUER_AHEAD);
+	memset(&s, 0, sizeof(s));
+	for (uint32_t i = 20; i > 0; i--)
+		assert_true(look(&s, EPOCH + 10 * i, false));
+	before = s;
+	assert_true(look(&s, EPOCH, false));
+	assert_int_equal(s.count, SEEDS_MAX);
+	for (uint32_t k = 0; k <= ISSUER_AHEAD; k++)
+		assert_non_null(seeds_of(&s, EPOCH + k));
+	assert_memory_equal(&s.list[ISSUER_AHEAD + 1], &before.list[0], sizeof(s.list[0]));
+	assert_true(look(&s, UINT32_MAX - 1, false));
+	assert_non_null(seeds_of(&s, UINT32_MAX));
 }
 
 static void
@@ -83,8 +161,10 @@ test_charters(void **state)
 	assert_int_equal(s.count, 3);
 	assert_int_equal(s.list[2].epoch, EPOCH + 2);
 	assert_true(turn(&s, EPOCH + 3));
+	assert_int_equal(s.count, 1);
+	assert_true(turn(&s, EPOCH + 4));
 	assert_int_equal(s.count, 0);
-	assert_false(turn(&s, EPOCH + 4));
+	assert_false(turn(&s, EPOCH + 5));
 	own = 1; /* a mix */
 	assert_false(turn(&s, EPOCH));
 }
@@ -124,6 +204,8 @@ test_file(void **state)
 #define CASE(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 static const struct CMUnitTest tests[] = {
 	CASE(test_four_ahead),
+	CASE(test_wrong_clock),
+	CASE(test_places),
 	CASE(test_charters),
 	CASE(test_file),
 };
