@@ -236,7 +236,7 @@ write_later(struct purse *p, bool marks, const struct wallet_token *t, purse_cb 
 		return ERR_MEMORY;
 	j->purse = p;
 	j->disk = p->cfg.disk;
-	j->file = marks ? p->marks_file : p->wallet_file;
+	memcpy(j->file, marks ? p->marks_file : p->wallet_file, sizeof(j->file));
 	j->cb = cb;
 	j->arg = arg;
 	if (t != NULL)

@@ -31,7 +31,7 @@ struct purse_job {
 	struct purse *purse;
 	LIST_ENTRY(purse_job) all;
 	struct disk *disk;
-	const char *file;
+	char file[FILE_NAME_BYTES]; /* of its own: the queue may outlast the purse */
 	struct buf image;
 	enum err result;
 	struct wallet_token token;

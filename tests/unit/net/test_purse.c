@@ -38,11 +38,12 @@ struct scene {
 /* ---- the scene ---- */
 
 static void
-open_purse(struct scene *k, bool enrolled)
+open_named(struct scene *k, bool enrolled, const char *name)
 {
 	const struct purse_config cfg = { .loop = world_loop(k->own),
 		.charters = k->network->charters,
 		.disk = k->faulty,
+		.name = name,
 		.queue = k->queue,
 		.key = key,
 		.code = enrolled ? code : NULL,
@@ -50,6 +51,12 @@ open_purse(struct scene *k, bool enrolled)
 		.keys = world_rng(k->world) };
 
 	assert_err_ok(purse_new(&k->purse, &cfg, NULL));
+}
+
+static void
+open_purse(struct scene *k, bool enrolled)
+{
+	open_named(k, enrolled, NULL);
 }
 
 static void
@@ -538,6 +545,28 @@ test_crash_at_every_write(void **state)
 	unmake(&k);
 }
 
+/* What is being written when the purse goes is written, where it belongs. */
+static void
+test_the_queue_outlasts_it(void **state)
+{
+	static struct scene k;
+
+	(void)state;
+	make(&k, true);
+	open_purse(&k, true);
+	show_all(&k);
+	run_for(&k, HOUR_MS / 2);
+	assert_err_ok(purse_stamp(k.purse, EPOCH, on_stamp, &k));
+	purse_free(k.purse);
+	open_named(&k, true, "-2"); /* in the memory that the other had */
+	run_for(&k, 1000);
+	assert_int_equal(k.used_count, 0);
+	purse_free(k.purse);
+	open_purse(&k, true);
+	assert_int_equal(status(&k).stamps, 149);
+	unmake(&k);
+}
+
 static void
 test_without_a_registrar(void **state)
 {
@@ -583,6 +612,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_revoked),
 	cmocka_unit_test(test_registrar_away),
 	cmocka_unit_test(test_crash_at_every_write),
+	cmocka_unit_test(test_the_queue_outlasts_it),
 	cmocka_unit_test(test_without_a_registrar),
 	cmocka_unit_test(test_not_enrolled),
 };
