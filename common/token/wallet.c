@@ -35,7 +35,7 @@ struct page {
 struct wallet {
 	uint8_t enrolment[ENROLMENT_ID_BYTES];
 	uint8_t *seed;	 /* secret memory */
-	uint32_t oldest; /* what is before is forgotten */
+	uint32_t oldest; /* what is before was forgotten, and is not fetched again */
 	struct page pages[PAGES];
 };
 
@@ -366,17 +366,23 @@ wallet_take(struct wallet *w, struct wallet_token *out, enum token_kind kind, ui
 	return ERR_OK;
 }
 
+/*
+ * Only what really went is closed for good, since it would come again without its marks.
+ * An epoch of which there was nothing stays open: the clock that says it is over may lie.
+ */
 bool
 wallet_turn(struct wallet *w, uint32_t first)
 {
 	bool any = false;
 
-	if (first > w->oldest)
-		w->oldest = first;
 	for (size_t i = 0; i < PAGES; i++) {
-		if (!w->pages[i].used || w->pages[i].epoch >= w->oldest)
+		struct page *g = &w->pages[i];
+
+		if (!g->used || g->epoch >= first)
 			continue;
-		page_clear(&w->pages[i]);
+		if (g->epoch >= w->oldest)
+			w->oldest = g->epoch + 1;
+		page_clear(g);
 		any = true;
 	}
 	return any;
@@ -594,7 +600,9 @@ load_marks(struct wallet *w, const void *p, size_t n, struct diag *d)
 		spend_all(w);
 		return ERR_OK;
 	}
-	(void)wallet_turn(w, oldest);
+	if (oldest > w->oldest)
+		w->oldest = oldest; /* also if the tokens never had what went */
+	(void)wallet_turn(w, w->oldest);
 	for (uint8_t i = 0; i < count && reader_ok(&r); i++)
 		get_marks_page(&r, w);
 	e = reader_end(&r);

@@ -74,7 +74,7 @@ RST_MUST_USE enum err wallet_take(struct wallet *w, struct wallet_token *out,
  * it was fetched with others, which then is void.
  */
 bool wallet_agree(struct wallet *w, uint32_t epoch, const uint8_t notice[static 32]);
-/* Forget what is before an epoch, for good. Whether there was anything. */
+/* Forget what there is from before an epoch, for good. Whether there was anything. */
 bool wallet_turn(struct wallet *w, uint32_t first);
 
 /* ---- images ---- */

@@ -545,6 +545,68 @@ test_crash_at_every_write(void **state)
 	unmake(&k);
 }
 
+/* A clock that is days ahead for an hour, over a restart too, gives nothing away. */
+static void
+test_a_clock_that_was_ahead(void **state)
+{
+	static struct scene k;
+
+	(void)state;
+	make(&k, true);
+	open_purse(&k, true);
+	show_all(&k);
+	run_for(&k, HOUR_MS / 2);
+	assert_err_ok(purse_stamp(k.purse, EPOCH, on_stamp, &k));
+	world_set_clock(k.own, 90 * 24 * HOUR_MS);
+	run_for(&k, HOUR_MS / 2);
+	purse_free(k.purse);
+	open_purse(&k, true);
+	run_for(&k, HOUR_MS / 2);
+	world_set_clock(k.own, -90 * 24 * HOUR_MS);
+	show_all(&k);
+	run_for(&k, HOUR_MS / 2);
+	assert_int_equal(status(&k).stamps, 149);
+	while (purse_has_stamp(k.purse, EPOCH))
+		assert_err_ok(purse_stamp(k.purse, EPOCH, on_stamp, &k));
+	run_for(&k, 24 * HOUR_MS); /* and the epochs to come are fetched and used as ever */
+	assert_int_equal(k.used_count, 150);
+	assert_int_equal(status(&k).stamps, 150);
+	unmake(&k);
+}
+
+static size_t
+wallet_bytes(const struct scene *k)
+{
+	struct buf b;
+	size_t n;
+
+	buf_init(&b);
+	assert_err_ok(disk_read(k->disk, &b, PURSE_WALLET_FILE, WALLET_BYTES_MAX));
+	n = b.len;
+	buf_release(&b);
+	return n;
+}
+
+/* What is over goes as soon as the journal says so too. */
+static void
+test_what_is_over_goes(void **state)
+{
+	static struct scene k;
+	size_t before;
+
+	(void)state;
+	make(&k, true);
+	open_purse(&k, true);
+	show_all(&k);
+	run_for(&k, 6 * HOUR_MS);
+	before = wallet_bytes(&k);
+	show(&k, EPOCH + 1 + ISSUER_AHEAD, true);
+	run_for(&k, 1000);
+	assert_true(wallet_bytes(&k) < before);
+	assert_int_equal(status(&k).stamps, 150);
+	unmake(&k);
+}
+
 /* What is being written when the purse goes is written, where it belongs. */
 static void
 test_the_queue_outlasts_it(void **state)
@@ -612,6 +674,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_revoked),
 	cmocka_unit_test(test_registrar_away),
 	cmocka_unit_test(test_crash_at_every_write),
+	cmocka_unit_test(test_a_clock_that_was_ahead),
+	cmocka_unit_test(test_what_is_over_goes),
 	cmocka_unit_test(test_the_queue_outlasts_it),
 	cmocka_unit_test(test_without_a_registrar),
 	cmocka_unit_test(test_not_enrolled),

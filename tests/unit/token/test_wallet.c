@@ -117,6 +117,25 @@ test_what_does_not_fit(void **state)
 	assert_err_ok(put(x, TOKEN_TICKET, EPOCH + WALLET_EPOCHS, 0));
 }
 
+/* A clock that is ahead turns too far: what it did not really take is there when it is back. */
+static void
+test_turned_too_far(void **state)
+{
+	struct world *x = *state;
+
+	assert_err_ok(put(x, TOKEN_STAMP, EPOCH, 0));
+	assert_err_ok(put(x, TOKEN_STAMP, EPOCH + 1, 0));
+	assert_true(wallet_turn(x->w, EPOCH + 400));
+	assert_false(wallet_turn(x->w, UINT32_MAX));
+	for (uint32_t e = 0; e < 2; e++) { /* it would come again, and its marks went */
+		assert_false(wallet_wants(x->w, &x->p, TOKEN_STAMP, EPOCH + e, 0));
+		assert_int_equal(put(x, TOKEN_STAMP, EPOCH + e, 0), ERR_EPOCH);
+	}
+	assert_true(wallet_wants(x->w, &x->p, TOKEN_STAMP, EPOCH + 2, 0));
+	assert_err_ok(put(x, TOKEN_STAMP, EPOCH + 2, 0));
+	assert_int_equal(wallet_left(x->w, TOKEN_STAMP, EPOCH + 2, 0), 128);
+}
+
 /* A charter that comes later may have more stamps, or fewer, for an epoch that was begun. */
 static void
 test_another_allotment(void **state)
@@ -227,9 +246,10 @@ test_known_answer(void **state)
 
 	x->w = w;
 	x->p.stamps = 3;
+	assert_err_ok(put(x, TOKEN_STAMP, 4, 0));
+	assert_true(wallet_turn(w, 5));
 	assert_err_ok(put(x, TOKEN_STAMP, EPOCH, 0));
 	assert_err_ok(wallet_take(w, &t, TOKEN_STAMP, EPOCH, 0));
-	(void)wallet_turn(w, 5);
 	buf_init(&marks);
 	assert_err_ok(wallet_save_marks(w, &marks));
 	assert_int_equal(marks.len, sizeof(expected));
@@ -290,6 +310,30 @@ test_tokens_lost_after_use(void **state)
 		assert_memory_not_equal(t.nonce, u.nonce, 32);
 	wallet_free(w);
 	x->w = own;
+	buf_release(&tokens);
+	buf_release(&marks);
+}
+
+/* Fetched, used and over, and of all that only the marks were ever written: over it stays. */
+static void
+test_tokens_lost_and_over(void **state)
+{
+	struct world *x = *state;
+	struct wallet *w;
+	struct wallet_token t;
+	struct buf tokens, marks;
+
+	buf_init(&tokens);
+	buf_init(&marks);
+	assert_err_ok(wallet_save(x->w, &tokens));
+	assert_err_ok(put(x, TOKEN_STAMP, EPOCH, 0));
+	assert_err_ok(wallet_take(x->w, &t, TOKEN_STAMP, EPOCH, 0));
+	assert_true(wallet_turn(x->w, EPOCH + 1));
+	assert_err_ok(wallet_save_marks(x->w, &marks));
+	assert_err_ok(wallet_load(&w, tokens.data, tokens.len, marks.data, marks.len, NULL));
+	assert_false(wallet_wants(w, &x->p, TOKEN_STAMP, EPOCH, 0));
+	assert_true(wallet_wants(w, &x->p, TOKEN_STAMP, EPOCH + 1, 0));
+	wallet_free(w);
 	buf_release(&tokens);
 	buf_release(&marks);
 }
@@ -425,12 +469,14 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_tickets_are_by_hour, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_stamps_of_whatever_batch_came, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_what_does_not_fit, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_turned_too_far, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_another_allotment, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_false_keys, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_images_are_strict, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_known_answer, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_marks_that_are_not_its_own, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_tokens_lost_after_use, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_tokens_lost_and_over, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_a_batch_that_never_comes, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_crash_at_every_write, set_up, tear_down),
 };
