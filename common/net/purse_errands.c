@@ -60,7 +60,8 @@ wait_for_the_hour(struct purse *p)
 	if (p->request->kind != TOKEN_TICKET || p->request->epoch != epoch ||
 	    p->request->batch != (hour - first) / ALLOTMENT_HOURS)
 		return;
-	p->first_hour = now < attend_mark_ms(p->params, hour + 1) ? hour + 1 : hour + 2;
+	wallet_set_first_hour(p->wallet,
+	    now < attend_mark_ms(p->params, hour + 1) ? hour + 1 : hour + 2);
 }
 
 /* Proofs that do not hold were made with keys that the journal does not have. */

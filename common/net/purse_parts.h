@@ -54,7 +54,6 @@ struct purse {
 	struct issuance_request *request; /* secret memory */
 	unsigned failures;	 /* in a row */
 	unsigned alarms;
-	uint32_t first_hour; /* no session of an hour before is opened */
 	LIST_HEAD(, purse_job) jobs;
 };
 

@@ -36,6 +36,7 @@ struct wallet {
 	uint8_t enrolment[ENROLMENT_ID_BYTES];
 	uint8_t *seed;	 /* secret memory */
 	uint32_t oldest; /* what is before was forgotten, and is not fetched again */
+	uint32_t first_hour; /* its owner's: no session of an hour before */
 	struct page pages[PAGES];
 };
 
@@ -197,6 +198,18 @@ const uint8_t *
 wallet_enrolment(const struct wallet *w)
 {
 	return w->enrolment;
+}
+
+uint32_t
+wallet_first_hour(const struct wallet *w)
+{
+	return w->first_hour;
+}
+
+void
+wallet_set_first_hour(struct wallet *w, uint32_t hour)
+{
+	w->first_hour = hour;
 }
 
 /* ---- fetching ---- */
@@ -391,8 +404,8 @@ wallet_turn(struct wallet *w, uint32_t first)
 /* ---- images ---- */
 
 /*
- * tokens = header || enrolment id 32 || seed 32 || oldest epoch u32 || epochs u8 || for each:
- *          epoch u32 || tickets u32 || stamps u32 || notice 32 || void u8 || got map
+ * tokens = header || enrolment id 32 || seed 32 || oldest epoch u32 || first hour u32
+ *          || epochs u8 || for each: epoch u32 || tickets u32 || stamps u32 || notice 32 || void u8 || got map
  *          || nonce 32, output 64 of each token that is got, zeros if it is spent
  * marks  = header || mark of the wallet 32 || oldest epoch u32 || epochs u8 || for each:
  *          epoch u32 || tickets u32 || stamps u32 || notice 32 || void u8 || spent map
@@ -432,7 +445,7 @@ put_page(struct writer *w, const struct page *g)
 enum err
 wallet_save(const struct wallet *w, struct buf *out)
 {
-	size_t n = FORMAT_BYTES + 32 + 32 + 4 + 1;
+	size_t n = FORMAT_BYTES + 32 + 32 + 4 + 4 + 1;
 	struct writer to;
 	uint8_t *space;
 	enum err e;
@@ -447,6 +460,7 @@ wallet_save(const struct wallet *w, struct buf *out)
 	writer_copy(&to, w->enrolment, sizeof(w->enrolment));
 	writer_copy(&to, w->seed, WALLET_SEED_BYTES);
 	writer_u32(&to, w->oldest);
+	writer_u32(&to, w->first_hour);
 	writer_u8(&to, page_count(w));
 	for (size_t i = 0; i < PAGES; i++)
 		if (w->pages[i].used)
@@ -634,6 +648,7 @@ wallet_load(struct wallet **out, const void *p, size_t n, const void *marks, siz
 	if (w == NULL)
 		return ERR_MEMORY;
 	w->oldest = reader_u32(&r);
+	w->first_hour = reader_u32(&r);
 	count = reader_u8(&r);
 	for (uint8_t i = 0; i < count && reader_ok(&r); i++)
 		get_page(&r, w);

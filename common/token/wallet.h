@@ -43,6 +43,9 @@ struct wallet *wallet_new(const uint8_t enrolment[static ENROLMENT_ID_BYTES],
 void wallet_free(struct wallet *w);
 const uint8_t *wallet_seed(const struct wallet *w);
 const uint8_t *wallet_enrolment(const struct wallet *w);
+/* No session is opened of an hour before; of the tokens' image. 0 in a new wallet. */
+uint32_t wallet_first_hour(const struct wallet *w);
+void wallet_set_first_hour(struct wallet *w, uint32_t hour);
 
 /*
  * Whether a batch (that the epoch has, by the parameters of its charter) is still to be fetched:

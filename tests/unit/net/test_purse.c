@@ -401,6 +401,34 @@ test_a_new_member(void **state)
 	unmake(&k);
 }
 
+/* Neither a lid that is closed for a minute nor a restart cuts the wait short. */
+static void
+test_a_new_member_comes_back(void **state)
+{
+	static struct scene k;
+	uint32_t hour;
+
+	(void)state;
+	make(&k, true);
+	open_purse(&k, true);
+	show_all(&k);
+	run_for(&k, HOUR_MS / 12);
+	hour = timing_hour(&k.network->charter->params, world_now_ms(k.world));
+	assert_int_equal(status(&k).tickets, 4);
+	world_set_clock(k.own, 60000);
+	run_for(&k, 1000);
+	assert_false(purse_has_ticket(k.purse, hour, 0));
+	assert_true(purse_has_ticket(k.purse, hour + 1, 0));
+	purse_free(k.purse);
+	open_purse(&k, true);
+	assert_false(purse_has_ticket(k.purse, hour, 0));
+	assert_true(purse_has_ticket(k.purse, hour + 1, 0));
+	world_set_clock(k.own, -4 * HOUR_MS); /* but nobody waits for ever */
+	run_for(&k, 4 * HOUR_MS);
+	assert_true(purse_has_ticket(k.purse, hour, 0));
+	unmake(&k);
+}
+
 /* Four tickets an hour, whatever the gateway does; two are kept back from others. */
 static void
 test_out_of_tickets(void **state)
@@ -669,6 +697,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_two_notices),
 	cmocka_unit_test(test_the_sheet_repeats_the_keys),
 	cmocka_unit_test(test_a_new_member),
+	cmocka_unit_test(test_a_new_member_comes_back),
 	cmocka_unit_test(test_out_of_tickets),
 	cmocka_unit_test(test_refusals),
 	cmocka_unit_test(test_revoked),

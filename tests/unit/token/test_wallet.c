@@ -198,6 +198,8 @@ test_images_are_strict(void **state)
 	struct buf tokens, marks, again;
 
 	x->p.stamps = 3;
+	assert_int_equal(wallet_first_hour(x->w), 0);
+	wallet_set_first_hour(x->w, 498745);
 	assert_err_ok(put(x, TOKEN_STAMP, EPOCH, 0));
 	assert_err_ok(wallet_take(x->w, &t, TOKEN_STAMP, EPOCH, 0));
 	save(&tokens, &marks, x->w);
@@ -209,6 +211,7 @@ test_images_are_strict(void **state)
 	assert_err_ok(wallet_load(&w, tokens.data, tokens.len, marks.data, marks.len, NULL));
 	assert_memory_equal(wallet_seed(w), x->seed, 32);
 	assert_memory_equal(wallet_enrolment(w), member, 32);
+	assert_int_equal(wallet_first_hour(w), 498745);
 	assert_int_equal(wallet_left(w, TOKEN_STAMP, EPOCH, 0), 2);
 	buf_init(&again);
 	assert_err_ok(wallet_save(w, &again));
@@ -255,6 +258,32 @@ test_known_answer(void **state)
 	assert_int_equal(marks.len, sizeof(expected));
 	assert_memory_equal(marks.data, expected, sizeof(expected));
 	buf_release(&marks);
+	wallet_free(w);
+	x->w = own;
+}
+
+static void
+test_known_answer_of_tokens(void **state)
+{
+	static const uint8_t seed[32] = { 9 };
+	uint8_t expected[81] = { 'R', 'S', 'T', 'W', 'A', 'L', 1, 0, 1 };
+	struct world *x = *state;
+	struct wallet *w = wallet_new(member, seed), *own = x->w;
+	struct buf tokens;
+
+	expected[8 + 32] = 9;
+	expected[72] = 5;    /* oldest epoch */
+	expected[76] = 0xff; /* first hour */
+	expected[77] = 2;
+	x->w = w;
+	assert_err_ok(put(x, TOKEN_STAMP, 4, 0));
+	assert_true(wallet_turn(w, 5));
+	wallet_set_first_hour(w, 0x2ff);
+	buf_init(&tokens);
+	assert_err_ok(wallet_save(w, &tokens));
+	assert_int_equal(tokens.len, sizeof(expected));
+	assert_memory_equal(tokens.data, expected, sizeof(expected));
+	buf_release(&tokens);
 	wallet_free(w);
 	x->w = own;
 }
@@ -474,6 +503,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_false_keys, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_images_are_strict, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_known_answer, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_known_answer_of_tokens, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_marks_that_are_not_its_own, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_tokens_lost_after_use, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_tokens_lost_and_over, set_up, tear_down),
