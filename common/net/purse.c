@@ -281,6 +281,8 @@ spend(struct purse *p, enum token_kind kind, uint32_t epoch, unsigned hour, purs
 	e = wallet_take(p->wallet, &t, kind, epoch, hour);
 	if (e == ERR_OK)
 		e = purse_write_marks(p, &t, cb, arg);
+	if (e != ERR_OK && e != ERR_NOT_FOUND)
+		wallet_return(p->wallet, &t);
 	secret_wipe(&t, sizeof(t));
 	return e;
 }

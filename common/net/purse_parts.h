@@ -34,6 +34,7 @@ struct purse_job {
 	char file[FILE_NAME_BYTES]; /* of its own: the queue may outlast the purse */
 	struct buf image;
 	enum err result;
+	bool has_token;
 	struct wallet_token token;
 	purse_cb *cb; /* NULL: nobody waits */
 	void *arg;

@@ -67,6 +67,12 @@ set_bit(uint8_t *map, uint32_t i)
 }
 
 static void
+clear_bit(uint8_t *map, uint32_t i)
+{
+	map[i / 8] = (uint8_t)(map[i / 8] & ~(1u << (i % 8)));
+}
+
+static void
 page_clear(struct page *g)
 {
 	if (g->tokens != NULL)
@@ -375,8 +381,24 @@ wallet_take(struct wallet *w, struct wallet_token *out, enum token_kind kind, ui
 	at = g->tokens + (size_t)i * TOKEN_BYTES;
 	memcpy(out->nonce, at, TOKEN_NONCE_BYTES);
 	memcpy(out->output, at + TOKEN_NONCE_BYTES, VOPRF_OUTPUT_BYTES);
+	out->epoch = epoch;
+	out->place = i;
 	secret_wipe(at, TOKEN_BYTES);
 	return ERR_OK;
+}
+
+void
+wallet_return(struct wallet *w, const struct wallet_token *t)
+{
+	struct page *g = find(w, t->epoch);
+	uint8_t *at;
+
+	if (g == NULL || g->is_void || t->place >= total(g) || !bit(g->spent, t->place))
+		return;
+	at = g->tokens + (size_t)t->place * TOKEN_BYTES;
+	memcpy(at, t->nonce, TOKEN_NONCE_BYTES);
+	memcpy(at + TOKEN_NONCE_BYTES, t->output, VOPRF_OUTPUT_BYTES);
+	clear_bit(g->spent, t->place);
 }
 
 /*

@@ -35,6 +35,7 @@ struct wallet;
 struct wallet_token {
 	uint8_t nonce[TOKEN_NONCE_BYTES];
 	uint8_t output[VOPRF_OUTPUT_BYTES];
+	uint32_t epoch, place; /* where it was, for wallet_return */
 };
 
 /* The wallet of an enrolment, empty; the seed is random and never another's. NULL: no memory. */
@@ -72,6 +73,11 @@ uint32_t wallet_left_all(const struct wallet *w, enum token_kind kind, uint32_t 
 /* Mark one as spent and give it. ERR_NOT_FOUND: there is none. */
 RST_MUST_USE enum err wallet_take(struct wallet *w, struct wallet_token *out,
     enum token_kind kind, uint32_t epoch, unsigned hour);
+/*
+ * Take one back that was shown to nobody, since its mark could not be written: it is as if it
+ * had not been given. One of an epoch that is over meanwhile, or void, is not kept.
+ */
+void wallet_return(struct wallet *w, const struct wallet_token *t);
 /*
  * The keys of an epoch are these (a notice of the journal): false if what was fetched for
  * it was fetched with others, which then is void.

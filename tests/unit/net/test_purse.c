@@ -573,6 +573,42 @@ test_crash_at_every_write(void **state)
 	unmake(&k);
 }
 
+/* A disk that is full for a while costs nothing: an attempt a slot, and the allotment is whole. */
+static void
+test_a_full_disk_burns_nothing(void **state)
+{
+	static struct scene k;
+	unsigned spent;
+
+	(void)state;
+	make(&k, true);
+	open_purse(&k, true);
+	show_all(&k);
+	run_for(&k, HOUR_MS / 2);
+	k.plan = (struct disk_fault){ .at = 1, .err = ERR_IO, .forever = true, .writes_only = true };
+	for (unsigned i = 0; i < 300; i++) {
+		assert_true(purse_has_stamp(k.purse, EPOCH));
+		assert_err_ok(purse_stamp(k.purse, EPOCH, on_stamp, &k));
+		run_for(&k, 1000);
+	}
+	for (unsigned i = 0; i < 20; i++) /* and many at once, some with nobody who waits */
+		assert_err_ok(purse_stamp(k.purse, EPOCH, on_stamp, &k));
+	purse_cancel(k.purse, &k);
+	run_for(&k, 1000);
+	assert_int_equal(k.used_count, 0);
+	assert_int_equal(k.failed, 300);
+	assert_true((status(&k).alarms & PURSE_ALARM_DISK) != 0);
+	assert_int_equal(status(&k).stamps, 150);
+	k.plan = (struct disk_fault){ .writes_only = true };
+	for (spent = 0; purse_has_stamp(k.purse, EPOCH); spent++)
+		assert_err_ok(purse_stamp(k.purse, EPOCH, on_stamp, &k));
+	run_for(&k, 1000);
+	assert_int_equal(spent, 150);
+	assert_int_equal(k.used_count, 150);
+	assert_int_equal(status(&k).alarms & PURSE_ALARM_DISK, 0);
+	unmake(&k);
+}
+
 /* A clock that is days ahead for an hour, over a restart too, gives nothing away. */
 static void
 test_a_clock_that_was_ahead(void **state)
@@ -703,6 +739,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_revoked),
 	cmocka_unit_test(test_registrar_away),
 	cmocka_unit_test(test_crash_at_every_write),
+	cmocka_unit_test(test_a_full_disk_burns_nothing),
 	cmocka_unit_test(test_a_clock_that_was_ahead),
 	cmocka_unit_test(test_what_is_over_goes),
 	cmocka_unit_test(test_the_queue_outlasts_it),

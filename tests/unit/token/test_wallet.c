@@ -178,6 +178,31 @@ test_false_keys(void **state)
 	assert_false(wallet_wants(x->w, &x->p, TOKEN_STAMP, EPOCH, 0));
 }
 
+/* What was never shown is there again: itself, once, and not if its epoch is over or void. */
+static void
+test_taken_back(void **state)
+{
+	struct world *x = *state;
+	struct wallet_token t, u, v;
+
+	assert_err_ok(put(x, TOKEN_STAMP, EPOCH, 0));
+	assert_err_ok(wallet_take(x->w, &t, TOKEN_STAMP, EPOCH, 0));
+	assert_err_ok(wallet_take(x->w, &u, TOKEN_STAMP, EPOCH, 0));
+	wallet_return(x->w, &t);
+	assert_int_equal(wallet_left(x->w, TOKEN_STAMP, EPOCH, 0), 127);
+	assert_err_ok(wallet_take(x->w, &v, TOKEN_STAMP, EPOCH, 0));
+	assert_memory_equal(t.nonce, v.nonce, sizeof(t.nonce));
+	assert_memory_equal(t.output, v.output, sizeof(t.output));
+	assert_err_ok(wallet_take(x->w, &v, TOKEN_STAMP, EPOCH, 0));
+	assert_memory_not_equal(u.nonce, v.nonce, sizeof(u.nonce));
+	assert_false(wallet_agree(x->w, EPOCH, other));
+	wallet_return(x->w, &v);
+	assert_int_equal(wallet_left(x->w, TOKEN_STAMP, EPOCH, 0), 0);
+	assert_true(wallet_turn(x->w, EPOCH + 1));
+	wallet_return(x->w, &v);
+	assert_int_equal(wallet_left(x->w, TOKEN_STAMP, EPOCH, 0), 0);
+}
+
 /* ---- images ---- */
 
 static void
@@ -501,6 +526,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_turned_too_far, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_another_allotment, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_false_keys, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_taken_back, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_images_are_strict, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_known_answer, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_known_answer_of_tokens, set_up, tear_down),
