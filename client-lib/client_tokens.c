@@ -97,7 +97,7 @@ on_stamp(void *arg, enum err e, const struct wallet_token *t)
 
 	r->stamping = false;
 	if (e != ERR_OK)
-		return; /* the next slot takes another */
+		return; /* the purse has it again, for the next slot */
 	memcpy(r->stamp, t->nonce, TOKEN_NONCE_BYTES);
 	token_stamp_proof(r->stamp + TOKEN_NONCE_BYTES, t->output, r->record, r->record_size);
 	r->out.stamp = r->stamp;

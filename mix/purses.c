@@ -69,7 +69,8 @@ read_codes(uint8_t *secrets, const char *text, const uint8_t *network_id, struct
 		return diag_set(d, ERR_USAGE, "%zu codes instead of %d, one for each session: the "
 		    "registrar's operator makes them by restante-registrar enrol --count %d NAME", n,
 		    VISITS_COUNT, VISITS_COUNT);
-	/* What is before the first, or a text that has none, is a code that was mistyped. */
+	text += strspn(text, " \t\r\n");
+	/* What else is before the first, or a text that has none, is a code that was mistyped. */
 	for (size_t i = 0; i < VISITS_COUNT && e == ERR_OK; i++) {
 		e = read_code(secrets, i, text, network_id, d);
 		text = behind(text);

@@ -257,7 +257,7 @@ purse_has_ticket(struct purse *p, uint32_t hour, unsigned keep)
 		    hour_of_epoch(p, hour));
 	if (keep == 0 && hour == timing_hour(p->params, loop_wall_ms(p->cfg.loop)))
 		judge(p, left > 0, PURSE_ALARM_TICKETS);
-	return left > keep && hour >= p->first_hour;
+	return left > keep && hour >= wallet_first_hour(p->wallet);
 }
 
 bool
@@ -281,6 +281,8 @@ spend(struct purse *p, enum token_kind kind, uint32_t epoch, unsigned hour, purs
 	e = wallet_take(p->wallet, &t, kind, epoch, hour);
 	if (e == ERR_OK)
 		e = purse_write_marks(p, &t, cb, arg);
+	if (e != ERR_OK && e != ERR_NOT_FOUND)
+		wallet_return(p->wallet, &t);
 	secret_wipe(&t, sizeof(t));
 	return e;
 }
@@ -327,6 +329,19 @@ keep_secret(uint8_t **out, const uint8_t *secret)
 	return ERR_OK;
 }
 
+/*
+ * The wait for the first session outlasts a lid that was closed and a restart. Nobody waits
+ * for more than two hours, but who was told to by a clock that was ahead.
+ */
+static void
+check_wait(struct purse *p)
+{
+	uint32_t now = timing_hour(p->params, loop_wall_ms(p->cfg.loop));
+
+	if (p->wallet != NULL && wallet_first_hour(p->wallet) > now + 2)
+		wallet_set_first_hour(p->wallet, 0);
+}
+
 static void
 on_jump(void *arg, int64_t delta_ms)
 {
@@ -338,7 +353,7 @@ on_jump(void *arg, int64_t delta_ms)
 	for (size_t i = 0; i < PURSE_NOTICES; i++)
 		if (p->known[i].since_ms > now)
 			p->known[i].since_ms = now;
-	p->first_hour = 0;
+	check_wait(p);
 	purse_errands_look(p);
 }
 
@@ -360,6 +375,7 @@ purse_new(struct purse **out, const struct purse_config *cfg, struct diag *d)
 	p->cfg.code = p->code;
 	if (e == ERR_OK && p->code != NULL)
 		e = purse_load(p, d);
+	check_wait(p);
 	if (e == ERR_OK)
 		e = purse_errands_init(p);
 	if (e == ERR_OK)

@@ -102,7 +102,8 @@ bool purse_has_stamp(struct purse *p, uint32_t epoch);
 
 /*
  * Spend one. cb comes later, when it is durable that it is spent; t is NULL but with
- * ERR_OK, and valid during the call. ERR_NOT_FOUND: there is none; ERR_MEMORY.
+ * ERR_OK, and valid during the call: after an error it is the purse's again, for another
+ * ask. ERR_NOT_FOUND: there is none; ERR_MEMORY.
  */
 typedef void purse_cb(void *arg, enum err e, const struct wallet_token *t);
 RST_MUST_USE enum err purse_ticket(struct purse *p, uint32_t hour, purse_cb *cb, void *arg);

@@ -60,7 +60,8 @@ wait_for_the_hour(struct purse *p)
 	if (p->request->kind != TOKEN_TICKET || p->request->epoch != epoch ||
 	    p->request->batch != (hour - first) / ALLOTMENT_HOURS)
 		return;
-	p->first_hour = now < attend_mark_ms(p->params, hour + 1) ? hour + 1 : hour + 2;
+	wallet_set_first_hour(p->wallet,
+	    now < attend_mark_ms(p->params, hour + 1) ? hour + 1 : hour + 2);
 }
 
 /* Proofs that do not hold were made with keys that the journal does not have. */
@@ -253,13 +254,28 @@ is_open(void *arg, uint32_t epoch, int64_t *since_ms)
 	return NULL;
 }
 
+/*
+ * The first epoch that is not over: by the own clock, but none of which the journal does not
+ * say so too. A notice is in it four epochs ahead at the earliest. A clock that was wrong for
+ * a moment must not give away, for good, what cannot be fetched twice.
+ */
+static uint32_t
+first_epoch(const struct purse *p)
+{
+	uint32_t now = timing_epoch(p->params, loop_wall_ms(p->cfg.loop)), newest = 0;
+
+	for (size_t i = 0; i < PURSE_NOTICES; i++)
+		if (p->known[i].used && p->known[i].notice.keys.epoch > newest)
+			newest = p->known[i].notice.keys.epoch;
+	newest = newest > ISSUER_AHEAD ? newest - ISSUER_AHEAD : 0;
+	return newest < now ? newest : now;
+}
+
 static void
 forget(struct purse *p)
 {
-	uint32_t now = timing_epoch(p->params, loop_wall_ms(p->cfg.loop));
-
 	/* the former epoch's stamps are good for its grace, but nothing is sent under it */
-	if (wallet_turn(p->wallet, now) && purse_write_tokens(p) != ERR_OK)
+	if (wallet_turn(p->wallet, first_epoch(p)) && purse_write_tokens(p) != ERR_OK)
 		purse_raise(p, PURSE_ALARM_DISK);
 }
 

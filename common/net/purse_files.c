@@ -221,6 +221,8 @@ done(void *arg)
 		purse_clear(p, PURSE_ALARM_DISK);
 	else
 		purse_raise(p, PURSE_ALARM_DISK);
+	if (j->result != ERR_OK && j->has_token)
+		wallet_return(p->wallet, &j->token); /* or a full disk burns the allotment */
 	if (j->cb != NULL)
 		j->cb(j->arg, j->result, j->result == ERR_OK ? &j->token : NULL);
 	job_free(j);
@@ -236,9 +238,10 @@ write_later(struct purse *p, bool marks, const struct wallet_token *t, purse_cb 
 		return ERR_MEMORY;
 	j->purse = p;
 	j->disk = p->cfg.disk;
-	j->file = marks ? p->marks_file : p->wallet_file;
+	memcpy(j->file, marks ? p->marks_file : p->wallet_file, sizeof(j->file));
 	j->cb = cb;
 	j->arg = arg;
+	j->has_token = t != NULL;
 	if (t != NULL)
 		j->token = *t;
 	buf_init(&j->image);

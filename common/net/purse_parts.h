@@ -31,9 +31,10 @@ struct purse_job {
 	struct purse *purse;
 	LIST_ENTRY(purse_job) all;
 	struct disk *disk;
-	const char *file;
+	char file[FILE_NAME_BYTES]; /* of its own: the queue may outlast the purse */
 	struct buf image;
 	enum err result;
+	bool has_token;
 	struct wallet_token token;
 	purse_cb *cb; /* NULL: nobody waits */
 	void *arg;
@@ -54,7 +55,6 @@ struct purse {
 	struct issuance_request *request; /* secret memory */
 	unsigned failures;	 /* in a row */
 	unsigned alarms;
-	uint32_t first_hour; /* no session of an hour before is opened */
 	LIST_HEAD(, purse_job) jobs;
 };
 

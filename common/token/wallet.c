@@ -35,7 +35,8 @@ struct page {
 struct wallet {
 	uint8_t enrolment[ENROLMENT_ID_BYTES];
 	uint8_t *seed;	 /* secret memory */
-	uint32_t oldest; /* what is before is forgotten */
+	uint32_t oldest; /* what is before was forgotten, and is not fetched again */
+	uint32_t first_hour; /* its owner's: no session of an hour before */
 	struct page pages[PAGES];
 };
 
@@ -63,6 +64,12 @@ static void
 set_bit(uint8_t *map, uint32_t i)
 {
 	map[i / 8] = (uint8_t)(map[i / 8] | 1u << (i % 8));
+}
+
+static void
+clear_bit(uint8_t *map, uint32_t i)
+{
+	map[i / 8] = (uint8_t)(map[i / 8] & ~(1u << (i % 8)));
 }
 
 static void
@@ -197,6 +204,18 @@ const uint8_t *
 wallet_enrolment(const struct wallet *w)
 {
 	return w->enrolment;
+}
+
+uint32_t
+wallet_first_hour(const struct wallet *w)
+{
+	return w->first_hour;
+}
+
+void
+wallet_set_first_hour(struct wallet *w, uint32_t hour)
+{
+	w->first_hour = hour;
 }
 
 /* ---- fetching ---- */
@@ -362,21 +381,43 @@ wallet_take(struct wallet *w, struct wallet_token *out, enum token_kind kind, ui
 	at = g->tokens + (size_t)i * TOKEN_BYTES;
 	memcpy(out->nonce, at, TOKEN_NONCE_BYTES);
 	memcpy(out->output, at + TOKEN_NONCE_BYTES, VOPRF_OUTPUT_BYTES);
+	out->epoch = epoch;
+	out->place = i;
 	secret_wipe(at, TOKEN_BYTES);
 	return ERR_OK;
 }
 
+void
+wallet_return(struct wallet *w, const struct wallet_token *t)
+{
+	struct page *g = find(w, t->epoch);
+	uint8_t *at;
+
+	if (g == NULL || g->is_void || t->place >= total(g) || !bit(g->spent, t->place))
+		return;
+	at = g->tokens + (size_t)t->place * TOKEN_BYTES;
+	memcpy(at, t->nonce, TOKEN_NONCE_BYTES);
+	memcpy(at + TOKEN_NONCE_BYTES, t->output, VOPRF_OUTPUT_BYTES);
+	clear_bit(g->spent, t->place);
+}
+
+/*
+ * Only what really went is closed for good, since it would come again without its marks.
+ * An epoch of which there was nothing stays open: the clock that says it is over may lie.
+ */
 bool
 wallet_turn(struct wallet *w, uint32_t first)
 {
 	bool any = false;
 
-	if (first > w->oldest)
-		w->oldest = first;
 	for (size_t i = 0; i < PAGES; i++) {
-		if (!w->pages[i].used || w->pages[i].epoch >= w->oldest)
+		struct page *g = &w->pages[i];
+
+		if (!g->used || g->epoch >= first)
 			continue;
-		page_clear(&w->pages[i]);
+		if (g->epoch >= w->oldest)
+			w->oldest = g->epoch + 1;
+		page_clear(g);
 		any = true;
 	}
 	return any;
@@ -385,8 +426,8 @@ wallet_turn(struct wallet *w, uint32_t first)
 /* ---- images ---- */
 
 /*
- * tokens = header || enrolment id 32 || seed 32 || oldest epoch u32 || epochs u8 || for each:
- *          epoch u32 || tickets u32 || stamps u32 || notice 32 || void u8 || got map
+ * tokens = header || enrolment id 32 || seed 32 || oldest epoch u32 || first hour u32
+ *          || epochs u8 || for each: epoch u32 || tickets u32 || stamps u32 || notice 32 || void u8 || got map
  *          || nonce 32, output 64 of each token that is got, zeros if it is spent
  * marks  = header || mark of the wallet 32 || oldest epoch u32 || epochs u8 || for each:
  *          epoch u32 || tickets u32 || stamps u32 || notice 32 || void u8 || spent map
@@ -426,7 +467,7 @@ put_page(struct writer *w, const struct page *g)
 enum err
 wallet_save(const struct wallet *w, struct buf *out)
 {
-	size_t n = FORMAT_BYTES + 32 + 32 + 4 + 1;
+	size_t n = FORMAT_BYTES + 32 + 32 + 4 + 4 + 1;
 	struct writer to;
 	uint8_t *space;
 	enum err e;
@@ -441,6 +482,7 @@ wallet_save(const struct wallet *w, struct buf *out)
 	writer_copy(&to, w->enrolment, sizeof(w->enrolment));
 	writer_copy(&to, w->seed, WALLET_SEED_BYTES);
 	writer_u32(&to, w->oldest);
+	writer_u32(&to, w->first_hour);
 	writer_u8(&to, page_count(w));
 	for (size_t i = 0; i < PAGES; i++)
 		if (w->pages[i].used)
@@ -594,7 +636,9 @@ load_marks(struct wallet *w, const void *p, size_t n, struct diag *d)
 		spend_all(w);
 		return ERR_OK;
 	}
-	(void)wallet_turn(w, oldest);
+	if (oldest > w->oldest)
+		w->oldest = oldest; /* also if the tokens never had what went */
+	(void)wallet_turn(w, w->oldest);
 	for (uint8_t i = 0; i < count && reader_ok(&r); i++)
 		get_marks_page(&r, w);
 	e = reader_end(&r);
@@ -626,6 +670,7 @@ wallet_load(struct wallet **out, const void *p, size_t n, const void *marks, siz
 	if (w == NULL)
 		return ERR_MEMORY;
 	w->oldest = reader_u32(&r);
+	w->first_hour = reader_u32(&r);
 	count = reader_u8(&r);
 	for (uint8_t i = 0; i < count && reader_ok(&r); i++)
 		get_page(&r, w);

@@ -35,6 +35,7 @@ struct wallet;
 struct wallet_token {
 	uint8_t nonce[TOKEN_NONCE_BYTES];
 	uint8_t output[VOPRF_OUTPUT_BYTES];
+	uint32_t epoch, place; /* where it was, for wallet_return */
 };
 
 /* The wallet of an enrolment, empty; the seed is random and never another's. NULL: no memory. */
@@ -43,6 +44,9 @@ struct wallet *wallet_new(const uint8_t enrolment[static ENROLMENT_ID_BYTES],
 void wallet_free(struct wallet *w);
 const uint8_t *wallet_seed(const struct wallet *w);
 const uint8_t *wallet_enrolment(const struct wallet *w);
+/* No session is opened of an hour before; of the tokens' image. 0 in a new wallet. */
+uint32_t wallet_first_hour(const struct wallet *w);
+void wallet_set_first_hour(struct wallet *w, uint32_t hour);
 
 /*
  * Whether a batch (that the epoch has, by the parameters of its charter) is still to be fetched:
@@ -70,11 +74,16 @@ uint32_t wallet_left_all(const struct wallet *w, enum token_kind kind, uint32_t 
 RST_MUST_USE enum err wallet_take(struct wallet *w, struct wallet_token *out,
     enum token_kind kind, uint32_t epoch, unsigned hour);
 /*
+ * Take one back that was shown to nobody, since its mark could not be written: it is as if it
+ * had not been given. One of an epoch that is over meanwhile, or void, is not kept.
+ */
+void wallet_return(struct wallet *w, const struct wallet_token *t);
+/*
  * The keys of an epoch are these (a notice of the journal): false if what was fetched for
  * it was fetched with others, which then is void.
  */
 bool wallet_agree(struct wallet *w, uint32_t epoch, const uint8_t notice[static 32]);
-/* Forget what is before an epoch, for good. Whether there was anything. */
+/* Forget what there is from before an epoch, for good. Whether there was anything. */
 bool wallet_turn(struct wallet *w, uint32_t first);
 
 /* ---- images ---- */

@@ -53,11 +53,11 @@ same(const struct buf *a, const struct buf *b)
 	return a->len == b->len && memcmp(a->data, b->data, a->len) == 0; /* public */
 }
 
-/* Pages begin behind the header, enrolment, seed, oldest epoch and count; the first is enough. */
+/* Pages begin behind the header, enrolment, seed, oldest epoch, first hour and count; one is enough. */
 static uint32_t
 first_epoch(const struct buf *tokens)
 {
-	return tokens->len > 8 + 64 + 5 + 4 ? load_u32(tokens->data + 8 + 64 + 5) : 0;
+	return tokens->len > 8 + 64 + 9 + 4 ? load_u32(tokens->data + 8 + 64 + 9) : 0;
 }
 
 /* What there is, is given once. */

@@ -242,6 +242,7 @@ write_wallets(void)
 		abort();
 	params_default(&p);
 	p.stamps = 3;
+	wallet_set_first_hour(w, EPOCH * 6 + 1);
 	write_images("wallet/empty", w);
 	must(wallet_put(w, &p, &q, &b, notice));
 	must(wallet_take(w, &t, TOKEN_STAMP, EPOCH, 0));

@@ -177,8 +177,8 @@ __wrap_errands_next(const struct errands *x, struct errand *out, const struct wa
 bool
 __wrap_purse_has_ticket(struct purse *p, uint32_t hour, unsigned keep)
 {
-	if (at_once)
-		p->first_hour = 0;
+	if (at_once && p->wallet != NULL)
+		wallet_set_first_hour(p->wallet, 0);
 	return __real_purse_has_ticket(p, hour, keep);
 }
 

@@ -70,6 +70,26 @@ test_wrapped_codes(void **state)
 	secret_free(secrets);
 }
 
+/* A line end or blanks before the first, as an editor or a here-document leaves them. */
+static void
+test_blanks_before_the_codes(void **state)
+{
+	static const char *const blanks[] = { "\n", " ", "\t", "\r\n", " \n\n\t " };
+	char text[TEXT_BYTES], behind[2 * TEXT_BYTES];
+	uint8_t *secrets;
+
+	(void)state;
+	write_codes(text, VISITS_COUNT);
+	for (size_t i = 0; i < sizeof(blanks) / sizeof(blanks[0]); i++) {
+		(void)snprintf(behind, sizeof(behind), "%s%s", blanks[i], text);
+		assert_err_ok(purses_read_codes(&secrets, behind, network_id, NULL));
+		assert_int_equal(secrets[0], 1);
+		assert_int_equal(secrets[(VISITS_COUNT - 1) * ENROLMENT_SECRET_BYTES],
+		    VISITS_COUNT);
+		secret_free(secrets);
+	}
+}
+
 static void
 refused(const char *text, enum err want, const char *says)
 {
@@ -88,6 +108,7 @@ test_other_numbers_of_codes(void **state)
 	(void)state;
 	refused("", ERR_MALFORMED, "mistyped");
 	refused("restante", ERR_MALFORMED, "mistyped");
+	refused(" \n", ERR_MALFORMED, "mistyped");
 	write_codes(text, 1);
 	refused(text, ERR_USAGE, "1 codes instead of 6");
 	write_codes(text, VISITS_COUNT - 1);
@@ -308,6 +329,7 @@ test_another_notice_is_everybodys_alarm(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_one_code_a_session),
 	cmocka_unit_test(test_wrapped_codes),
+	cmocka_unit_test(test_blanks_before_the_codes),
 	cmocka_unit_test(test_other_numbers_of_codes),
 	cmocka_unit_test(test_a_code_twice),
 	cmocka_unit_test(test_codes_of_another_network),

@@ -38,11 +38,12 @@ struct scene {
 /* ---- the scene ---- */
 
 static void
-open_purse(struct scene *k, bool enrolled)
+open_named(struct scene *k, bool enrolled, const char *name)
 {
 	const struct purse_config cfg = { .loop = world_loop(k->own),
 		.charters = k->network->charters,
 		.disk = k->faulty,
+		.name = name,
 		.queue = k->queue,
 		.key = key,
 		.code = enrolled ? code : NULL,
@@ -50,6 +51,12 @@ open_purse(struct scene *k, bool enrolled)
 		.keys = world_rng(k->world) };
 
 	assert_err_ok(purse_new(&k->purse, &cfg, NULL));
+}
+
+static void
+open_purse(struct scene *k, bool enrolled)
+{
+	open_named(k, enrolled, NULL);
 }
 
 static void
@@ -394,6 +401,34 @@ test_a_new_member(void **state)
 	unmake(&k);
 }
 
+/* Neither a lid that is closed for a minute nor a restart cuts the wait short. */
+static void
+test_a_new_member_comes_back(void **state)
+{
+	static struct scene k;
+	uint32_t hour;
+
+	(void)state;
+	make(&k, true);
+	open_purse(&k, true);
+	show_all(&k);
+	run_for(&k, HOUR_MS / 12);
+	hour = timing_hour(&k.network->charter->params, world_now_ms(k.world));
+	assert_int_equal(status(&k).tickets, 4);
+	world_set_clock(k.own, 60000);
+	run_for(&k, 1000);
+	assert_false(purse_has_ticket(k.purse, hour, 0));
+	assert_true(purse_has_ticket(k.purse, hour + 1, 0));
+	purse_free(k.purse);
+	open_purse(&k, true);
+	assert_false(purse_has_ticket(k.purse, hour, 0));
+	assert_true(purse_has_ticket(k.purse, hour + 1, 0));
+	world_set_clock(k.own, -4 * HOUR_MS); /* but nobody waits for ever */
+	run_for(&k, 4 * HOUR_MS);
+	assert_true(purse_has_ticket(k.purse, hour, 0));
+	unmake(&k);
+}
+
 /* Four tickets an hour, whatever the gateway does; two are kept back from others. */
 static void
 test_out_of_tickets(void **state)
@@ -538,6 +573,126 @@ test_crash_at_every_write(void **state)
 	unmake(&k);
 }
 
+/* A disk that is full for a while costs nothing: an attempt a slot, and the allotment is whole. */
+static void
+test_a_full_disk_burns_nothing(void **state)
+{
+	static struct scene k;
+	unsigned spent;
+
+	(void)state;
+	make(&k, true);
+	open_purse(&k, true);
+	show_all(&k);
+	run_for(&k, HOUR_MS / 2);
+	k.plan = (struct disk_fault){ .at = 1, .err = ERR_IO, .forever = true, .writes_only = true };
+	for (unsigned i = 0; i < 300; i++) {
+		assert_true(purse_has_stamp(k.purse, EPOCH));
+		assert_err_ok(purse_stamp(k.purse, EPOCH, on_stamp, &k));
+		run_for(&k, 1000);
+	}
+	for (unsigned i = 0; i < 20; i++) /* and many at once, some with nobody who waits */
+		assert_err_ok(purse_stamp(k.purse, EPOCH, on_stamp, &k));
+	purse_cancel(k.purse, &k);
+	run_for(&k, 1000);
+	assert_int_equal(k.used_count, 0);
+	assert_int_equal(k.failed, 300);
+	assert_true((status(&k).alarms & PURSE_ALARM_DISK) != 0);
+	assert_int_equal(status(&k).stamps, 150);
+	k.plan = (struct disk_fault){ .writes_only = true };
+	for (spent = 0; purse_has_stamp(k.purse, EPOCH); spent++)
+		assert_err_ok(purse_stamp(k.purse, EPOCH, on_stamp, &k));
+	run_for(&k, 1000);
+	assert_int_equal(spent, 150);
+	assert_int_equal(k.used_count, 150);
+	assert_int_equal(status(&k).alarms & PURSE_ALARM_DISK, 0);
+	unmake(&k);
+}
+
+/* A clock that is days ahead for an hour, over a restart too, gives nothing away. */
+static void
+test_a_clock_that_was_ahead(void **state)
+{
+	static struct scene k;
+
+	(void)state;
+	make(&k, true);
+	open_purse(&k, true);
+	show_all(&k);
+	run_for(&k, HOUR_MS / 2);
+	assert_err_ok(purse_stamp(k.purse, EPOCH, on_stamp, &k));
+	world_set_clock(k.own, 90 * 24 * HOUR_MS);
+	run_for(&k, HOUR_MS / 2);
+	purse_free(k.purse);
+	open_purse(&k, true);
+	run_for(&k, HOUR_MS / 2);
+	world_set_clock(k.own, -90 * 24 * HOUR_MS);
+	show_all(&k);
+	run_for(&k, HOUR_MS / 2);
+	assert_int_equal(status(&k).stamps, 149);
+	while (purse_has_stamp(k.purse, EPOCH))
+		assert_err_ok(purse_stamp(k.purse, EPOCH, on_stamp, &k));
+	run_for(&k, 24 * HOUR_MS); /* and the epochs to come are fetched and used as ever */
+	assert_int_equal(k.used_count, 150);
+	assert_int_equal(status(&k).stamps, 150);
+	unmake(&k);
+}
+
+static size_t
+wallet_bytes(const struct scene *k)
+{
+	struct buf b;
+	size_t n;
+
+	buf_init(&b);
+	assert_err_ok(disk_read(k->disk, &b, PURSE_WALLET_FILE, WALLET_BYTES_MAX));
+	n = b.len;
+	buf_release(&b);
+	return n;
+}
+
+/* What is over goes as soon as the journal says so too. */
+static void
+test_what_is_over_goes(void **state)
+{
+	static struct scene k;
+	size_t before;
+
+	(void)state;
+	make(&k, true);
+	open_purse(&k, true);
+	show_all(&k);
+	run_for(&k, 6 * HOUR_MS);
+	before = wallet_bytes(&k);
+	show(&k, EPOCH + 1 + ISSUER_AHEAD, true);
+	run_for(&k, 1000);
+	assert_true(wallet_bytes(&k) < before);
+	assert_int_equal(status(&k).stamps, 150);
+	unmake(&k);
+}
+
+/* What is being written when the purse goes is written, where it belongs. */
+static void
+test_the_queue_outlasts_it(void **state)
+{
+	static struct scene k;
+
+	(void)state;
+	make(&k, true);
+	open_purse(&k, true);
+	show_all(&k);
+	run_for(&k, HOUR_MS / 2);
+	assert_err_ok(purse_stamp(k.purse, EPOCH, on_stamp, &k));
+	purse_free(k.purse);
+	open_named(&k, true, "-2"); /* in the memory that the other had */
+	run_for(&k, 1000);
+	assert_int_equal(k.used_count, 0);
+	purse_free(k.purse);
+	open_purse(&k, true);
+	assert_int_equal(status(&k).stamps, 149);
+	unmake(&k);
+}
+
 static void
 test_without_a_registrar(void **state)
 {
@@ -578,11 +733,16 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(test_two_notices),
 	cmocka_unit_test(test_the_sheet_repeats_the_keys),
 	cmocka_unit_test(test_a_new_member),
+	cmocka_unit_test(test_a_new_member_comes_back),
 	cmocka_unit_test(test_out_of_tickets),
 	cmocka_unit_test(test_refusals),
 	cmocka_unit_test(test_revoked),
 	cmocka_unit_test(test_registrar_away),
 	cmocka_unit_test(test_crash_at_every_write),
+	cmocka_unit_test(test_a_full_disk_burns_nothing),
+	cmocka_unit_test(test_a_clock_that_was_ahead),
+	cmocka_unit_test(test_what_is_over_goes),
+	cmocka_unit_test(test_the_queue_outlasts_it),
 	cmocka_unit_test(test_without_a_registrar),
 	cmocka_unit_test(test_not_enrolled),
 };

@@ -117,6 +117,25 @@ test_what_does_not_fit(void **state)
 	assert_err_ok(put(x, TOKEN_TICKET, EPOCH + WALLET_EPOCHS, 0));
 }
 
+/* A clock that is ahead turns too far: what it did not really take is there when it is back. */
+static void
+test_turned_too_far(void **state)
+{
+	struct world *x = *state;
+
+	assert_err_ok(put(x, TOKEN_STAMP, EPOCH, 0));
+	assert_err_ok(put(x, TOKEN_STAMP, EPOCH + 1, 0));
+	assert_true(wallet_turn(x->w, EPOCH + 400));
+	assert_false(wallet_turn(x->w, UINT32_MAX));
+	for (uint32_t e = 0; e < 2; e++) { /* it would come again, and its marks went */
+		assert_false(wallet_wants(x->w, &x->p, TOKEN_STAMP, EPOCH + e, 0));
+		assert_int_equal(put(x, TOKEN_STAMP, EPOCH + e, 0), ERR_EPOCH);
+	}
+	assert_true(wallet_wants(x->w, &x->p, TOKEN_STAMP, EPOCH + 2, 0));
+	assert_err_ok(put(x, TOKEN_STAMP, EPOCH + 2, 0));
+	assert_int_equal(wallet_left(x->w, TOKEN_STAMP, EPOCH + 2, 0), 128);
+}
+
 /* A charter that comes later may have more stamps, or fewer, for an epoch that was begun. */
 static void
 test_another_allotment(void **state)
@@ -159,6 +178,31 @@ test_false_keys(void **state)
 	assert_false(wallet_wants(x->w, &x->p, TOKEN_STAMP, EPOCH, 0));
 }
 
+/* What was never shown is there again: itself, once, and not if its epoch is over or void. */
+static void
+test_taken_back(void **state)
+{
+	struct world *x = *state;
+	struct wallet_token t, u, v;
+
+	assert_err_ok(put(x, TOKEN_STAMP, EPOCH, 0));
+	assert_err_ok(wallet_take(x->w, &t, TOKEN_STAMP, EPOCH, 0));
+	assert_err_ok(wallet_take(x->w, &u, TOKEN_STAMP, EPOCH, 0));
+	wallet_return(x->w, &t);
+	assert_int_equal(wallet_left(x->w, TOKEN_STAMP, EPOCH, 0), 127);
+	assert_err_ok(wallet_take(x->w, &v, TOKEN_STAMP, EPOCH, 0));
+	assert_memory_equal(t.nonce, v.nonce, sizeof(t.nonce));
+	assert_memory_equal(t.output, v.output, sizeof(t.output));
+	assert_err_ok(wallet_take(x->w, &v, TOKEN_STAMP, EPOCH, 0));
+	assert_memory_not_equal(u.nonce, v.nonce, sizeof(u.nonce));
+	assert_false(wallet_agree(x->w, EPOCH, other));
+	wallet_return(x->w, &v);
+	assert_int_equal(wallet_left(x->w, TOKEN_STAMP, EPOCH, 0), 0);
+	assert_true(wallet_turn(x->w, EPOCH + 1));
+	wallet_return(x->w, &v);
+	assert_int_equal(wallet_left(x->w, TOKEN_STAMP, EPOCH, 0), 0);
+}
+
 /* ---- images ---- */
 
 static void
@@ -179,6 +223,8 @@ test_images_are_strict(void **state)
 	struct buf tokens, marks, again;
 
 	x->p.stamps = 3;
+	assert_int_equal(wallet_first_hour(x->w), 0);
+	wallet_set_first_hour(x->w, 498745);
 	assert_err_ok(put(x, TOKEN_STAMP, EPOCH, 0));
 	assert_err_ok(wallet_take(x->w, &t, TOKEN_STAMP, EPOCH, 0));
 	save(&tokens, &marks, x->w);
@@ -190,6 +236,7 @@ test_images_are_strict(void **state)
 	assert_err_ok(wallet_load(&w, tokens.data, tokens.len, marks.data, marks.len, NULL));
 	assert_memory_equal(wallet_seed(w), x->seed, 32);
 	assert_memory_equal(wallet_enrolment(w), member, 32);
+	assert_int_equal(wallet_first_hour(w), 498745);
 	assert_int_equal(wallet_left(w, TOKEN_STAMP, EPOCH, 0), 2);
 	buf_init(&again);
 	assert_err_ok(wallet_save(w, &again));
@@ -227,14 +274,41 @@ test_known_answer(void **state)
 
 	x->w = w;
 	x->p.stamps = 3;
+	assert_err_ok(put(x, TOKEN_STAMP, 4, 0));
+	assert_true(wallet_turn(w, 5));
 	assert_err_ok(put(x, TOKEN_STAMP, EPOCH, 0));
 	assert_err_ok(wallet_take(w, &t, TOKEN_STAMP, EPOCH, 0));
-	(void)wallet_turn(w, 5);
 	buf_init(&marks);
 	assert_err_ok(wallet_save_marks(w, &marks));
 	assert_int_equal(marks.len, sizeof(expected));
 	assert_memory_equal(marks.data, expected, sizeof(expected));
 	buf_release(&marks);
+	wallet_free(w);
+	x->w = own;
+}
+
+static void
+test_known_answer_of_tokens(void **state)
+{
+	static const uint8_t seed[32] = { 9 };
+	uint8_t expected[81] = { 'R', 'S', 'T', 'W', 'A', 'L', 1, 0, 1 };
+	struct world *x = *state;
+	struct wallet *w = wallet_new(member, seed), *own = x->w;
+	struct buf tokens;
+
+	expected[8 + 32] = 9;
+	expected[72] = 5;    /* oldest epoch */
+	expected[76] = 0xff; /* first hour */
+	expected[77] = 2;
+	x->w = w;
+	assert_err_ok(put(x, TOKEN_STAMP, 4, 0));
+	assert_true(wallet_turn(w, 5));
+	wallet_set_first_hour(w, 0x2ff);
+	buf_init(&tokens);
+	assert_err_ok(wallet_save(w, &tokens));
+	assert_int_equal(tokens.len, sizeof(expected));
+	assert_memory_equal(tokens.data, expected, sizeof(expected));
+	buf_release(&tokens);
 	wallet_free(w);
 	x->w = own;
 }
@@ -290,6 +364,30 @@ test_tokens_lost_after_use(void **state)
 		assert_memory_not_equal(t.nonce, u.nonce, 32);
 	wallet_free(w);
 	x->w = own;
+	buf_release(&tokens);
+	buf_release(&marks);
+}
+
+/* Fetched, used and over, and of all that only the marks were ever written: over it stays. */
+static void
+test_tokens_lost_and_over(void **state)
+{
+	struct world *x = *state;
+	struct wallet *w;
+	struct wallet_token t;
+	struct buf tokens, marks;
+
+	buf_init(&tokens);
+	buf_init(&marks);
+	assert_err_ok(wallet_save(x->w, &tokens));
+	assert_err_ok(put(x, TOKEN_STAMP, EPOCH, 0));
+	assert_err_ok(wallet_take(x->w, &t, TOKEN_STAMP, EPOCH, 0));
+	assert_true(wallet_turn(x->w, EPOCH + 1));
+	assert_err_ok(wallet_save_marks(x->w, &marks));
+	assert_err_ok(wallet_load(&w, tokens.data, tokens.len, marks.data, marks.len, NULL));
+	assert_false(wallet_wants(w, &x->p, TOKEN_STAMP, EPOCH, 0));
+	assert_true(wallet_wants(w, &x->p, TOKEN_STAMP, EPOCH + 1, 0));
+	wallet_free(w);
 	buf_release(&tokens);
 	buf_release(&marks);
 }
@@ -425,12 +523,16 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_tickets_are_by_hour, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_stamps_of_whatever_batch_came, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_what_does_not_fit, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_turned_too_far, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_another_allotment, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_false_keys, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_taken_back, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_images_are_strict, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_known_answer, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_known_answer_of_tokens, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_marks_that_are_not_its_own, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_tokens_lost_after_use, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_tokens_lost_and_over, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_a_batch_that_never_comes, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_crash_at_every_write, set_up, tear_down),
 };
