@@ -46,7 +46,7 @@ struct guest {
 	bool caught_up;		/* a live session that has had all there was */
 	uint32_t day, index;	/* of the next block; epoch blocks: index */
 	uint64_t end_round;	/* day sessions: the first round not to send */
-	struct guest_ask *ask;	/* ours, while the store reads blocks for us */
+	struct guest_ask *ask;	/* ours, while the store reads blocks for us and the house is there */
 	struct chunk *chunk;	/* being sent, from `offset` */
 	size_t offset;
 };
@@ -124,6 +124,15 @@ guest_next(const struct guest *g)
 	return g->next;
 }
 
+/* Until the answer a read counts among the GUEST_ASKS, whether its session is there or not. */
+void
+guest_house_left(struct guest_house *h)
+{
+	for (size_t i = 0; i < GUEST_ASKS; i++)
+		if (h->asks[i].busy)
+			h->asks[i].by->ask = NULL;
+}
+
 /*
  * Somebody who is refused stays among those who wait until he closes or his time is over:
  * what lingers otherwise is counted by nobody, and only members may do so.
@@ -163,7 +172,8 @@ on_blocks(void *arg, enum err e, const struct store_block *blocks, size_t n)
 	struct guest *g = arg;
 
 	g->asking = false;
-	g->ask->busy = false;
+	if (g->ask != NULL)
+		g->ask->busy = false;
 	g->ask = NULL;
 	if (g->gone) {
 		guest_destroy(g);
@@ -298,7 +308,7 @@ ask_blocks(struct guest *g)
 	if (a == NULL || store_read(g->house->store, g->day, g->index, g->open.mailbox, READ_BYTES,
 		on_blocks, g) != ERR_OK)
 		return; /* the clock comes back to it */
-	*a = (struct guest_ask){ true, g->day, g->index, g->open.mailbox };
+	*a = (struct guest_ask){ true, g, g->day, g->index, g->open.mailbox };
 	g->ask = a;
 	g->place = PLACE_ASKED;
 	g->asking = true;

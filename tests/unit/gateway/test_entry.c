@@ -921,6 +921,33 @@ test_gone_meanwhile(void **state)
 	}
 }
 
+/* The entry is closed while the store is being asked, which answers later. */
+static void
+test_closed_meanwhile(void **state)
+{
+	struct stand *s = *state;
+	unsigned reads = 0;
+
+	write_since(s, START_MS - 40 * MINUTE_MS);
+	for (unsigned steps = 1; steps < 60; steps++) {
+		unsigned before = s->faults.reads;
+		struct caller *k;
+
+		forget(s);
+		k = call_live(s);
+		for (unsigned i = 0; i < steps; i++)
+			assert_true(world_step(s->world));
+		entry_free(s->entry);
+		s->entry = NULL;
+		reads += s->faults.reads - before;
+		pass(s, 1000);
+		caller_free(k);
+		s->caller_count--;
+		open_entry(s);
+	}
+	assert_true(reads > 0);
+}
+
 /* ---- the store ---- */
 
 static void
@@ -997,6 +1024,7 @@ static const struct CMUnitTest tests[] = {
 	STAND(test_silent_session),
 	STAND(test_slow_reader),
 	STAND(test_gone_meanwhile),
+	STAND(test_closed_meanwhile),
 	STAND(test_store_fails),
 	STAND(test_shared_reads),
 };
