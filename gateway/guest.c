@@ -14,6 +14,7 @@
 #define CATCH_UP_MS 100
 #define HOUR_SLACK_MS 30000 /* a client's clock may be off by so much */
 #define LINGER_MS 5000	   /* for an error frame to leave */
+#define UNREAD_HOURS 2	   /* for days and epoch blocks, from the end of the session's hour */
 #define QUEUE_FRAMES 8	   /* not taken by a slow reader: no further ones are made */
 #define QUIET_SLOTS 2	   /* after so many without a frame down, one goes unasked */
 #define AHEAD_FRAMES 64	   /* a network may bunch so many slots together */
@@ -506,12 +507,14 @@ guest_hurry(struct guest *g)
 		timer_after(g->timer, params_scaled(g->house->params, CATCH_UP_MS));
 }
 
+/* What is to be read takes minutes: a session that lasts for hours only keeps a place. */
 void
 guest_turn(struct guest *g)
 {
 	uint32_t hour = timing_hour(g->house->params, loop_wall_ms(g->house->loop));
+	uint32_t more = g->open.read == FRAME_READ_LIVE ? 0 : UNREAD_HOURS;
 
-	if (g->opened && !g->refused && g->open.read == FRAME_READ_LIVE && g->open.hour < hour)
+	if (g->opened && !g->refused && hour > more && g->open.hour < hour - more)
 		guest_end(g, FRAME_ERROR_MARK);
 }
 
