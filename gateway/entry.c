@@ -142,6 +142,7 @@ entry_free(struct entry *e)
 		return;
 	entry_stop_accepting(e);
 	entry_close_sessions(e);
+	guest_house_left(&e->house);
 	loop_unwatch_jumps(e->house.loop, e);
 	timer_free(e->turn);
 	for (size_t i = 0; i < GUEST_SHEETS; i++)

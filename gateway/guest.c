@@ -14,6 +14,7 @@
 #define CATCH_UP_MS 100
 #define HOUR_SLACK_MS 30000 /* a client's clock may be off by so much */
 #define LINGER_MS 5000	   /* for an error frame to leave */
+#define UNREAD_HOURS 2	   /* for days and epoch blocks, from the end of the session's hour */
 #define QUEUE_FRAMES 8	   /* not taken by a slow reader: no further ones are made */
 #define QUIET_SLOTS 2	   /* after so many without a frame down, one goes unasked */
 #define AHEAD_FRAMES 64	   /* a network may bunch so many slots together */
@@ -46,7 +47,7 @@ struct guest {
 	bool caught_up;		/* a live session that has had all there was */
 	uint32_t day, index;	/* of the next block; epoch blocks: index */
 	uint64_t end_round;	/* day sessions: the first round not to send */
-	struct guest_ask *ask;	/* ours, while the store reads blocks for us */
+	struct guest_ask *ask;	/* ours, while the store reads blocks for us and the house is there */
 	struct chunk *chunk;	/* being sent, from `offset` */
 	size_t offset;
 };
@@ -124,6 +125,15 @@ guest_next(const struct guest *g)
 	return g->next;
 }
 
+/* Until the answer a read counts among the GUEST_ASKS, whether its session is there or not. */
+void
+guest_house_left(struct guest_house *h)
+{
+	for (size_t i = 0; i < GUEST_ASKS; i++)
+		if (h->asks[i].busy)
+			h->asks[i].by->ask = NULL;
+}
+
 /*
  * Somebody who is refused stays among those who wait until he closes or his time is over:
  * what lingers otherwise is counted by nobody, and only members may do so.
@@ -163,7 +173,8 @@ on_blocks(void *arg, enum err e, const struct store_block *blocks, size_t n)
 	struct guest *g = arg;
 
 	g->asking = false;
-	g->ask->busy = false;
+	if (g->ask != NULL)
+		g->ask->busy = false;
 	g->ask = NULL;
 	if (g->gone) {
 		guest_destroy(g);
@@ -298,7 +309,7 @@ ask_blocks(struct guest *g)
 	if (a == NULL || store_read(g->house->store, g->day, g->index, g->open.mailbox, READ_BYTES,
 		on_blocks, g) != ERR_OK)
 		return; /* the clock comes back to it */
-	*a = (struct guest_ask){ true, g->day, g->index, g->open.mailbox };
+	*a = (struct guest_ask){ true, g, g->day, g->index, g->open.mailbox };
 	g->ask = a;
 	g->place = PLACE_ASKED;
 	g->asking = true;
@@ -496,12 +507,14 @@ guest_hurry(struct guest *g)
 		timer_after(g->timer, params_scaled(g->house->params, CATCH_UP_MS));
 }
 
+/* What is to be read takes minutes: a session that lasts for hours only keeps a place. */
 void
 guest_turn(struct guest *g)
 {
 	uint32_t hour = timing_hour(g->house->params, loop_wall_ms(g->house->loop));
+	uint32_t more = g->open.read == FRAME_READ_LIVE ? 0 : UNREAD_HOURS;
 
-	if (g->opened && !g->refused && g->open.read == FRAME_READ_LIVE && g->open.hour < hour)
+	if (g->opened && !g->refused && hour > more && g->open.hour < hour - more)
 		guest_end(g, FRAME_ERROR_MARK);
 }
 

@@ -40,6 +40,7 @@ TAILQ_HEAD(guest_queue, guest);
 /* A read of the store under way: others that want the same wait for it. */
 struct guest_ask {
 	bool busy;
+	struct guest *by; /* there until the answer, though its session may have ended */
 	uint32_t day, index;
 	uint16_t mailbox;
 };
@@ -84,6 +85,8 @@ struct guest_house {
 void guest_new(struct guest_house *h, struct conn *c);
 void guest_free(struct guest *g);
 struct guest *guest_next(const struct guest *g);
+/* The house goes, its guests have gone: what the store answers yet leaves it alone. */
+void guest_house_left(struct guest_house *h);
 /* The hour may be over. */
 void guest_turn(struct guest *g);
 /* The running epoch's sheet is there. */

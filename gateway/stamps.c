@@ -8,7 +8,9 @@
 /* Of one proof that is checked 60 microseconds: a slice is worth handing over. */
 #define SLICE_LEAST 16
 #define SLICES_PER_THREAD 4
+#define CLAIM_MAX 65536 /* marks at a time: the store has room for others' too */
 #define KEYS_MAX 3 /* of the epochs before, running, and to come */
+_Static_assert(CLAIM_MAX < SPENT_WAITING_MAX, "a batch of any size is spent, claim by claim");
 
 struct slice {
 	struct stamps *owner;
@@ -125,7 +127,7 @@ on_spent(void *arg, enum err e)
 	spend(k);
 }
 
-/* The genuine ones of the first epoch that is left. */
+/* The genuine ones of the first epoch that is left, as many as go at a time. */
 static void
 spend(struct stamps *k)
 {
@@ -133,7 +135,7 @@ spend(struct stamps *k)
 	enum err e;
 
 	k->mark_count = 0;
-	for (size_t i = 0; i < k->count; i++) {
+	for (size_t i = 0; i < k->count && k->mark_count < CLAIM_MAX; i++) {
 		const struct stamp *s = k->list[i];
 
 		if (s->verdict != STAMP_GENUINE ||

@@ -228,7 +228,7 @@ meaning(const struct session *s, enum frame_error error)
 	case FRAME_ERROR_TICKET:
 		return ERR_CRYPTO;
 	case FRAME_ERROR_MARK:
-		return live ? ERR_OK : ERR_MALFORMED;
+		return live ? ERR_OK : ERR_RANGE;
 	case FRAME_ERROR_NOT_READY:
 		return ERR_STATE;
 	case FRAME_ERROR_STORE:

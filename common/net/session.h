@@ -40,8 +40,9 @@ struct session_events {
 	    size_t n);
 	/*
 	 * Over. why is ERR_OK when the gateway said FRAME_ERROR_MARK (live) or
-	 * FRAME_ERROR_COMPLETE (day, epoch blocks, notices); ERR_NOT_FOUND when there was no
-	 * ticket. session_free must follow.
+	 * FRAME_ERROR_COMPLETE (day, epoch blocks, notices); ERR_RANGE at FRAME_ERROR_MARK in
+	 * one of those, which took hours too long; ERR_NOT_FOUND when there was no ticket.
+	 * session_free must follow.
 	 */
 	void (*ended)(void *arg, struct session *s, enum err why, enum frame_error error);
 };

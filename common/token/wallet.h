@@ -26,7 +26,7 @@
 
 #define WALLET_SEED_BYTES 32
 #define WALLET_EPOCHS (ISSUER_AHEAD + 2) /* the former (within its grace), the current, the coming */
-#define WALLET_BYTES_MAX ((size_t)512 << 20) /* the tokens' image: 64 bytes a token */
+#define WALLET_BYTES_MAX ((size_t)512 << 20) /* the tokens' image: 96 bytes a token */
 #define WALLET_MARKS_MAX ((size_t)1 << 20)
 
 struct wallet;

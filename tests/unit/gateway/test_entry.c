@@ -578,6 +578,42 @@ test_epoch_blocks(void **state)
 	assert_true(block_round(k, 0) == timing_round(s->params, START_MS - 100 * DAY_MS));
 }
 
+/* Days and epoch blocks have an end too: one that does not read keeps no place for ever. */
+static void
+test_unread_ends(void **state)
+{
+	struct stand *s = *state;
+	static const enum frame_read reads[] = { FRAME_READ_DAY, FRAME_READ_EPOCHS };
+	int64_t end = timing_hour_start(s->params, hour_now(s) + 3);
+	struct caller *k[2];
+
+	for (int64_t t = START_MS - 100 * DAY_MS; t < START_MS; t += DAY_MS / 50)
+		write_block(s, t, true);
+	write_since(s, START_MS - 8 * HOUR_MS);
+	for (size_t i = 0; i < 2; i++) {
+		struct frame_open open = live(s);
+
+		open.read = reads[i];
+		open.day = reads[i] == FRAME_READ_DAY ? timing_day(s->params, START_MS) : 0;
+		k[i] = call_with(s, &open);
+		link_pause(k[i]->link, true);
+	}
+	while (now_ms(s) + MINUTE_MS < end) {
+		for (size_t i = 0; i < 2; i++)
+			caller_packet(k[i], 1, 1);
+		pass(s, MINUTE_MS);
+		assert_int_equal(status(s).members, 2);
+	}
+	pass(s, 2 * MINUTE_MS);
+	assert_int_equal(status(s).members, 0);
+	for (size_t i = 0; i < 2; i++)
+		link_pause(k[i]->link, false);
+	pass(s, MINUTE_MS);
+	assert_int_equal(status(s).sessions, 0);
+	for (size_t i = 0; i < 2; i++)
+		assert_true(k[i]->ended);
+}
+
 /* ---- refusals ---- */
 
 static void
@@ -921,6 +957,33 @@ test_gone_meanwhile(void **state)
 	}
 }
 
+/* The entry is closed while the store is being asked, which answers later. */
+static void
+test_closed_meanwhile(void **state)
+{
+	struct stand *s = *state;
+	unsigned reads = 0;
+
+	write_since(s, START_MS - 40 * MINUTE_MS);
+	for (unsigned steps = 1; steps < 60; steps++) {
+		unsigned before = s->faults.reads;
+		struct caller *k;
+
+		forget(s);
+		k = call_live(s);
+		for (unsigned i = 0; i < steps; i++)
+			assert_true(world_step(s->world));
+		entry_free(s->entry);
+		s->entry = NULL;
+		reads += s->faults.reads - before;
+		pass(s, 1000);
+		caller_free(k);
+		s->caller_count--;
+		open_entry(s);
+	}
+	assert_true(reads > 0);
+}
+
 /* ---- the store ---- */
 
 static void
@@ -984,6 +1047,7 @@ static const struct CMUnitTest tests[] = {
 	STAND(test_earlier_day),
 	STAND(test_running_day),
 	STAND(test_epoch_blocks),
+	STAND(test_unread_ends),
 	STAND(test_refusals),
 	STAND(test_hours),
 	STAND(test_malformed),
@@ -997,6 +1061,7 @@ static const struct CMUnitTest tests[] = {
 	STAND(test_silent_session),
 	STAND(test_slow_reader),
 	STAND(test_gone_meanwhile),
+	STAND(test_closed_meanwhile),
 	STAND(test_store_fails),
 	STAND(test_shared_reads),
 };

@@ -18,6 +18,7 @@
 #include "common/token/notice.h"
 #include "evaluation/world.h"
 #include "gateway/spent_memory.h"
+#include "gateway/stamps.h"
 #include "gateway/store_memory.h"
 #include "mix/links.h"
 #include "tests/lib/network.h"
@@ -1032,6 +1033,85 @@ test_stamp_crash(void **state)
 	free(record);
 }
 
+/* ---- a batch that is larger than what the spent store takes at a time ---- */
+
+static enum err
+count_marks(void *ctx, uint32_t epoch, struct spent_mark *const *marks, size_t n)
+{
+	(void)epoch;
+	for (size_t i = 0; i < n; i++)
+		marks[i]->fresh = true;
+	*(size_t *)ctx += n;
+	return ERR_OK;
+}
+
+static enum err
+drop_none(void *ctx, uint32_t epoch)
+{
+	(void)ctx;
+	(void)epoch;
+	return ERR_OK;
+}
+
+static void
+came_to(void *arg, enum err e)
+{
+	*(enum err *)arg = e;
+}
+
+/* Genuine ones, as after a failure of the store: how they are checked does not matter here. */
+static void
+judge_many(struct stand *s, struct stamps *k, size_t n)
+{
+	struct stamp *stamps = calloc(n, sizeof(*stamps)), **list = calloc(n, sizeof(struct stamp *));
+	enum err e = ERR_STATE;
+
+	assert_true(stamps != NULL && list != NULL);
+	for (size_t i = 0; i < n; i++) {
+		stamps[i].epoch = 7;
+		stamps[i].spent_epoch = i % 3 == 0 ? 6 : 7;
+		stamps[i].verdict = STAMP_GENUINE;
+		store_u64(stamps[i].mark.mark, i);
+		list[i] = &stamps[i];
+	}
+	assert_err_ok(stamps_judge(k, list, n, came_to, &e));
+	while (e == ERR_STATE)
+		assert_true(world_step(s->world));
+	assert_err_ok(e);
+	for (size_t i = 0; i < n; i++)
+		assert_int_equal(stamps[i].verdict, STAMP_PAID);
+	free(list);
+	free(stamps);
+}
+
+static void
+test_many_stamps(void **state)
+{
+	static const struct spent_ops counting = { count_marks, drop_none, flaky_free };
+	struct stand *s = *state;
+	size_t n = 2 * SPENT_WAITING_MAX + 100, marks = 0;
+	struct disk *disk = disk_memory();
+	struct issuers_config keys = { .disk = disk, .charters = s->network->charters };
+	struct issuers *issuers;
+	struct stamps_config cfg = { .loop = world_loop(s->outside),
+		.charters = s->network->charters,
+		.keys = &s->rng.rng,
+		.threads = 2 };
+	struct stamps *k;
+
+	assert_non_null(disk);
+	assert_err_ok(issuers_open(&issuers, &keys, NULL));
+	assert_err_ok(spent_new(&cfg.spent, cfg.loop, &counting, &marks, NULL, 0));
+	cfg.issuers = issuers;
+	assert_err_ok(stamps_new(&k, &cfg));
+	judge_many(s, k, n);
+	assert_int_equal(marks, n);
+	spent_free(cfg.spent);
+	stamps_free(k);
+	issuers_free(issuers);
+	disk_free(disk);
+}
+
 #define test(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -1053,6 +1133,7 @@ static const struct CMUnitTest tests[] = {
 	test(test_stamps_need_the_disk),
 	test(test_stamps_need_the_store),
 	test(test_stamp_crash),
+	test(test_many_stamps),
 };
 
 TEST_MAIN(tests)
