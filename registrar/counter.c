@@ -20,7 +20,8 @@ struct visit {
 	struct timer *end;
 	struct job *job; /* under way, or NULL */
 	unsigned requests;
-	bool known; /* it has shown a member's code */
+	bool known; /* it has shown a member's code: */
+	uint32_t member; /* whose; of each member one visit at most is known */
 	bool last; /* ends when what is queued has left */
 };
 
@@ -212,11 +213,27 @@ job_done(void *arg)
 
 /* ---- requests ---- */
 
+/*
+ * Whose visit it is. Another one of the same member ends: known ones are never drawn to make
+ * room, so that one member could take all places. An honest purse has one at a time, and when
+ * it comes again the former is a link that broke.
+ */
 static void
-know(struct visit *v)
+know(struct visit *v, uint32_t member)
 {
-	v->owner->strangers -= !v->known;
+	struct counter *k = v->owner;
+	struct visit *x, *next;
+
+	if (v->known && v->member == member)
+		return;
+	for (x = LIST_FIRST(&k->visits); x != NULL; x = next) {
+		next = LIST_NEXT(x, entry);
+		if (x != v && x->known && x->member == member)
+			visit_free(x);
+	}
+	k->strangers -= !v->known;
 	v->known = true;
+	v->member = member;
 }
 
 /* Make the job of a request, or say why there is none. */
@@ -231,7 +248,7 @@ job_new(struct job **out, struct visit *v, const struct issuance_request *q)
 
 	if (m == NULL)
 		return ISSUANCE_CODE;
-	know(v);
+	know(v, m->number);
 	if (s == NULL || c == NULL)
 		return ISSUANCE_EPOCH;
 	if (!may_ask(k, m->number, &c->params))

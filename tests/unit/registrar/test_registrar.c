@@ -567,12 +567,13 @@ test_places(void **state)
 	struct member crowd[VISITORS], late;
 	struct issuance_request q;
 	struct registrar_status s;
-	uint8_t code[32];
+	uint8_t code[VISITORS][32];
 	size_t out = 0;
 
 	(void)state;
-	enrol(code, "anna");
-	q = request(TOKEN_TICKET, epoch_now(), 0, code, 1);
+	for (size_t i = 0; i < VISITORS; i++)
+		enrol(code[i], (const char *[VISITORS]){ "anna", "ben", "cleo", "dan" }[i]);
+	q = request(TOKEN_TICKET, epoch_now(), 0, code[VISITORS - 1], 1);
 	for (size_t i = 0; i < VISITORS; i++)
 		dial(&crowd[i]);
 	dial(&late);
@@ -591,6 +592,7 @@ test_places(void **state)
 		hang_up(&crowd[i]);
 	for (size_t i = 0; i < VISITORS - 1; i++) {
 		dial(&crowd[i]);
+		q = request(TOKEN_TICKET, epoch_now(), 0, code[i], 1);
 		send_request(&crowd[i], &q);
 		run(1000);
 	}
@@ -600,6 +602,49 @@ test_places(void **state)
 		hang_up(&crowd[i]);
 	assert_false(late.down);
 	hang_up(&late);
+}
+
+/* Whoever shows a code again ends its own visit before: one member cannot take the places. */
+static void
+test_one_visit_of_a_member(void **state)
+{
+	struct member visits[2 * VISITORS], other;
+	struct issuance_request q, asked;
+	struct registrar_status s;
+	uint8_t code[32], bens[32];
+
+	(void)state;
+	enrol(code, "anna");
+	enrol(bens, "ben");
+	q = request(TOKEN_TICKET, epoch_now(), 0, code, 1);
+	asked = request(TOKEN_TICKET, epoch_now(), 0, bens, 2);
+	dial(&other);
+	send_request(&other, &asked);
+	run(1000);
+	for (size_t i = 0; i < 2 * VISITORS; i++) {
+		dial(&visits[i]);
+		assert_true(visits[i].up);
+		if (i % 2 == 1)
+			send_request(&visits[i - 1], &q); /* it may be at work when it ends */
+		send_request(&visits[i], &q);
+		run(i % 2 == 1 ? 1000 : 5);
+	}
+	run(2000);
+	assert_int_equal(visits[2 * VISITORS - 1].answer.status, ISSUANCE_OK);
+	assert_false(visits[2 * VISITORS - 1].down);
+	for (size_t i = 0; i < 2 * VISITORS - 1; i++)
+		assert_true(visits[i].down);
+	registrar_get_status(t.registrar, &s);
+	assert_int_equal(s.counter.visitors, 2);
+	assert_int_equal(s.counter.turned_away, 0);
+	/* nobody else's ends */
+	send_request(&other, &asked);
+	run(1000);
+	assert_int_equal(other.answers, 2);
+	assert_false(other.down);
+	for (size_t i = 0; i < 2 * VISITORS; i++)
+		hang_up(&visits[i]);
+	hang_up(&other);
 }
 
 /* And for a while only. */
@@ -783,6 +828,7 @@ static const struct CMUnitTest tests[] = {
 	CASE(test_in_order),
 	CASE(test_strangers_are_shown_out),
 	CASE(test_places),
+	CASE(test_one_visit_of_a_member),
 	CASE(test_patience),
 	CASE(test_a_long_visit),
 	CASE(test_half_open),
