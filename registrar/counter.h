@@ -3,12 +3,13 @@
  * the other on each, answered from the ledger's thread. docs/protocol.md, "Tickets and
  * stamps".
  *
- * Bounds: COUNTER_VISITORS connections or as configured, beyond which one that has not shown
- * a member's code, drawn at random, is closed, or else the new one; one connection that has
- * shown a member's code, the latest, for each member; COUNTER_REQUESTS requests and
- * COUNTER_VISIT_MS to a connection, one request at a time; COUNTER_PATIENCE_MS to say something, handshake included; COUNTER_ASKED times
- * its allotment that a member may ask in an epoch's time; a connection whose first request
- * has no member's code ends with the answer.
+ * Bounds: COUNTER_VISITORS connections or as configured, beyond which one that has not
+ * shown a member's code, drawn at random, is closed, or else the new one; one connection
+ * that has shown a member's code, the latest, for each member; COUNTER_REQUESTS requests
+ * and COUNTER_VISIT_MS to a connection, one request at a time; COUNTER_PATIENCE_MS to say
+ * something, handshake included; COUNTER_ASKED times its allotment that a member may ask in
+ * an epoch's time; a connection whose first request has no member's code ends with the
+ * answer.
  */
 #ifndef REGISTRAR_COUNTER_H
 #define REGISTRAR_COUNTER_H
