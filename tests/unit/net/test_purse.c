@@ -579,7 +579,8 @@ test_a_full_disk_burns_nothing(void **state)
 	open_purse(&k, true);
 	show_all(&k);
 	run_for(&k, HOUR_MS / 2);
-	k.plan = (struct disk_fault){ .at = 1, .err = ERR_IO, .forever = true, .writes_only = true };
+	k.plan = (struct disk_fault){ .at = 1, .err = ERR_IO, .forever = true,
+		.writes_only = true };
 	for (unsigned i = 0; i < 300; i++) {
 		assert_true(purse_has_stamp(k.purse, EPOCH));
 		assert_err_ok(purse_stamp(k.purse, EPOCH, on_stamp, &k));
