@@ -427,7 +427,8 @@ wallet_turn(struct wallet *w, uint32_t first)
 
 /*
  * tokens = header || enrolment id 32 || seed 32 || oldest epoch u32 || first hour u32
- *          || epochs u8 || for each: epoch u32 || tickets u32 || stamps u32 || notice 32 || void u8 || got map
+ *          || epochs u8 || for each:
+ *          epoch u32 || tickets u32 || stamps u32 || notice 32 || void u8 || got map
  *          || nonce 32, output 64 of each token that is got, zeros if it is spent
  * marks  = header || mark of the wallet 32 || oldest epoch u32 || epochs u8 || for each:
  *          epoch u32 || tickets u32 || stamps u32 || notice 32 || void u8 || spent map

@@ -53,7 +53,7 @@ same(const struct buf *a, const struct buf *b)
 	return a->len == b->len && memcmp(a->data, b->data, a->len) == 0; /* public */
 }
 
-/* Pages begin behind the header, enrolment, seed, oldest epoch, first hour and count; one is enough. */
+/* Pages begin behind header, enrolment, seed, oldest epoch, first hour and count; one will do. */
 static uint32_t
 first_epoch(const struct buf *tokens)
 {
