@@ -322,6 +322,34 @@ on_dropped(void *arg, enum err e)
 	g->drop_failed = e != ERR_OK;
 }
 
+/* Whether there are issuer keys for an epoch, or a later one. */
+static bool
+seeds_reach(const struct gateway *g, uint32_t epoch)
+{
+	uint32_t last = epoch_now(g) + ISSUER_AHEAD;
+
+	for (; epoch <= last; epoch++)
+		if (issuers_exists(g->issuers, epoch) ||
+		    journal_issuer_keys(g->journal, epoch) != NULL)
+			return true;
+	return false;
+}
+
+/*
+ * Not by our clock alone, for one that is ahead destroys seeds that the registrar then gives
+ * again, and what was spent must be known by then. A seed that is as far ahead as any can be
+ * says that the registrar's clock has left the epoch behind too.
+ */
+static bool
+over_for_registrar(const struct gateway *g, uint32_t epoch)
+{
+	uint32_t next = epoch + 1 + ISSUER_AHEAD, now = epoch_now(g);
+
+	/* a wild clock must not make us look through all of the past */
+	return charter_registrar(succession_near(g->all, next)) == NULL ||
+	    seeds_reach(g, next > now ? next : now);
+}
+
 /* Marks go when nothing can be redeemed any more: the seed first, on the disk too. */
 static void
 drop_spent(struct gateway *g)
@@ -330,7 +358,7 @@ drop_spent(struct gateway *g)
 
 	if (g->dropping || exit_busy(g->exit) || spent_epochs(g->cfg.spent, &epoch, 1) == 0 ||
 	    wall_ms(g) < timing_epoch_start(g->params, epoch + 1) + g->params->grace_ms ||
-	    issuers_exists(g->issuers, epoch))
+	    issuers_exists(g->issuers, epoch) || !over_for_registrar(g, epoch))
 		return;
 	g->dropping = spent_drop(g->cfg.spent, epoch, on_dropped, g) == ERR_OK;
 }
@@ -684,19 +712,6 @@ same_issue(const struct charter *a, const struct charter *b)
 	if (x == NULL || y == NULL)
 		return x == y;
 	return x->number == y->number && a->params.stamps == b->params.stamps;
-}
-
-/* Whether there are issuer keys for an epoch, or a later one. */
-static bool
-seeds_reach(const struct gateway *g, uint32_t epoch)
-{
-	uint32_t last = epoch_now(g) + ISSUER_AHEAD;
-
-	for (; epoch <= last; epoch++)
-		if (issuers_exists(g->issuers, epoch) ||
-		    journal_issuer_keys(g->journal, epoch) != NULL)
-			return true;
-	return false;
 }
 
 /* Everybody must know of it before the first announcement for its first epoch. */

@@ -697,7 +697,10 @@ test_seed_needs_the_disk(void **state)
 	assert_int_equal(status(s).seeds, 1);
 }
 
-/* With an epoch go, after its grace, its seed and what was spent in it. */
+/*
+ * With an epoch go, after its grace, its seed, and, when the registrar has gone on too,
+ * what was spent in it.
+ */
 static void
 test_destroyed(void **state)
 {
@@ -719,9 +722,43 @@ test_destroyed(void **state)
 	pass(s, 4 * ROUND_MS);
 	buf_release(&b);
 	assert_err(disk_read(s->medium, &b, name, 1000), ERR_NOT_FOUND);
-	assert_int_equal(memory_spent_count(s->spent, first), 0);
 	buf_release(&b);
 	assert_int_equal(status(s).seeds, 4);
+	assert_int_equal(memory_spent_count(s->spent, first), 1);
+	give_seed(s, first + 1 + ISSUER_AHEAD);
+	pass(s, 4 * ROUND_MS);
+	assert_int_equal(memory_spent_count(s->spent, first), 0);
+}
+
+/* A clock that is ahead for a while: seeds go and come back, what was spent stays spent. */
+static void
+test_wrong_clock(void **state)
+{
+	struct stand *s = *state;
+	uint32_t first = epoch_now(s);
+	int64_t ahead = 2 * (timing_epoch_start(s->params, first + 1) -
+	    timing_epoch_start(s->params, first));
+	struct ticket t;
+
+	found(s);
+	t = make_ticket(s, hour_now(s));
+	come(s, hour_now(s), &t);
+	assert_false(s->reader->ended);
+	world_set_clock(s->host, ahead);
+	pass(s, 10 * ROUND_MS);
+	assert_int_equal(status(s).seeds, 3);
+	world_set_clock(s->host, -ahead);
+	pass(s, 10 * ROUND_MS);
+	give_seed(s, first);
+	give_seed(s, first + 1);
+	pass(s, 10 * ROUND_MS);
+	assert_int_equal(status(s).seeds, 5);
+	come(s, hour_now(s), &t);
+	assert_true(s->reader->ended && s->reader->error == FRAME_ERROR_TICKET);
+	assert_int_equal(status(s).tickets.spent, 1);
+	t = make_ticket(s, hour_now(s));
+	come(s, hour_now(s), &t);
+	assert_false(s->reader->ended);
 }
 
 /* ---- tickets ---- */
@@ -1122,6 +1159,7 @@ static const struct CMUnitTest tests[] = {
 	test(test_stamps_of_begun_epochs),
 	test(test_seed_needs_the_disk),
 	test(test_destroyed),
+	test(test_wrong_clock),
 	test(test_tickets),
 	test(test_look),
 	test(test_limited),
