@@ -12,6 +12,7 @@
 #include "common/journal/item.h"
 #include "common/net/frame.h"
 #include "common/net/link.h"
+#include "common/token/notice.h"
 #include "tests/lib/test.h"
 
 #define HASHES_MAX 32768
@@ -85,12 +86,31 @@ forge_sheet(struct buf *out, const struct liar *x, const uint8_t *p, size_t n)
 	sheet_free(s);
 }
 
+/* A true notice of keys that nobody needs: by it the other journal's epoch blocks are others. */
+static void
+add_notice(struct block *b, struct buf *out, const struct liar *x)
+{
+	static const uint8_t seed[ISSUER_SEED_BYTES] = {1};
+	const struct params *p = &x->charter->params;
+	struct issuer *issuer;
+	struct notice n;
+
+	assert_err_ok(issuer_new(&issuer, p,
+	    timing_epoch(p, timing_round_start(p, b->round)), seed));
+	n.keys = *issuer_keys(issuer);
+	issuer_free(issuer);
+	assert_err_ok(notice_encode(out, &n, x->gateway->number, x->charter->network_id,
+	    x->cfg.identity_sk));
+	b->entries[b->entry_count++] =
+	    (struct block_entry){BLOCK_ISSUER, out->data, (uint32_t)out->len};
+}
+
 /* A block of the other journal: it follows others, and in epoch blocks it says more. */
 static void
 forge_block(struct buf *out, struct liar *x, const uint8_t *p, size_t n)
 {
 	uint8_t honest[32], signature[BLOCK_SIGNATURE_BYTES];
-	struct buf sheets[BLOCK_ENTRIES_MAX];
+	struct buf sheets[BLOCK_ENTRIES_MAX], notice;
 	size_t sheet_count = 0;
 	struct block b;
 
@@ -107,9 +127,9 @@ forge_block(struct buf *out, struct liar *x, const uint8_t *p, size_t n)
 			b.entries[i].data = sheet->data;
 			b.entries[i].len = (uint32_t)sheet->len;
 		}
+	buf_init(&notice);
 	if (b.epoch_block)
-		b.entries[b.entry_count++] =
-		    (struct block_entry){BLOCK_ISSUER, (const uint8_t *)"!", 1};
+		add_notice(&b, &notice, x);
 	assert_err_ok(block_encode(out, &b));
 	block_sign(signature, &b, x->charter->network_id, x->cfg.identity_sk);
 	assert_err_ok(buf_append(out, signature, sizeof(signature), STREAM_MAX));
@@ -119,6 +139,7 @@ forge_block(struct buf *out, struct liar *x, const uint8_t *p, size_t n)
 	}
 	for (size_t i = 0; i < sheet_count; i++)
 		buf_release(&sheets[i]);
+	buf_release(&notice);
 }
 
 /* From the block that first tells of the epoch on. */
