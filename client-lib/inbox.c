@@ -133,7 +133,7 @@ done_raise(struct inbox_done *d, uint64_t n)
 	memset(d->map, 0, bytes);
 	for (size_t i = sizeof(d->map); bits > 0 && i-- > 0;) {
 		unsigned below = i > 0 ? d->map[i - 1] : 0;
-		d->map[i] = (uint8_t)(d->map[i] << bits | below >> (8 - bits));
+		d->map[i] = (uint8_t)((unsigned)d->map[i] << bits | below >> (8 - bits));
 	}
 	d->top += n;
 }
