@@ -6,10 +6,10 @@
 net_registrar=yes
 test_begin 12
 
-# Epochs of three minutes: one hour of the network each.
+# Epochs of a minute: one hour of the network each.
 start()
 {
-	net_make slot 200ms round 400ms people 3 stamps 200 time-scale 20 epoch 3min grace 40s &&
+	net_make slot 200ms round 400ms people 3 stamps 200 time-scale 60 epoch 1min grace 13s &&
 	    net_start
 }
 members() { test_members alice bob carl && test_introduce carl alice && test_introduce alice bob; }
@@ -21,7 +21,7 @@ calm() { net_client "$1" --json status | grep -q '"alarms":\[\]'; }
 has_text() { test_received "$1" | grep -qxF "$2"; }
 
 # The time as a number of epochs, and of that the part that has passed since $1.
-now() { date +%s.%N | awk '{ printf "%.3f", $1 / 180 }'; }
+now() { date +%s.%N | awk '{ printf "%.3f", $1 / 60 }'; }
 since() { awk -v a="$1" -v b="$(now)" 'BEGIN { printf "%.1f", b - a }'; }
 note() { echo "# $*" >>"$net_dir/notes"; }
 

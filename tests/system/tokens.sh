@@ -6,10 +6,10 @@
 net_registrar=yes
 test_begin 19
 
-# Epochs of three minutes: one hour of the network each.
+# Epochs of a minute: one hour of the network each.
 start()
 {
-	net_make slot 200ms round 400ms people 2 stamps 300 time-scale 20 epoch 3min grace 40s &&
+	net_make slot 200ms round 400ms people 2 stamps 300 time-scale 60 epoch 1min grace 13s &&
 	    net_start
 }
 members() { test_members alice bob && test_introduce alice bob; }
