@@ -80,15 +80,18 @@ test_hour() { echo $((3600 / $(sed -n 's/^time-scale = //p' "$net_dir/charter"))
 # test_members NAME...: members with running agents, online.
 test_members()
 {
-	# Who is new to a registrar waits for the next hour of the network: the mixes, then he.
+	# Who is new to a registrar waits for the next hour of the network, or the one after;
+	# the members with the mixes then, or they would wait for another one.
 	test_coming=$test_session
 	if [ "${net_registrar:-no}" = yes ]; then
 		test_coming=$((test_session + 2 * $(test_hour)))
+	else
+		net_wait "$test_coming" net_ready || return 1
 	fi
-	net_wait "$test_coming" net_ready || return 1
 	for test_who in "$@"; do
 		net_member "$test_who" && net_start_agent "$test_who" || return 1
 	done
+	net_wait "$test_coming" net_ready || return 1
 	for test_who in "$@"; do
 		net_wait "$test_coming" net_online "$test_who" || return 1
 	done
