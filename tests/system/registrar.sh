@@ -4,7 +4,7 @@
 # RESTANTE_KILLS says how many.
 . "${srcdir:-.}/tests/system/lib.sh"
 
-kills=${RESTANTE_KILLS:-200}
+kills=${RESTANTE_KILLS:-100}
 test_begin 15
 echo "# $kills kills"
 
