@@ -108,7 +108,7 @@ save(struct heartbeat *h)
 		return;
 	writer_init(&w, h->bytes, sizeof(h->bytes));
 	format_put(&w, MAGIC, FILE_VERSION);
-	stops_put(&w, &h->stops);
+	stops_put(&w, &h->stops, h->cfg.params);
 	check_of(h->bytes + w.used, h->bytes);
 	h->saving = workq_add(h->cfg.queue, save_run, save_done, h) == ERR_OK;
 	h->dirty = !h->saving;

@@ -14,14 +14,13 @@
 #include "common/base/err.h"
 #include "common/charter/params.h"
 
-#define STOPS_STEP_MS (10 * INT64_C(60000))
 #define STOPS_PER_HOUR 2
 #define STOPS_HOURS 3
-#define STOPS_BYTES (1 + 8 + 4 + 1 + 4 + 1 + 4)
+#define STOPS_BYTES (1 + 4 + 1 + 4 + 1 + 4 + 1 + 4)
 
 struct stops {
 	bool blind;	  /* and not before it has seen something */
-	int64_t until_ms; /* it starts, or has started */
+	int64_t until_ms; /* it starts, or has started; a multiple of ten minutes, or 0 */
 	uint32_t hour;	  /* of the last stop */
 	uint8_t in_hour;  /* stops in that hour, at most STOPS_PER_HOUR */
 	uint32_t epoch;
@@ -38,7 +37,7 @@ void stops_add(struct stops *s, const struct params *p, int64_t now_ms);
 bool stops_bear(struct stops *s, const struct params *p, int64_t now_ms);
 
 /* The content of the mix's file. */
-void stops_put(struct writer *w, const struct stops *s);
+void stops_put(struct writer *w, const struct stops *s, const struct params *p);
 /*
  * Strict. A time beyond the next epoch's start was never set by an honest clock, and is
  * taken for one that has passed.

@@ -56,7 +56,7 @@ trap 'net_stop; unmount_all; rm -rf "$net_dir"' EXIT
 
 start()
 {
-	net_make slot 50ms round 200ms people 2 time-scale 20 || return 1
+	net_make slot 100ms round 200ms people 2 time-scale 20 || return 1
 	put_on_disk gateway && put_on_disk mix1 || return 1
 	net_start
 	net_wait 60 net_ready && net_member alice && put_on_disk alice || return 1
@@ -114,7 +114,7 @@ node_trouble()
 node_suffers() { send_some && net_wait 20 more_of "$1" 'alarm [a-z]*-failed' "$2" && alive; }
 node_recovers()
 {
-	net_wait 30 more_of "$1" "[a-z]*-recovered" "$2" && net_wait 60 all_came && alive
+	net_wait 30 more_of "$1" "[a-z]*-recovered" "$2" && net_wait 150 all_came && alive
 }
 
 # A member's agent takes nothing that it cannot write down.
@@ -131,10 +131,10 @@ member_trouble()
 	check "alice, $1: it recovers, and everything arrives once and in order" member_recovers
 }
 not_taken() { [ ! -s "$net_dir/waiting" ] && kill -0 "$sender" && alive; }
-member_recovers() { net_wait 60 no_alarm && net_wait 60 all_came && alive; }
+member_recovers() { net_wait 60 no_alarm && net_wait 150 all_came && alive; }
 
 check "a network with small disks starts" start
-check "a message arrives" eval 'send_some && net_wait 60 all_came'
+check "a message arrives" eval 'send_some && net_wait 150 all_came'
 node_trouble mix1 fill empty
 node_trouble gateway freeze thaw
 node_trouble gateway fill empty

@@ -12,7 +12,7 @@ charter_bin=$net_bin/common/charter/tool/restante-charter
 # A network that has run, so that everything there is to be damaged exists.
 start()
 {
-	net_make slot 50ms round 200ms people 2 time-scale 20 && net_start &&
+	net_make slot 100ms round 200ms people 2 time-scale 20 && net_start &&
 	    test_members alice bob && test_introduce alice bob &&
 	    net_client alice send bob --wait stored hello || return 1
 	net_stop

@@ -9,7 +9,7 @@ test_begin 10
 
 start()
 {
-	net_make slot 50ms round 200ms people 2 stamps 300 time-scale 60 epoch 10min grace 20s &&
+	net_make slot 100ms round 200ms people 2 stamps 300 time-scale 60 epoch 10min grace 20s &&
 	    net_start
 }
 crooked()

@@ -88,7 +88,7 @@ relay()
 
 start()
 {
-	make_hosts && net_make slot 50ms round 200ms people 2 time-scale 20 && net_configure ||
+	make_hosts && net_make slot 100ms round 200ms people 2 time-scale 20 && net_configure ||
 	    return 1
 	for i in 0 1 2; do
 		echo 'entrance = 10.99.0.1:7009' >>"$net_dir/mix$i.conf"

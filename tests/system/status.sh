@@ -58,7 +58,7 @@ trap 'net_stop; [ "$mounted" = no ] || umount "$net_dir/mix1"; test_end' EXIT
 
 make_network()
 {
-	net_make slot 50ms round 200ms people 2 epoch 4h time-scale "$scale" || return 1
+	net_make slot 100ms round 200ms people 2 epoch 4h time-scale "$scale" || return 1
 	net_configure
 	for one in gateway mix0 mix1 mix2; do
 		printf '#!/bin/sh\necho "$@" >>"%s"\n' "$net_dir/$one.alarms" >"$net_dir/$one.command"

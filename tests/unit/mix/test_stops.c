@@ -101,7 +101,7 @@ copy(struct stops *out, const struct stops *s, int64_t now_ms, size_t cut)
 	struct reader r;
 
 	writer_init(&w, bytes, sizeof(bytes));
-	stops_put(&w, s);
+	stops_put(&w, s, &params);
 	assert_err_ok(writer_end(&w));
 	assert_int_equal(w.used, STOPS_BYTES);
 	reader_init(&r, bytes, sizeof(bytes) - cut);
@@ -124,6 +124,36 @@ test_the_file_keeps_them(void **state)
 	assert_err(copy(&t, &s, START, 1), ERR_TRUNCATED);
 	s.in_hour = 9;
 	assert_err(copy(&t, &s, START, 0), ERR_MALFORMED);
+}
+
+/* Whatever hours and steps are in milliseconds: the time is kept as it is, and not in them. */
+static void
+test_the_file_has_no_fine_time(void **state)
+{
+	static const uint32_t scales[] = { 1, 7, 9, 20, 60, 96, 3600 };
+
+	(void)state;
+	for (size_t i = 0; i < 400; i++) {
+		struct params p = params;
+		struct stops s = { .blind = false }, t;
+		uint8_t bytes[STOPS_BYTES];
+		struct writer w;
+		struct reader r;
+		int64_t now = START + rng_between(test_rng(), 0, 6 * HOUR);
+
+		p.time_scale = scales[i % (sizeof(scales) / sizeof(scales[0]))];
+		for (size_t n = i % 4; n > 0; n--)
+			stops_add(&s, &p, now);
+		writer_init(&w, bytes, sizeof(bytes));
+		stops_put(&w, &s, &p);
+		reader_init(&r, bytes, sizeof(bytes));
+		assert_err_ok(stops_get(&r, &t, &p, now));
+		assert_true(t.until_ms == s.until_ms);
+		for (size_t at = 0; s.until_ms > 0 && at + 8 <= sizeof(bytes); at++) {
+			reader_init(&r, bytes + at, 8);
+			assert_true(reader_u64(&r) != (uint64_t)s.until_ms);
+		}
+	}
 }
 
 /* A clock that was wrong when it stopped does not keep a mix down for years. */
@@ -163,6 +193,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup(test_scaled, defaults),
 	cmocka_unit_test_setup(test_being_cut_off_is_borne_once_in_an_epoch, defaults),
 	cmocka_unit_test_setup(test_the_file_keeps_them, defaults),
+	cmocka_unit_test_setup(test_the_file_has_no_fine_time, defaults),
 	cmocka_unit_test_setup(test_a_far_time_is_not_believed, defaults),
 };
 
