@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "evaluation/attack/trace.h"
+#include "evaluation/traffic.h"
 
 struct attack_flows {
 	const struct attack_trace *trace;
@@ -12,13 +13,53 @@ struct attack_flows {
 	double *weights; /* messages that each is expected to carry */
 	size_t *first;	 /* persons + 1 */
 	int64_t *busy_ms; /* of turns: so long the backlog lasts */
+	double *rare;	  /* of turns: messages per ms when there is none */
 	double *messages; /* of persons, in all */
-	double often, rare; /* messages per ms while there is a backlog, and else */
+	double often;	  /* messages per ms while there is a backlog */
+	double written;	  /* by a person, per ms of time in which people write */
 };
 
 /* ---- how long a backlog lasts ---- */
 
-/* What was written in the absence before it, while more is written. */
+/* Time in which people write, between two times of the run. */
+static double
+writing_ms(const struct attack_trace *t, int64_t from_ms, int64_t to_ms)
+{
+	if (!t->office)
+		return (double)(to_ms - from_ms);
+	return (double)(traffic_work_before(t->begin_ms + to_ms) -
+	    traffic_work_before(t->begin_ms + from_ms));
+}
+
+static void
+set_rates(struct attack_flows *f)
+{
+	const struct attack_trace *t = f->trace;
+	double all_ms = writing_ms(t, 0, t->to_ms);
+
+	f->often = t->message_share / (double)t->slot_ms;
+	f->written = all_ms > 0 ? (double)t->deposit_count / t->persons / all_ms : 0;
+}
+
+/* What was written in the absence before a turn, while more is written. */
+static void
+find_backlog(struct attack_flows *f, size_t turn, int64_t since_ms)
+{
+	const struct attack_trace *t = f->trace;
+	int64_t from = t->turns[turn].from_ms, to = t->turns[turn].to_ms;
+	double there = (double)(to - from), busy;
+	double rare = f->written * writing_ms(t, from, to) / there;
+	double waiting = f->written * writing_ms(t, since_ms, from);
+
+	busy = f->often > rare ? waiting / (f->often - rare) : there;
+	f->busy_ms[turn] = (int64_t)(busy < there ? busy : there);
+	f->rare[turn] = rare < f->often ? rare : f->often;
+	if (!t->waits) { /* every packet is a message */
+		f->busy_ms[turn] = 0;
+		f->rare[turn] = f->often;
+	}
+}
+
 static void
 find_backlogs(struct attack_flows *f)
 {
@@ -28,28 +69,10 @@ find_backlogs(struct attack_flows *f)
 		int64_t since = 0;
 
 		for (size_t i = t->turn_first[p]; i < t->turn_first[p + 1]; i++) {
-			const struct attack_turn *turn = &t->turns[i];
-			double away = (double)(turn->from_ms - since), there, busy;
-
-			there = (double)(turn->to_ms - turn->from_ms);
-			busy = f->often > f->rare ? f->rare * away / (f->often - f->rare) : there;
-			f->busy_ms[i] = (int64_t)(busy < there ? busy : there);
-			since = turn->to_ms;
+			find_backlog(f, i, since);
+			since = t->turns[i].to_ms;
 		}
 	}
-}
-
-static void
-set_rates(struct attack_flows *f)
-{
-	const struct attack_trace *t = f->trace;
-
-	f->often = t->message_share / (double)t->slot_ms;
-	f->rare = f->often;
-	if (t->waits)
-		f->rare = (double)t->deposit_count / t->persons / (double)t->to_ms;
-	if (f->rare > f->often)
-		f->rare = f->often;
 }
 
 /* ---- packets ---- */
@@ -65,7 +88,7 @@ weigh(struct attack_flows *f, uint32_t person)
 	for (size_t i = f->first[person]; i < f->first[person + 1]; i++) {
 		while (turn + 1 < end && f->times[i] >= t->turns[turn + 1].from_ms)
 			turn++;
-		f->weights[i] = f->rare * slot;
+		f->weights[i] = f->rare[turn] * slot;
 		if (f->times[i] < t->turns[turn].from_ms + f->busy_ms[turn])
 			f->weights[i] = f->often * slot;
 		f->messages[person] += f->weights[i];
@@ -92,7 +115,7 @@ count_turns(struct attack_flows *f, uint32_t person)
 	const struct attack_trace *t = f->trace;
 
 	for (size_t i = t->turn_first[person]; i < t->turn_first[person + 1]; i++)
-		f->messages[person] += f->often * (double)f->busy_ms[i] + f->rare *
+		f->messages[person] += f->often * (double)f->busy_ms[i] + f->rare[i] *
 		    (double)(t->turns[i].to_ms - t->turns[i].from_ms - f->busy_ms[i]);
 }
 
@@ -108,10 +131,11 @@ attack_flows_new(struct attack_flows **out, const struct attack_trace *t)
 		f->weights = calloc(t->send_count + 1, sizeof(f->weights[0]));
 		f->first = calloc((size_t)t->persons + 1, sizeof(f->first[0]));
 		f->busy_ms = calloc(t->turn_first[t->persons] + 1, sizeof(f->busy_ms[0]));
+		f->rare = calloc(t->turn_first[t->persons] + 1, sizeof(f->rare[0]));
 		f->messages = calloc(t->persons, sizeof(f->messages[0]));
 	}
 	if (f == NULL || next == NULL || f->times == NULL || f->weights == NULL ||
-	    f->first == NULL || f->busy_ms == NULL || f->messages == NULL) {
+	    f->first == NULL || f->busy_ms == NULL || f->rare == NULL || f->messages == NULL) {
 		attack_flows_free(f);
 		free(next);
 		return ERR_MEMORY;
@@ -139,6 +163,7 @@ attack_flows_free(struct attack_flows *f)
 	free(f->weights);
 	free(f->first);
 	free(f->busy_ms);
+	free(f->rare);
 	free(f->messages);
 	free(f);
 }
@@ -195,7 +220,7 @@ intensity_of_turns(const struct attack_flows *f, const struct attack_delay *a, u
 		int64_t calm_ms = turns[low].from_ms + f->busy_ms[low];
 
 		sum += f->often * share_of(a, turns[low].from_ms, calm_ms, at_ms);
-		sum += f->rare * share_of(a, calm_ms, turns[low].to_ms, at_ms);
+		sum += f->rare[low] * share_of(a, calm_ms, turns[low].to_ms, at_ms);
 	}
 	return sum;
 }

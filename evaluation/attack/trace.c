@@ -156,6 +156,8 @@ attack_watch_begin(struct attack_watch *w, const struct scenario *s)
 		.from_ms = s->warm_up_ms,
 		.to_ms = s->warm_up_ms + s->duration_ms,
 		.counted = s->cover == COVER_COUNTED,
+		.office = s->workload == TRAFFIC_OFFICE,
+		.begin_ms = scenario_begins_ms(s),
 		.waits = s->sending != SENDING_AT_ONCE,
 		.message_share = s->note_one_in > 0 ? 1 - 1.0 / (double)s->note_one_in : 1 };
 	w->open = calloc(t->persons, sizeof(w->open[0]));

@@ -44,6 +44,8 @@ struct attack_trace {
 	int64_t slot_ms, round_ms, from_ms, to_ms; /* measured: after the warm-up, to the end */
 	bool counted;			 /* no sends: turns alone */
 	bool waits;		/* messages of somebody who is offline go when it is back */
+	bool office;		/* people write in office hours alone */
+	int64_t begin_ms;	/* wall clock of time 0 */
 	double message_share;	/* of packets that could carry a message: the others are notes */
 	struct attack_send *sends;	 /* by time */
 	size_t send_count, send_room;
@@ -97,8 +99,8 @@ double attack_delay_density(const struct attack_delay *a, double ms);
 int64_t attack_delay_most_ms(const struct attack_delay *a);
 
 /*
- * The messages that are to be expected of each person: alike often over all time, as many as
- * the deposits are on average. Who was offline has a backlog, which goes first, in every slot
+ * The messages that are to be expected of each person: alike often over all time, or over
+ * office hours if people write in them alone, as many as the deposits are on average. Who was offline has a backlog, which goes first, in every slot
  * but those of notes, when it is back; so its first packets count more. In a law without
  * waiting every packet counts alike. From sends, or from turns where there are none.
  */
