@@ -6,6 +6,9 @@
 #include "evaluation/verify.h"
 
 static const struct command commands[] = {
+	{ .name = "attack", .operands = "NAME SCENARIO|DIR", .operands_max = 2,
+	    .options = &program_attack_schema, .run = program_attack,
+	    .summary = "Attack a scenario, or what a run has left, and say what comes of it" },
 	{ .name = "run", .operands = "SCENARIO", .operands_min = 1, .operands_max = 1,
 	    .options = &program_run_schema, .run = program_run,
 	    .summary = "Simulate a scenario and say what its adversary learns" },

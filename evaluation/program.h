@@ -31,7 +31,17 @@ struct program_sweep_options {
 	bool progress;
 };
 
-extern const struct config_schema program_run_schema, program_sweep_schema;
+struct program_attack_options {
+	bool list;
+	char output[PROGRAM_PATH_BYTES];
+	bool json, csv;
+	int64_t seed; /* -1: that of the scenario */
+	int64_t trials;
+	bool progress;
+};
+
+extern const struct config_schema program_run_schema, program_sweep_schema,
+    program_attack_schema;
 
 /* scenario_load of the first operand; ERR_MALFORMED for what is wrong in it. */
 RST_MUST_USE enum err program_load(struct scenario *out, const struct call *c, struct diag *d);
@@ -39,5 +49,6 @@ RST_MUST_USE enum err program_load(struct scenario *out, const struct call *c, s
 int program_run(const struct call *c);
 int program_scenario(const struct call *c);
 int program_sweep(const struct call *c);
+int program_attack(const struct call *c);
 
 #endif
