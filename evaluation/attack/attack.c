@@ -17,6 +17,7 @@ const struct attack_kind *const attack_table[] = {
 	&attack_intersection,
 	&attack_flow,
 	&attack_two_senders,
+	&attack_gateway,
 };
 const size_t attack_table_count = sizeof(attack_table) / sizeof(attack_table[0]);
 

@@ -66,7 +66,6 @@ struct watcher {
 	size_t years, offset; /* of this year's people among all */
 	double online_ms[PEOPLE_HABITS];
 	size_t online_n[PEOPLE_HABITS];
-	uint64_t tips;
 };
 
 static struct attack_value
@@ -130,7 +129,6 @@ look_at_day(struct watcher *w, uint32_t day)
 		if (people_get(w->year.people, i)->silent)
 			continue;
 		at_ms = tip_of(w, i, day);
-		w->tips += at_ms >= 0 ? 1 : 0;
 		for (uint32_t j = 0; j < n; j++) {
 			const struct people_person *p = people_get(w->year.people, j);
 
