@@ -18,6 +18,9 @@ const struct attack_kind *const attack_table[] = {
 	&attack_flow,
 	&attack_two_senders,
 	&attack_gateway,
+	&attack_blending,
+	&attack_watermark,
+	&attack_active,
 };
 const size_t attack_table_count = sizeof(attack_table) / sizeof(attack_table[0]);
 
