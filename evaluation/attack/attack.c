@@ -21,6 +21,8 @@ const struct attack_kind *const attack_table[] = {
 	&attack_blending,
 	&attack_watermark,
 	&attack_active,
+	&attack_partition,
+	&attack_corrupt,
 };
 const size_t attack_table_count = sizeof(attack_table) / sizeof(attack_table[0]);
 

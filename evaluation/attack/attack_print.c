@@ -23,7 +23,7 @@ value_text(FILE *out, const struct attack_value *v)
 	else if (!v->has_interval)
 		(void)fprintf(out, "%12.6g  %-26s", v->value, "no interval");
 	else if (v->low >= v->high)
-		(void)fprintf(out, "%12.6g  %-26s", v->value, "exact");
+		(void)fprintf(out, "%12.6g  %-26s", v->value, "no spread");
 	else
 		(void)fprintf(out, "%12.6g  %12.6g to %-10.6g", v->value, v->low, v->high);
 }

@@ -47,26 +47,26 @@ void
 disclosure_sda_population(double *out, const struct disclosure *d, size_t sender)
 {
 	double *all = calloc(d->receivers + 1, sizeof(*all));
-	double messages = 0, squares = 0, others = 0;
+	double messages = 0, own = 0, together = 0, active = 0;
 
 	memset(out, 0, d->receivers * sizeof(*out));
 	if (all == NULL)
 		return;
 	for (size_t r = 0; r < d->rounds; r++) {
 		const double *got = d->received + r * d->receivers;
-		double own = sent_of(d, r, sender), total = 0;
+		double sent = sent_of(d, r, sender);
 
 		for (size_t i = 0; i < d->receivers; i++) {
-			out[i] += own * got[i];
 			all[i] += got[i];
-			total += got[i];
+			messages += got[i];
+			out[i] += sent > 0 ? got[i] : 0;
+			together += sent > 0 ? got[i] : 0;
 		}
-		messages += total;
-		squares += own * own;
-		others += own * (total - own);
+		own += sent;
+		active += sent > 0;
 	}
 	for (size_t i = 0; i < d->receivers; i++)
-		out[i] = squares > 0 ? (out[i] - others * all[i] / messages) / squares : 0;
+		out[i] = own > 0 ? (out[i] - (together - own) * all[i] / messages) / own : 0;
 	free(all);
 }
 

@@ -29,8 +29,8 @@ struct disclosure {
  */
 void disclosure_sda(double *out, const struct disclosure *d, size_t sender);
 /*
- * The same against the mean of all messages as background, for rounds in which everybody may
- * send more than one message. Of somebody who never sends: zeros.
+ * The same from the rounds in which the sender sends, with the mean of all messages as the
+ * background of the others in them. Of somebody who never sends: zeros.
  */
 void disclosure_sda_population(double *out, const struct disclosure *d, size_t sender);
 /*

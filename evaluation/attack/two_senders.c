@@ -66,7 +66,7 @@ report(struct attack_result *out, const struct game *g)
 		    "1", v), 0);
 	if (reached > 0)
 		(void)attack_add_figure(out, "messages_until_advantage_above_half", "messages",
-		    attack_exact(reached));
+		    (struct attack_value){ reached, reached, reached, true, false });
 	else
 		attack_add_missing(out, "messages_until_advantage_above_half", "messages",
 		    "never reached in this run");
