@@ -74,15 +74,6 @@ blending_flush(struct blending_chain *out, size_t held, size_t kept, size_t unkn
 	return ERR_OK;
 }
 
-void
-blending_exit(struct blending_chain *out, size_t held, size_t kept)
-{
-	double stay = (double)kept / (double)held;
-
-	out->mean = 1 / (1 - stay);
-	out->rounds99 = stay > 0 ? (size_t)ceil(log(1 - SURE) / log(stay) - 1e-9) : 1;
-}
-
 double
 blending_empty(double rho, double p)
 {

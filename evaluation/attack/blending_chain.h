@@ -19,8 +19,6 @@ struct blending_chain {
 /* 0 <= unknown <= held, kept < held. ERR_RANGE, ERR_MEMORY. */
 RST_MUST_USE enum err blending_flush(struct blending_chain *out, size_t held, size_t kept,
     size_t unknown);
-/* The same of one packet. */
-void blending_exit(struct blending_chain *out, size_t held, size_t kept);
 /*
  * Exponential delays, rho packets inside, all blocked: time in mean delays until it is empty
  * with probability p, and in the mean.

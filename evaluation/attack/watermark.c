@@ -208,7 +208,7 @@ watermark_gain(double *gain, double *error, const struct scenario *s, int64_t pe
 	struct simulation_config c = { .persons = (uint32_t)s->people, .law = SENDING_SLOTS,
 		.start_ms = SCENARIO_MONDAY_MS, .link_ms = s->link_ms, .seed = seed, .observers = &o,
 		.observer_count = 1, .traffic = { next_always, on_in_waves, &g } };
-	int64_t until_ms = g.from_ms + (g.periods + 1) * period_ms + WARM_MS;
+	int64_t until_ms = g.from_ms + (g.periods + 4) * period_ms + WARM_MS;
 	enum err e;
 
 	scenario_params(&c.params, s);
