@@ -14,11 +14,11 @@
 
 #define TRIALS 60 /* of packets with bytes: crowds of so many */
 #define CROWD 60
-#define GAME_TRIALS 1000 /* of numbers */
+#define GAME_TRIALS 400 /* of numbers */
 #define PEOPLE_MOST 5000
 #define DRAIN_MS 3600000
-#define WARM_SLOTS 60
-#define AFTER_MS 600000
+#define WARM_SLOTS 30
+#define AFTER_MS 300000
 #define HOLD_MS 120000
 
 struct share {
