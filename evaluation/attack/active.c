@@ -269,7 +269,7 @@ active_copy(uint32_t *copy, struct active *a, uint32_t packet)
 {
 	enum err e = new_parcel(copy, a, a->parcels[packet].who, a->parcels[packet].deposit);
 
-	if (e == ERR_OK)
+	if (e == ERR_OK && a->parcels[*copy].bytes != NULL)
 		memcpy(a->parcels[*copy].bytes, a->parcels[packet].bytes,
 		    onion_packet_bytes(&a->geometry, 0));
 	return e;

@@ -269,7 +269,7 @@ test_notes_end_it(void **state)
 	double sum = 0;
 
 	(void)state;
-	scenario_of(&s, "restante-scenario 1\npeople = 20\n");
+	scenario_of(&s, "restante-scenario 1\npeople = 20\ncontacts = 5\n");
 	scenario_params(&p, &s);
 	assert_err_ok(attack_delay_learn(&delay, &s, NULL));
 	for (unsigned i = 0; i < 32; i++) {
@@ -306,8 +306,8 @@ test_waves(void **state)
 	double slow, fast, none, error;
 
 	(void)state;
-	scenario_of(&s, "restante-scenario 1\npeople = 10\n");
-	scenario_of(&plain, "restante-scenario 1\npeople = 10\nstrategy = threshold packets=1\n");
+	scenario_of(&s, "restante-scenario 1\npeople = 10\ncontacts = 5\n");
+	scenario_of(&plain, "restante-scenario 1\npeople = 10\ncontacts = 5\nstrategy = threshold packets=1\n");
 	assert_err_ok(watermark_gain(&slow, &error, &s, 480000, 32, 1));
 	assert_err_ok(watermark_gain(&fast, &error, &s, 40000, 128, 1));
 	assert_err_ok(watermark_gain(&none, &error, &plain, 40000, 32, 1));
