@@ -45,7 +45,7 @@ same()
 	done)"
 }
 
-tap_plan 88
+tap_plan 105
 scenario small
 scenario silent 'target-rule = real'
 sed -i.bak 's/^messages-per-day.*/messages-per-day = 0/' silent
@@ -214,6 +214,41 @@ expect 'an axis twice' 64 'given twice' "$evaluate" sweep small people=10 people
 expect 'too large a grid' 65 'more than 10000 runs' "$evaluate" sweep small \
     "seed=$(seq -s, 1 101)" "people=$(seq -s, 10 109)"
 expect 'a file that cannot be written' 74 'nowhere/x' "$evaluate" sweep small people=10 -o nowhere/x
+
+# ---- attack ----
+
+scenario gate 'adversary = gateway'
+sed -i.bak 's/^duration.*/duration = 20min/' gate
+attack() { "$evaluate" attack "$@"; }
+expect 'the attacks' 0 '^two-senders: ' attack --list
+tap_report 'are those of the manual and the formats' "$(attack --list | sed -n 's/^\([a-z-]*\): .*/\1/p' >names
+	[ "$(wc -l <names)" -ge 6 ] || cat names
+	while read -r name; do
+		grep -qx ".It Cm $name" "$srcdir/docs/man/restante-evaluate.1" || echo "manual: $name"
+		grep -q "^| \`$name\` |" "$srcdir/docs/evaluation-formats.md" || echo "formats: $name"
+	done <names)"
+expect 'an attack says what it was given' 0 '^adversary: The gateway' attack two-senders gate
+expect 'and leaves its results' 0 '^adversary:' attack two-senders gate -o attacked
+tap_report 'all of them' "$([ "$(ls attacked | tr '\n' ' ')" = 'attack.csv attack.json plot-1.svg ' ] ||
+	ls attacked)"
+expect 'which are not overwritten' 1 'not empty' attack two-senders gate -o attacked
+"$evaluate" run -o gated gate >/dev/null
+for name in two-senders intersection disclosure; do
+	attack --csv $name gate >simulated.csv
+	attack --csv $name gated >read.csv
+	tap_report "$name of a run's trace is that of its scenario" \
+	    "$([ -s read.csv ] || echo nothing; cmp simulated.csv read.csv 2>&1)"
+done
+expect 'the trace of another adversary' 65 'adversary = gateway' attack two-senders one
+expect 'a directory without a run' 74 'manifest.json' attack two-senders "$work"
+expect 'another seed than the run' 64 'leave --seed out' attack two-senders gated --seed 77
+expect 'no such attack' 64 'attack --list' attack guess gate
+expect 'no scenario' 64 'name an attack and a scenario' attack two-senders
+expect 'two forms at once' 64 'exclude each other' attack two-senders gate --json --csv
+expect 'JSON' 0 '^{"format":"restante-attack"' attack intersection gate --json
+scenario quiet 'adversary = gateway'
+sed -i.bak 's/^messages-per-day.*/messages-per-day = 0/' quiet
+expect 'nobody to look for' 65 'nobody wrote' attack two-senders quiet
 
 # ---- verify ----
 
