@@ -94,7 +94,7 @@ test_habits(void **state)
 		writers += of->silent ? 0 : 1;
 		switch (of->habit) {
 		case PEOPLE_STEADY:
-			assert_near(online_share(of), 0.9998, 0.0002);
+			assert_near(online_share(of), 0.9995, 0.0005);
 			break;
 		case PEOPLE_STAYS:
 			assert_near(online_share(of), 0.995, 0.002);
