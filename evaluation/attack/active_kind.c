@@ -345,9 +345,9 @@ run_active(struct attack_result *out, const struct attack_input *in, struct diag
 	    "write %g messages a day. Tags and replays go through real onion packets, one mix in each "
 	    "layer.", CROWD, HOLD_MS / 1000, s->people, (double)s->messages_per_day_milli / 1000);
 	(void)snprintf(out->finding, sizeof(out->finding), "Of 0 found in n, the true share is below 3 / n "
-	    "with 95 %%. A delay is judged against watching alone. A drop does tell a little, if it is "
-	    "known that one of two wrote just then: a deposit is missing among those of others; who "
-	    "writes while nobody else does is found.");
+	    "with 95 %%. A delay is judged against watching alone. A drop tells the less, the "
+	    "more others write: a deposit is missing among theirs. Who writes while nobody else "
+	    "does is found.");
 	return e;
 }
 
