@@ -402,7 +402,7 @@ static enum err
 check(const struct scenario *s, struct diag *d)
 {
 	if (s->duration_ms < DAYS_LEAST * PEOPLE_DAY_MS)
-		return diag_set(d, ERR_RANGE, "the attack 'gateway' takes days: set 'duration' to %d d or "
+		return diag_set(d, ERR_RANGE, "the attack 'gateway' takes days: set 'duration' to %dd or "
 		    "more, such as 365d", DAYS_LEAST);
 	if (s->people < 20 || s->people > PERSONS_MOST)
 		return diag_set(d, ERR_RANGE, "the attack 'gateway' is for 20 to %d people: set 'people'",
