@@ -140,7 +140,7 @@ try_attack(struct tried *t, const struct scenario *s, const struct attack_delay 
 
 /* ---- the result ---- */
 
-/* The share of attacks in which the victim is alone at that time, and the mixes run if they watch. */
+/* The share of attacks in which the victim is alone then, and the mixes run if they watch. */
 static enum err
 add_curve(struct attack_result *out, const struct tried *t, const char *name, bool watched)
 {

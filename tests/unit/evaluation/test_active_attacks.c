@@ -307,7 +307,8 @@ test_waves(void **state)
 
 	(void)state;
 	scenario_of(&s, "restante-scenario 1\npeople = 10\ncontacts = 5\n");
-	scenario_of(&plain, "restante-scenario 1\npeople = 10\ncontacts = 5\nstrategy = threshold packets=1\n");
+	scenario_of(&plain, "restante-scenario 1\npeople = 10\ncontacts = 5\n"
+			       "strategy = threshold packets=1\n");
 	assert_err_ok(watermark_gain(&slow, &error, &s, 480000, 32, 1));
 	assert_err_ok(watermark_gain(&fast, &error, &s, 40000, 128, 1));
 	assert_err_ok(watermark_gain(&none, &error, &plain, 40000, 32, 1));
