@@ -45,7 +45,7 @@ same()
 	done)"
 }
 
-tap_plan 105
+tap_plan 107
 scenario small
 scenario silent 'target-rule = real'
 sed -i.bak 's/^messages-per-day.*/messages-per-day = 0/' silent
@@ -249,6 +249,8 @@ expect 'JSON' 0 '^{"format":"restante-attack"' attack intersection gate --json
 scenario quiet 'adversary = gateway'
 sed -i.bak 's/^messages-per-day.*/messages-per-day = 0/' quiet
 expect 'nobody to look for' 65 'nobody wrote' attack two-senders quiet
+expect 'a year is longer than this' 65 "set 'duration'" attack gateway gate
+expect 'tags find nothing' 0 '^  tag_found  *0 ' attack active gate --trials 1
 
 # ---- verify ----
 

@@ -61,6 +61,7 @@ static const char *const quantities[VERIFY_QUANTITIES] = {
 	[VERIFY_OTHER_ERROR] = "squared error, SDA",
 	[VERIFY_TIMES] = "mean times",
 	[VERIFY_EQUAL_ERROR] = "equal error",
+	[VERIFY_TIMES_99] = "the same, 99 %",
 };
 
 /* ---- one case ---- */

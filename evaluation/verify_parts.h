@@ -1,7 +1,7 @@
 /*
  * What the files of `verify` share: verify.c (command, lines), verify_table.c (the
  * references), and those that compute: verify_forms.c, verify_pools.c,
- * verify_delays.c, verify_networks.c, verify_attacks.c. Internal.
+ * verify_delays.c, verify_networks.c, verify_attacks.c, verify_active.c. Internal.
  */
 #ifndef EVALUATION_VERIFY_PARTS_H
 #define EVALUATION_VERIFY_PARTS_H
@@ -47,6 +47,7 @@ enum verify_quantity {
 	VERIFY_OTHER_ERROR,
 	VERIFY_TIMES,
 	VERIFY_EQUAL_ERROR,
+	VERIFY_TIMES_99,
 	VERIFY_QUANTITIES,
 };
 
@@ -141,5 +142,8 @@ verify_runner verify_stratified, verify_two_ways, verify_delays, verify_labels,
 /* Attacks: verify_attacks.c. */
 verify_runner verify_sda_form, verify_sda_test, verify_sda_pool, verify_least_squares,
     verify_least_squares_form, verify_intersection_form, verify_intersection, verify_flows;
+/* Active ones: verify_active.c. */
+verify_runner verify_flush_form, verify_flush, verify_empty_form, verify_empty,
+    verify_loops_form, verify_watermark;
 
 #endif

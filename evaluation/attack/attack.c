@@ -18,6 +18,10 @@ const struct attack_kind *const attack_table[] = {
 	&attack_intersection,
 	&attack_flow,
 	&attack_two_senders,
+	&attack_gateway,
+	&attack_blending,
+	&attack_watermark,
+	&attack_active,
 	&attack_partition,
 	&attack_corrupt,
 };

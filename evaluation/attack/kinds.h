@@ -8,4 +8,7 @@
 extern const struct attack_kind attack_disclosure, attack_intersection, attack_flow,
     attack_two_senders, attack_partition, attack_corrupt;
 
+/* Inside the simulation; the first through a year of an agency. */
+extern const struct attack_kind attack_gateway, attack_blending, attack_watermark, attack_active;
+
 #endif

@@ -112,17 +112,35 @@ rows()
 		    check("two mixes", "7.578", point(mixes, "entropy", 2), "value")
 		    return 8
 
+		def gateway():
+		    figures = {f["name"]: f for f in json.load(open("gateway.json"))["figures"]}
+
+		    def interval(what, cell, row):
+		        low, high = cell.split("(")[1].rstrip(")").split(" to ")
+		        for told, column in (cell, "value"), (low, "low"), (high, "high"):
+		            check("%s, %s" % (what, column), told, row, column)
+
+		    for habit, online, ten, year, counts, named in cells("| habit | online |"):
+		        check(habit + ", online", online, figures["online_" + habit], "value")
+		        for cell, name in ((ten, "contact_two_%s_10_days"), (year, "contact_two_%s_365_days"),
+		                (counts, "counts_two_%s_365_days"), (named, "contact_named_%s_365_days")):
+		            interval(name % habit, cell, figures[name % habit])
+		    if "an advantage of 1.00 (0.95 to 1.06) after ten days" not in open(sys.argv[2]).read():
+		        print("the guide does not say what is lost")
+		    interval("what talkers lose", "1.00 (0.95 to 1.06)", figures["talkers_lose_10_days"])
+		    return 4
+
 		name = sys.argv[1]
-		head = {"pool": "| strategy | H, paper |", "compare": "| sending | strategy |",
+		head = {"gateway": "| habit | online |", "pool": "| strategy | H, paper |", "compare": "| sending | strategy |",
 		    "attacks": "| people | online |"}[name]
 		if len(cells(head)) != globals()[name]():
 		    print("rows are missing in the guide")
 	X
 }
 
-tap_plan 9
+tap_plan 11
 tap_report 'the guide has its examples' "$(awk -v out=steps -f "$top/tests/system/guide.awk" \
-    "$top/docs/researcher.md" && ls steps | tr '\n' ' ' | grep -vFx '01-pool 02-compare 03-year 04-attacks ')"
+    "$top/docs/researcher.md" && ls steps | tr '\n' ' ' | grep -vFx '01-pool 02-compare 03-year 04-attacks 05-gateway ')"
 tap_report 'a published figure: the commands' "$(block pool)"
 tap_report 'and its table' "$(rows pool)"
 tap_report "Restante's default and Loopix-style mixing: the commands" "$(block compare)"
@@ -146,3 +164,5 @@ X
 )"
 tap_report 'attacks over time: the commands' "$(block attacks)"
 tap_report 'and their table' "$(rows attacks)"
+tap_report 'the year of an agency, and its gateway: the commands' "$(block gateway)"
+tap_report 'and their table' "$(rows gateway)"
