@@ -313,6 +313,15 @@ waiting_ahead(double ahead[static AHEAD_MAX], double arrivals, double s)
 	}
 }
 
+/* How far the steps go that matter. */
+static size_t
+steps_of(const double *chance, size_t n)
+{
+	while (n > 1 && chance[n - 1] < 1e-12)
+		n--;
+	return n;
+}
+
 /*
  * Slots beyond the next one: each message ahead and the message itself take tosses
  * until a slot is no note. Horner's rule in z G, z being a slot and G the tosses.
@@ -324,22 +333,13 @@ extra_slots(double extra[static EXTRA_SLOTS], double arrivals, double s)
 
 	waiting_ahead(ahead, arrivals, s);
 	memset(extra, 0, EXTRA_SLOTS * sizeof(*extra));
-	for (size_t k = AHEAD_MAX; k-- > 0;) {
+	for (size_t k = steps_of(ahead, AHEAD_MAX); k-- > 0;) {
 		memmove(extra + 1, extra, (EXTRA_SLOTS - 1) * sizeof(*extra));
 		extra[0] = ahead[k];
 		before = 0;
 		for (size_t i = 0; i < EXTRA_SLOTS; i++)
 			before = extra[i] = s * extra[i] + (1 - s) * before;
 	}
-}
-
-/* How far the steps go that matter. */
-static size_t
-steps_of(const double *chance, size_t n)
-{
-	while (n > 1 && chance[n - 1] < 1e-12)
-		n--;
-	return n;
 }
 
 /*
