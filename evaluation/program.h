@@ -31,7 +31,8 @@ struct program_sweep_options {
 	bool progress;
 };
 
-extern const struct config_schema program_run_schema, program_sweep_schema, program_plan_schema;
+extern const struct config_schema program_run_schema, program_sweep_schema, program_plan_schema,
+    program_report_schema;
 
 /* scenario_load of the first operand; ERR_MALFORMED for what is wrong in it. */
 RST_MUST_USE enum err program_load(struct scenario *out, const struct call *c, struct diag *d);
@@ -40,5 +41,8 @@ int program_run(const struct call *c);
 int program_scenario(const struct call *c);
 int program_sweep(const struct call *c);
 int program_plan(const struct call *c);
+int program_report(const struct call *c);
+
+#define PROGRAM_REPORTS_MAX 64 /* paths of one report */
 
 #endif
