@@ -6,6 +6,9 @@
 #include "evaluation/verify.h"
 
 static const struct command commands[] = {
+	{ .name = "attack", .operands = "NAME SCENARIO|DIR", .operands_max = 2,
+	    .options = &program_attack_schema, .run = program_attack,
+	    .summary = "Attack a scenario, or what a run has left, and say what comes of it" },
 	{ .name = "plan", .options = &program_plan_schema, .run = program_plan,
 	    .summary = "Say what a network costs, how fast it is and what it protects, before it is "
 	    "there" },

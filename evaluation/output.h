@@ -15,7 +15,7 @@
 #include "evaluation/run.h"
 #include "evaluation/scenario.h"
 
-#define OUTPUT_VERSION 1 /* of the manifest, and of every format that it names */
+#define OUTPUT_VERSION 1 /* of the manifest, and of every other format but the trace */
 
 struct output;
 

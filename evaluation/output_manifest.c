@@ -134,7 +134,8 @@ formats_json(struct json *j)
 	json_u64(j, SCENARIO_VERSION);
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++) {
 		json_key(j, formats[i]);
-		json_u64(j, OUTPUT_VERSION);
+		json_u64(j, strcmp(formats[i], "trace") == 0 ? RECORDER_TRACE_VERSION :
+		    OUTPUT_VERSION);
 	}
 	json_close(j);
 }

@@ -31,8 +31,17 @@ struct program_sweep_options {
 	bool progress;
 };
 
+struct program_attack_options {
+	bool list;
+	char output[PROGRAM_PATH_BYTES];
+	bool json, csv;
+	int64_t seed; /* -1: that of the scenario */
+	int64_t trials;
+	bool progress;
+};
+
 extern const struct config_schema program_run_schema, program_sweep_schema, program_plan_schema,
-    program_report_schema;
+    program_report_schema, program_attack_schema;
 
 /* scenario_load of the first operand; ERR_MALFORMED for what is wrong in it. */
 RST_MUST_USE enum err program_load(struct scenario *out, const struct call *c, struct diag *d);
@@ -44,5 +53,6 @@ int program_plan(const struct call *c);
 int program_report(const struct call *c);
 
 #define PROGRAM_REPORTS_MAX 64 /* paths of one report */
+int program_attack(const struct call *c);
 
 #endif

@@ -91,10 +91,10 @@ source_name(char out[static NAME_BYTES], const struct token *t, unsigned hop)
 
 static void
 row(const struct recorder *r, int64_t at_ms, const char *node, const char *peer,
-    const char *direction, uint32_t count, int64_t packet, const char *kind)
+    const char *direction, uint32_t count, int64_t packet)
 {
-	(void)fprintf(r->trace, "%" PRId64 ",%s,%s,%s,%" PRIu32 ",%" PRId64 ",%s\n",
-	    at_ms - r->begin_ms, node, peer, direction, count, packet, kind);
+	(void)fprintf(r->trace, "%" PRId64 ",%s,%s,%s,%" PRIu32 ",%" PRId64 ",unknown,-1\n",
+	    at_ms - r->begin_ms, node, peer, direction, count, packet);
 }
 
 static void
@@ -106,7 +106,7 @@ trace_sent(struct recorder *r, int64_t at_ms, const struct token *t)
 		return;
 	source_name(from, t, 0);
 	(void)snprintf(to, sizeof(to), "mix-0-%u", t->path[0]);
-	row(r, at_ms, from, to, "out", 1, -1, "unknown");
+	row(r, at_ms, from, to, "out", 1, -1);
 }
 
 static void
@@ -122,7 +122,7 @@ trace_arrived(struct recorder *r, int64_t at_ms, uint32_t node, const struct tok
 		return;
 	mix_name(at, r, node);
 	source_name(from, t, t->hop);
-	row(r, at_ms, at, from, "in", 1, corrupt ? (int64_t)w->number : -1, "unknown");
+	row(r, at_ms, at, from, "in", 1, corrupt ? (int64_t)w->number : -1);
 }
 
 /* A corrupt mix knows which packet is which. */
@@ -140,7 +140,7 @@ trace_each(struct recorder *r, int64_t at_ms, uint32_t node, const uint32_t *han
 			(void)snprintf(to, sizeof(to), "mix-%u-%u", next, t->path[next]);
 		else
 			(void)snprintf(to, sizeof(to), "gateway");
-		row(r, at_ms, at, to, "out", 1, (int64_t)r->ways[handles[i]].number, "unknown");
+		row(r, at_ms, at, to, "out", 1, (int64_t)r->ways[handles[i]].number);
 	}
 }
 
@@ -168,21 +168,26 @@ trace_counts(struct recorder *r, int64_t at_ms, uint32_t node, const uint32_t *h
 			(void)snprintf(to, sizeof(to), "mix-%u-%" PRIu32, next, i);
 		else
 			(void)snprintf(to, sizeof(to), "gateway");
-		row(r, at_ms, at, to, "out", r->peers[i], -1, "unknown");
+		row(r, at_ms, at, to, "out", r->peers[i], -1);
 	}
 }
 
-/* Only the gateway opens the last layer. */
+/* Only the gateway opens the last layer, and sees which mailbox a record is for. */
 static void
-trace_exited(struct recorder *r, int64_t at_ms, const struct token *t)
+trace_exited(struct recorder *r, int64_t at_ms, const struct token *t, const struct way *w)
 {
 	char from[NAME_BYTES];
 
 	if (r->adversary == ADVERSARY_NODES)
 		return;
 	source_name(from, t, r->layers);
-	row(r, at_ms, "gateway", from, "in", 1, -1,
-	    r->adversary == ADVERSARY_GATEWAY ? recorder_kind(t->kind) : "unknown");
+	if (r->adversary != ADVERSARY_GATEWAY) {
+		row(r, at_ms, "gateway", from, "in", 1, -1);
+		return;
+	}
+	(void)fprintf(r->trace, "%" PRId64 ",gateway,%s,in,1,-1,%s,%" PRId64 "\n",
+	    at_ms - r->begin_ms, from, recorder_kind(t->kind),
+	    t->kind == TOKEN_REAL ? (int64_t)(w->receiver % r->mailboxes) : -1);
 }
 
 /* ---- the truth ---- */
@@ -262,7 +267,7 @@ on_exited(void *arg, int64_t at_ms, uint32_t handle)
 	const struct token *t = simulation_token(r->simulation, handle);
 
 	if (r->trace != NULL) {
-		trace_exited(r, at_ms, t);
+		trace_exited(r, at_ms, t, &r->ways[handle]);
 		truth_exited(r, at_ms, t, &r->ways[handle]);
 	}
 	r->exits++;

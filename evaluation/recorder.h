@@ -45,7 +45,8 @@ void recorder_begin(struct recorder *r, struct simulation *s);
 const struct recorder_counts *recorder_counts(const struct recorder *r);
 
 /* The first lines of trace and truth. */
-#define RECORDER_TRACE_HEADER "time_ms,node,peer,direction,count,packet,kind"
+#define RECORDER_TRACE_HEADER "time_ms,node,peer,direction,count,packet,kind,mailbox"
+#define RECORDER_TRACE_VERSION 2
 #define RECORDER_TRUTH_HEADER \
 	"exit,sender,receiver,kind,written_ms,sent_ms,exited_ms,path"
 

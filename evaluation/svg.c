@@ -71,6 +71,19 @@ nice_step(double span)
 	return steps[i] * unit;
 }
 
+/* To whole steps. */
+static void
+round_axis(struct axis *a)
+{
+	if (a->high - a->low < 1e-9 * (1 + fabs(a->high))) {
+		a->low -= 0.5;
+		a->high += 0.5;
+	}
+	a->step = nice_step(a->high - a->low);
+	a->low = floor(a->low / a->step + 1e-9) * a->step;
+	a->high = ceil(a->high / a->step - 1e-9) * a->step;
+}
+
 /* From what is there; false if there is nothing. */
 static int
 fit_axis(struct axis *a, const struct svg_plot *p)
@@ -85,16 +98,9 @@ fit_axis(struct axis *a, const struct svg_plot *p)
 			a->high = !any || x > a->high ? x : a->high;
 			any = 1;
 		}
-	if (!any)
-		return 0;
-	if (a->high - a->low < 1e-9 * (1 + fabs(a->high))) {
-		a->low -= 0.5;
-		a->high += 0.5;
-	}
-	a->step = nice_step(a->high - a->low);
-	a->low = floor(a->low / a->step + 1e-9) * a->step;
-	a->high = ceil(a->high / a->step - 1e-9) * a->step;
-	return 1;
+	if (any)
+		round_axis(a);
+	return any;
 }
 
 static double
@@ -165,6 +171,15 @@ curve(FILE *out, const struct axis *a, const struct svg_curve *c, size_t number)
 
 /* Below the axis, so that it hides no curve. */
 static void
+legend_entry(FILE *out, double x, size_t number, const char *name)
+{
+	(void)fprintf(out, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\" "
+	    "stroke=\"%s\" stroke-width=\"2\" stroke-dasharray=\"%s\"/>\n", x, HEIGHT - 9, x + 34,
+	    HEIGHT - 9, colours[number % 4], dashes[number % 4]);
+	text(out, x + 42, HEIGHT - 5, "text-anchor=\"start\"", name);
+}
+
+static void
 legend(FILE *out, const struct svg_plot *p)
 {
 	double x = LEFT;
@@ -172,12 +187,21 @@ legend(FILE *out, const struct svg_plot *p)
 	for (size_t i = 0; i < p->count; i++) {
 		if (p->curves[i].count == 0)
 			continue;
-		(void)fprintf(out, "<line x1=\"%.1f\" y1=\"%d\" x2=\"%.1f\" y2=\"%d\" "
-		    "stroke=\"%s\" stroke-width=\"2\" stroke-dasharray=\"%s\"/>\n", x, HEIGHT - 9, x + 34,
-		    HEIGHT - 9, colours[i % 4], dashes[i % 4]);
-		text(out, x + 42, HEIGHT - 5, "text-anchor=\"start\"", p->curves[i].name);
+		legend_entry(out, x, i, p->curves[i].name);
 		x += 300;
 	}
+}
+
+static void
+head(FILE *out, const char *title, const char *const lines[2])
+{
+	(void)fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
+	    "viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"13\" fill=\"#222222\">\n"
+	    "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n",
+	    WIDTH, HEIGHT, WIDTH, HEIGHT, WIDTH, HEIGHT);
+	text(out, LEFT, 28, "font-size=\"17\" font-weight=\"bold\"", title);
+	text(out, LEFT, 50, "font-size=\"12\"", lines[0]);
+	text(out, LEFT, 67, "font-size=\"12\"", lines[1]);
 }
 
 void
@@ -185,13 +209,7 @@ svg_write(FILE *out, const struct svg_plot *p)
 {
 	struct axis a = { 0, 0, 0 };
 
-	(void)fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%d\" height=\"%d\" "
-	    "viewBox=\"0 0 %d %d\" font-family=\"sans-serif\" font-size=\"13\" fill=\"#222222\">\n"
-	    "<rect width=\"%d\" height=\"%d\" fill=\"#ffffff\"/>\n",
-	    WIDTH, HEIGHT, WIDTH, HEIGHT, WIDTH, HEIGHT);
-	text(out, LEFT, 28, "font-size=\"17\" font-weight=\"bold\"", p->title);
-	text(out, LEFT, 50, "font-size=\"12\"", p->lines[0]);
-	text(out, LEFT, 67, "font-size=\"12\"", p->lines[1]);
+	head(out, p->title, p->lines);
 	if (fit_axis(&a, p)) {
 		axes(out, &a, p->x_label);
 		for (size_t i = 0; i < p->count; i++)
@@ -200,6 +218,154 @@ svg_write(FILE *out, const struct svg_plot *p)
 		legend(out, p);
 	} else {
 		paragraph(out, LEFT, (TOP + BOTTOM) / 2.0, p->nothing);
+	}
+	(void)fputs("</svg>\n", out);
+}
+
+/* ---- lines with bands ---- */
+
+struct frame {
+	struct axis x, y;
+	bool log; /* x holds common logarithms */
+};
+
+static void
+widen(struct axis *a, double v, bool first)
+{
+	a->low = first || v < a->low ? v : a->low;
+	a->high = first || v > a->high ? v : a->high;
+}
+
+static bool
+fit_frame(struct frame *f, const struct svg_lines *p)
+{
+	bool any = false;
+
+	*f = (struct frame){ .log = p->x_log };
+	for (size_t c = 0; c < p->count; c++)
+		for (size_t i = 0; i < p->curves[c].count; i++) {
+			const struct svg_point *q = &p->curves[c].points[i];
+
+			widen(&f->x, f->log ? log10(q->x) : q->x, !any);
+			widen(&f->y, q->low, !any);
+			widen(&f->y, q->high, false);
+			any = true;
+		}
+	if (any && p->has_level)
+		widen(&f->y, p->level, false);
+	if (!any)
+		return false;
+	round_axis(&f->x);
+	round_axis(&f->y);
+	if (f->log) { /* whole powers of ten */
+		f->x.low = floor(f->x.low + 1e-9);
+		f->x.high = ceil(f->x.high - 1e-9);
+		f->x.step = 1;
+	}
+	return true;
+}
+
+static double
+frame_x(const struct frame *f, double x)
+{
+	return place_x(&f->x, f->log ? log10(x) : x);
+}
+
+static double
+frame_y(const struct frame *f, double y)
+{
+	return place_y((y - f->y.low) / (f->y.high - f->y.low));
+}
+
+static void
+tick_label(char out[static 32], const struct axis *a, double v)
+{
+	(void)snprintf(out, 32, "%.10g", fabs(v) < a->step / 2 ? 0 : v);
+}
+
+static void
+frame_axes(FILE *out, const struct frame *f, const struct svg_lines *p)
+{
+	int ticks = (int)((f->x.high - f->x.low) / f->x.step + 0.5);
+	char label[32];
+
+	for (int i = 0; i <= ticks; i++) {
+		double v = f->x.low + i * f->x.step, x = place_x(&f->x, v);
+
+		line(out, x, TOP, x, BOTTOM, "#dddddd");
+		tick_label(label, &f->x, v);
+		if (f->log)
+			(void)snprintf(label, sizeof(label), "%.6g", pow(10, v));
+		text(out, x, BOTTOM + 18, "text-anchor=\"middle\"", label);
+	}
+	ticks = (int)((f->y.high - f->y.low) / f->y.step + 0.5);
+	for (int i = 0; i <= ticks; i++) {
+		double v = f->y.low + i * f->y.step, y = frame_y(f, v);
+
+		line(out, LEFT, y, RIGHT, y, "#dddddd");
+		tick_label(label, &f->y, v);
+		text(out, LEFT - 8, y + 4, "text-anchor=\"end\"", label);
+	}
+	line(out, LEFT, BOTTOM, RIGHT, BOTTOM, "#222222");
+	line(out, LEFT, TOP, LEFT, BOTTOM, "#222222");
+	text(out, (LEFT + RIGHT) / 2.0, BOTTOM + 42, "text-anchor=\"middle\"", p->x_label);
+	(void)fprintf(out, "<g transform=\"translate(16 %.1f) rotate(-90)\">\n",
+	    (TOP + BOTTOM) / 2.0);
+	text(out, 0, 0, "text-anchor=\"middle\"", p->y_label);
+	(void)fputs("</g>\n", out);
+}
+
+static void
+band(FILE *out, const struct frame *f, const struct svg_line *c, size_t number)
+{
+	(void)fprintf(out, "<path fill=\"%s\" fill-opacity=\"0.15\" d=\"", colours[number % 4]);
+	for (size_t i = 0; i < c->count; i++)
+		(void)fprintf(out, "%s%.1f %.1f", i == 0 ? "M" : " L",
+		    frame_x(f, c->points[i].x), frame_y(f, c->points[i].high));
+	for (size_t i = c->count; i > 0; i--)
+		(void)fprintf(out, " L%.1f %.1f", frame_x(f, c->points[i - 1].x),
+		    frame_y(f, c->points[i - 1].low));
+	(void)fputs("Z\"/>\n", out);
+}
+
+static void
+polyline(FILE *out, const struct frame *f, const struct svg_line *c, size_t number)
+{
+	band(out, f, c, number);
+	(void)fprintf(out, "<path fill=\"none\" stroke=\"%s\" stroke-width=\"2\" "
+	    "stroke-dasharray=\"%s\" d=\"", colours[number % 4], dashes[number % 4]);
+	for (size_t i = 0; i < c->count; i++)
+		(void)fprintf(out, "%s%.1f %.1f", i == 0 ? "M" : " L",
+		    frame_x(f, c->points[i].x), frame_y(f, c->points[i].y));
+	(void)fputs("\"/>\n", out);
+	for (size_t i = 0; i < c->count; i++)
+		(void)fprintf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"2.5\" fill=\"%s\"/>\n",
+		    frame_x(f, c->points[i].x), frame_y(f, c->points[i].y), colours[number % 4]);
+}
+
+void
+svg_write_lines(FILE *out, const struct svg_lines *p)
+{
+	struct frame f;
+	double x = LEFT;
+
+	head(out, p->title, p->lines);
+	if (!fit_frame(&f, p)) {
+		paragraph(out, LEFT, (TOP + BOTTOM) / 2.0, p->nothing);
+		(void)fputs("</svg>\n", out);
+		return;
+	}
+	frame_axes(out, &f, p);
+	if (p->has_level)
+		(void)fprintf(out, "<line x1=\"%d\" y1=\"%.1f\" x2=\"%d\" y2=\"%.1f\" "
+		    "stroke=\"#555555\" stroke-dasharray=\"2 4\"/>\n", LEFT, frame_y(&f, p->level), RIGHT,
+		    frame_y(&f, p->level));
+	for (size_t i = 0; i < p->count; i++) {
+		if (p->curves[i].count == 0)
+			continue;
+		polyline(out, &f, &p->curves[i], i);
+		legend_entry(out, x, i, p->curves[i].name);
+		x += (RIGHT - LEFT) / (double)p->count;
 	}
 	(void)fputs("</svg>\n", out);
 }

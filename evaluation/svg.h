@@ -1,11 +1,12 @@
 /*
- * A plot of distribution functions as SVG: what share of the values is at most x.
- * Plain shapes and text, readable in any browser, with the same bytes for the same
- * values.
+ * Plots as SVG: distribution functions (what share of the values is at most x), and lines
+ * with bands. Plain shapes and text, readable in any browser, with the same bytes for the
+ * same values.
  */
 #ifndef EVALUATION_SVG_H
 #define EVALUATION_SVG_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
@@ -25,5 +26,25 @@ struct svg_plot {
 
 /* Errors show in ferror(out). */
 void svg_write(FILE *out, const struct svg_plot *p);
+
+/* Values with an interval each, by rising x, joined by straight lines. */
+struct svg_point {
+	double x, y, low, high;
+};
+struct svg_line {
+	const char *name; /* for the legend */
+	const struct svg_point *points;
+	size_t count;
+};
+struct svg_lines {
+	const char *title, *lines[2], *x_label, *y_label;
+	bool x_log;	  /* every x is above 0 */
+	bool has_level;	  /* a dotted line at this height: what chance gives, say */
+	double level;
+	const struct svg_line *curves; /* at most 4; one without points is left out */
+	size_t count;
+	const char *nothing;
+};
+void svg_write_lines(FILE *out, const struct svg_lines *p);
 
 #endif

@@ -54,6 +54,13 @@ static const char *const quantities[VERIFY_QUANTITIES] = {
 	[VERIFY_GAIN] = "gain",
 	[VERIFY_EPSILON] = "mean |ln p0/p1|",
 	[VERIFY_DIFFERENCE] = "difference",
+	[VERIFY_TRUE_POSITIVES] = "true positives",
+	[VERIFY_FALSE_POSITIVES] = "false positives",
+	[VERIFY_SUCCESS] = "success",
+	[VERIFY_SQUARED_ERROR] = "squared error",
+	[VERIFY_OTHER_ERROR] = "squared error, SDA",
+	[VERIFY_TIMES] = "mean times",
+	[VERIFY_EQUAL_ERROR] = "equal error",
 };
 
 /* ---- one case ---- */

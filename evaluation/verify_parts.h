@@ -1,7 +1,7 @@
 /*
  * What the files of `verify` share: verify.c (command, lines), verify_table.c (the
  * references), and those that compute: verify_forms.c, verify_pools.c,
- * verify_delays.c, verify_networks.c. Internal.
+ * verify_delays.c, verify_networks.c, verify_attacks.c. Internal.
  */
 #ifndef EVALUATION_VERIFY_PARTS_H
 #define EVALUATION_VERIFY_PARTS_H
@@ -40,6 +40,13 @@ enum verify_quantity {
 	VERIFY_GAIN,
 	VERIFY_EPSILON,
 	VERIFY_DIFFERENCE,
+	VERIFY_TRUE_POSITIVES,
+	VERIFY_FALSE_POSITIVES,
+	VERIFY_SUCCESS,
+	VERIFY_SQUARED_ERROR,
+	VERIFY_OTHER_ERROR,
+	VERIFY_TIMES,
+	VERIFY_EQUAL_ERROR,
 	VERIFY_QUANTITIES,
 };
 
@@ -131,5 +138,8 @@ verify_runner verify_exponential, verify_exponential_steps, verify_wave, verify_
 /* Networks: verify_networks.c. */
 verify_runner verify_stratified, verify_two_ways, verify_delays, verify_labels,
     verify_cascade, verify_paths;
+/* Attacks: verify_attacks.c. */
+verify_runner verify_sda_form, verify_sda_test, verify_sda_pool, verify_least_squares,
+    verify_least_squares_form, verify_intersection_form, verify_intersection, verify_flows;
 
 #endif
