@@ -7,10 +7,10 @@
 
 #include "evaluation/html.h"
 
-#define WIDTH 480
+#define WIDTH 440
 #define HEIGHT 300
 #define LEFT 58
-#define RIGHT 468
+#define RIGHT 426
 #define TOP 12
 #define BOTTOM 250
 #define TICKS 5
@@ -199,12 +199,36 @@ curve(FILE *out, const struct axis *x, const struct axis *y, const struct chart_
 	(void)fputs("\"/>\n", out);
 }
 
+/* How many points before this one would have their numbers in the same place. */
+static int
+crowded(const struct axis *x, const struct axis *y, const struct chart_series *s, size_t i)
+{
+	int n = 0;
+
+	for (size_t k = 0; k < i; k++)
+		n += fabs(place_x(x, s->points[k].x) - place_x(x, s->points[i].x)) < 16 &&
+		    fabs(place_y(y, s->points[k].y) - place_y(y, s->points[i].y)) < 12;
+	return n;
+}
+
+/* Beside the dot, where there is room. */
+static void
+number_of(FILE *out, double px, double py, size_t i, int before)
+{
+	char label[24];
+	double down = py > TOP + 14 + 13 * before ? -5 - 13 * before : 14 + 13 * before;
+
+	(void)snprintf(label, sizeof(label), "%zu", i + 1);
+	if (px < RIGHT - 14)
+		text(out, px + 6, py + down, "font-size=\"12\"", label);
+	else
+		text(out, px - 6, py + down, "font-size=\"12\" text-anchor=\"end\"", label);
+}
+
 static void
 dots(FILE *out, const struct axis *x, const struct axis *y, const struct chart_series *s,
     const struct chart *c, size_t number)
 {
-	char label[24];
-
 	for (size_t i = 0; i < s->count; i++) {
 		const struct chart_point *p = &s->points[i];
 		double px = place_x(x, p->x), py = place_y(y, p->y);
@@ -215,11 +239,8 @@ dots(FILE *out, const struct axis *x, const struct axis *y, const struct chart_s
 			    colours[number]);
 		(void)fprintf(out, "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3\" fill=\"%s\"/>\n", px, py,
 		    colours[number]);
-		if (c->form != CHART_POINTS)
-			continue;
-		(void)snprintf(label, sizeof(label), "%zu", i + 1);
-		text(out, px < RIGHT - 14 ? px + 6 : px - 6, py > TOP + 14 ? py - 5 : py + 14,
-		    px < RIGHT - 14 ? "font-size=\"12\"" : "font-size=\"12\" text-anchor=\"end\"", label);
+		if (c->form == CHART_POINTS)
+			number_of(out, px, py, i, crowded(x, y, s, i));
 	}
 }
 
@@ -275,7 +296,7 @@ chart_write(FILE *out, const struct chart *c)
 		return;
 	}
 	(void)fprintf(out, "<svg viewBox=\"0 0 %d %d\" role=\"img\" font-family=\"inherit\" "
-	    "font-size=\"13\" fill=\"#18181b\" aria-label=\"", WIDTH, HEIGHT);
+	    "font-size=\"13.5\" fill=\"#18181b\" aria-label=\"", WIDTH, HEIGHT);
 	html_text(out, c->title);
 	(void)fputs("\">\n", out);
 	grid(out, &x, &y, c);

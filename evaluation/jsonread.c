@@ -31,7 +31,7 @@ fail(struct parser *p, enum err e)
 static void
 skip_blanks(struct parser *p)
 {
-	while (p->at < p->end && strchr(" \t\r\n", *p->at) != NULL)
+	while (*p->at == ' ' || *p->at == '\t' || *p->at == '\r' || *p->at == '\n')
 		p->at++;
 }
 

@@ -254,22 +254,65 @@ report_scenario(FILE *out, const char *text, struct diag *d)
 
 /* ---- values ---- */
 
-void
-report_value(char out[static REPORT_VALUE_BYTES], double v, const char *unit)
+const char *
+report_unit(const char *unit)
 {
-	bool share = strcmp(unit, "share") == 0, ms = strcmp(unit, "ms") == 0;
-	double shown = share ? 100 * v : ms ? v / 1000 : v;
-	const char *name = share ? " %" : ms ? " s" : strcmp(unit, "1") == 0 ? "" : unit;
-
-	(void)snprintf(out, REPORT_VALUE_BYTES, fabs(shown) >= 1e5 ? "%.0f%s%.20s" : "%.4g%s%.20s",
-	    shown, name[0] != '\0' && name[0] != ' ' ? " " : "", name);
+	return strcmp(unit, "share") == 0 ? "%" : strcmp(unit, "ms") == 0 ? "s" :
+	    strcmp(unit, "1") == 0	 ? "" : unit;
 }
 
 void
-report_cell(FILE *out, bool known, double v, const char *unit)
+report_number(char out[static REPORT_VALUE_BYTES], double v, const char *unit)
 {
-	char text[REPORT_VALUE_BYTES];
+	double shown = strcmp(unit, "share") == 0 ? 100 * v : strcmp(unit, "ms") == 0 ? v / 1000 : v;
 
-	report_value(text, v, unit);
-	html_element(out, "td", known ? text : "–");
+	(void)snprintf(out, REPORT_VALUE_BYTES, fabs(shown) >= 1e4 ? "%.0f" : "%.4g", shown);
+}
+
+void
+report_value(char out[static REPORT_VALUE_BYTES], double v, const char *unit)
+{
+	const char *name = report_unit(unit);
+	size_t n;
+
+	report_number(out, v, unit);
+	n = strlen(out);
+	if (name[0] != '\0')
+		(void)snprintf(out + n, REPORT_VALUE_BYTES - n, " %s", name);
+}
+
+void
+report_cell(FILE *out, const double *v, const char *unit)
+{
+	char text[REPORT_VALUE_BYTES] = "–";
+
+	if (v != NULL)
+		report_number(text, *v, unit);
+	html_element(out, "td", text);
+}
+
+void
+report_cell_of(FILE *out, const struct jsonread *j, const struct jsonread_value *object,
+    const char *key, const char *unit)
+{
+	double v;
+	bool known = jsonread_number(&v, j, object, key);
+
+	report_cell(out, known ? &v : NULL, unit);
+}
+
+void
+report_interval_of(FILE *out, const struct jsonread *j, const struct jsonread_value *object,
+    const char *unit)
+{
+	char low_text[REPORT_VALUE_BYTES], high_text[REPORT_VALUE_BYTES];
+	char text[2 * REPORT_VALUE_BYTES + 8] = "–";
+	double low, high;
+
+	if (jsonread_number(&low, j, object, "low") && jsonread_number(&high, j, object, "high")) {
+		report_number(low_text, low, unit);
+		report_number(high_text, high, unit);
+		(void)snprintf(text, sizeof(text), "%s to %s", low_text, high_text);
+	}
+	html_element(out, "td", text);
 }

@@ -42,7 +42,15 @@ RST_MUST_USE enum err report_scenario(FILE *out, const char *text, struct diag *
 /* "31.7 s", "0.5 %", "7.64 bit". */
 #define REPORT_VALUE_BYTES 48
 void report_value(char out[static REPORT_VALUE_BYTES], double v, const char *unit);
-/* A cell of a table: the value, or a dash. */
-void report_cell(FILE *out, bool known, double v, const char *unit);
+/* The same without its unit, and the name of that. */
+void report_number(char out[static REPORT_VALUE_BYTES], double v, const char *unit);
+const char *report_unit(const char *unit);
+/* A cell of a table: a value without its unit; a dash for a NULL. */
+void report_cell(FILE *out, const double *v, const char *unit);
+/* The values under a key of an object, as a cell, and of two as a cell "low to high". */
+void report_cell_of(FILE *out, const struct jsonread *j, const struct jsonread_value *object,
+    const char *key, const char *unit);
+void report_interval_of(FILE *out, const struct jsonread *j, const struct jsonread_value *object,
+    const char *unit);
 
 #endif

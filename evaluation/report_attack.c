@@ -1,9 +1,11 @@
 #include "config.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/config/value.h"
 #include "evaluation/chart.h"
 #include "evaluation/html.h"
 #include "evaluation/report.h"
@@ -16,18 +18,15 @@
 static void
 figure_row(FILE *out, const struct jsonread *j, const struct jsonread_value *f)
 {
-	static const char *const columns[] = { "value", "low", "high", "chance" };
 	const char *unit = jsonread_text(j, f, "unit");
 
 	(void)fputs("<tr><th scope=\"row\">", out);
 	html_text(out, jsonread_text(j, f, "name"));
 	(void)fputs("</th>", out);
-	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
-		double v = 0;
-		bool known = jsonread_number(&v, j, f, columns[i]);
-
-		report_cell(out, known, v, unit);
-	}
+	html_element(out, "td class=\"text\"", report_unit(unit));
+	report_cell_of(out, j, f, "value", unit);
+	report_interval_of(out, j, f, unit);
+	report_cell_of(out, j, f, "chance", unit);
 	html_element(out, "td class=\"long\"", jsonread_text(j, f, "reason"));
 	(void)fputs("</tr>\n", out);
 }
@@ -39,8 +38,8 @@ figures(FILE *out, const struct jsonread *j)
 
 	if (f == NULL)
 		return;
-	(void)fputs("<h3>Figures</h3>\n<div class=\"wide\"><table><thead><tr><th>figure</th><th>value"
-		    "</th><th colspan=\"2\">95 % interval</th><th>by chance</th>"
+	(void)fputs("<h3>Figures</h3>\n<div class=\"wide\"><table><thead><tr><th>figure</th>"
+		    "<th class=\"text\">unit</th><th>value</th><th>95 % interval</th><th>by chance</th>"
 		    "<th class=\"text\">why not</th></tr></thead><tbody>\n", out);
 	for (; f != NULL; f = jsonread_next(j, f))
 		figure_row(out, j, f);
@@ -175,9 +174,13 @@ count_row(FILE *out, const struct jsonread *j, const struct jsonread_value *in, 
 	char text[REPORT_VALUE_BYTES];
 	double v;
 
+	static_assert(REPORT_VALUE_BYTES >= CONFIG_VALUE_BYTES, "either text fits");
 	if (!jsonread_number(&v, j, in, key))
 		return;
-	report_value(text, v, unit);
+	if (strcmp(unit, "ms") == 0 && v >= 0 && v < 1e15)
+		config_duration_text(text, (int64_t)v);
+	else
+		report_value(text, v, unit);
 	html_row(out, title, text);
 }
 

@@ -23,21 +23,20 @@ struct sources {
 static void
 figure_row(FILE *out, const struct jsonread *j, const struct jsonread_value *f)
 {
-	static const char *const columns[] = { "mean", "low", "high", "p1", "p5", "p50", "p95" };
-	const char *unit = jsonread_text(j, f, "unit"), *reason = jsonread_text(j, f, "reason");
-	double v;
+	static const char *const columns[] = { "p1", "p5", "p50", "p95" };
+	const char *unit = jsonread_text(j, f, "unit");
 
 	(void)fputs("<tr><th scope=\"row\">", out);
 	html_text(out, jsonread_text(j, f, "figure"));
 	(void)fputs("</th>", out);
 	html_element(out, "td class=\"text\"", jsonread_text(j, f, "level"));
-	report_cell(out, jsonread_number(&v, j, f, "n"), v, "1");
-	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++) {
-		bool known = jsonread_number(&v, j, f, columns[i]);
-
-		report_cell(out, known, known ? v : 0, unit);
-	}
-	html_element(out, "td class=\"long\"", reason);
+	html_element(out, "td class=\"text\"", report_unit(unit));
+	report_cell_of(out, j, f, "n", "1");
+	report_cell_of(out, j, f, "mean", unit);
+	report_interval_of(out, j, f, unit);
+	for (size_t i = 0; i < sizeof(columns) / sizeof(columns[0]); i++)
+		report_cell_of(out, j, f, columns[i], unit);
+	html_element(out, "td class=\"long\"", jsonread_text(j, f, "reason"));
 	(void)fputs("</tr>\n", out);
 }
 
@@ -47,8 +46,8 @@ figures(FILE *out, const struct jsonread *j)
 	const struct jsonread_value *f = jsonread_child(j, jsonread_get(j, jsonread_root(j), "figures"));
 
 	(void)fputs("<h3>Figures</h3>\n<div class=\"wide\"><table><thead><tr><th>figure</th>"
-		    "<th class=\"text\">level</th><th>n</th><th>mean</th><th colspan=\"2\">95 % "
-		    "interval</th><th>p1</th><th>p5</th><th>p50</th><th>p95</th>"
+		    "<th class=\"text\">level</th><th class=\"text\">unit</th><th>n</th>"
+		    "<th>mean</th><th>95 % interval</th><th>p1</th><th>p5</th><th>p50</th><th>p95</th>"
 		    "<th class=\"text\">why not</th></tr></thead><tbody>\n", out);
 	for (; f != NULL; f = jsonread_next(j, f))
 		figure_row(out, j, f);

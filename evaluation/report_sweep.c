@@ -12,14 +12,14 @@
 static const struct shown {
 	const char *title, *figure, *level, *column, *unit;
 } shown[] = {
-	{ "H, people", "entropy", "user", "mean", "bit" },
-	{ "H, packets", "entropy", "message", "mean", "bit" },
-	{ "min-entropy, people", "min_entropy", "user", "mean", "bit" },
-	{ "its p5", "min_entropy", "user", "p5", "bit" },
-	{ "right guess, people", "true_probability", "user", "mean", "share" },
-	{ "delay in the network", "network_delay", "message", "mean", "ms" },
-	{ "delay of messages", "message_delay", "message", "mean", "ms" },
-	{ "its p95", "message_delay", "message", "p95", "ms" },
+	{ "H, people [bit]", "entropy", "user", "mean", "bit" },
+	{ "H, packets [bit]", "entropy", "message", "mean", "bit" },
+	{ "min-entropy, people [bit]", "min_entropy", "user", "mean", "bit" },
+	{ "its p5 [bit]", "min_entropy", "user", "p5", "bit" },
+	{ "right guess, people [%]", "true_probability", "user", "mean", "share" },
+	{ "delay in the network [s]", "network_delay", "message", "mean", "ms" },
+	{ "delay of messages [s]", "message_delay", "message", "mean", "ms" },
+	{ "its p95 [s]", "message_delay", "message", "p95", "ms" },
 	{ "packets per message", "packets_per_message", "message", "mean", "1" },
 };
 #define SHOWN (sizeof(shown) / sizeof(shown[0]))
@@ -87,7 +87,7 @@ write_table(FILE *out, const struct table *t)
 			double v = 0;
 			bool known = value_of(&v, t, r, shown[i].figure, shown[i].level, shown[i].column);
 
-			report_cell(out, known, v, shown[i].unit);
+			report_cell(out, known ? &v : NULL, shown[i].unit);
 		}
 		(void)fputs("</tr>\n", out);
 	}

@@ -4,13 +4,13 @@
 # `make plan-measured`. RESTANTE_MEASURED_HOURS: session hours (three minutes each) to measure.
 . "${srcdir:-.}/tests/system/lib.sh"
 
-hours=${RESTANTE_MEASURED_HOURS:-2}
+hours=${RESTANTE_MEASURED_HOURS:-3}
 python=${PYTHON:-$(command -v python3 || true)}
 tools=$tests_top/tests/system
 evaluate=$net_bin/evaluation/restante-evaluate
 pairs='ann ben cat dan eve fay'
 hour=180
-period=5 # seconds between two messages of one person, in the mean
+period=6 # seconds between two messages of one person, in the mean
 
 [ -n "$python" ] && [ -x "$evaluate" ] || { echo "1..0 # SKIP no python3, or nothing is built"; exit 0; }
 test_begin 6
@@ -18,7 +18,7 @@ echo "# $hours hours of $hour s"
 
 start()
 {
-	net_make slot 1s round 2s people 6 time-scale 20 epoch 18min grace 1min pieces 4 && net_start
+	net_make slot 1500ms round 3s people 6 time-scale 20 epoch 18min grace 2min pieces 4 && net_start
 }
 
 # Ann's session passes a relay that counts.
@@ -35,8 +35,8 @@ members()
 # A record costs one deposit: acknowledgements ride in the answers. A plan counts two.
 plan()
 {
-	"$evaluate" plan --json --slot 1s --round 2s --people 6 --time-scale 20 --epoch 18min \
-	    --grace 1min --pieces 4 --messages "$1" >"$net_dir/$2"
+	"$evaluate" plan --json --slot 1500ms --round 3s --people 6 --time-scale 20 --epoch 18min \
+	    --grace 2min --pieces 4 --messages "$1" >"$net_dir/$2"
 }
 
 # What a member is told is what the plan says, at what people are taken to write.
@@ -84,7 +84,7 @@ measure()
 	done
 	sleep "$seconds"
 	counted=$(($(stat -c %s "$net_dir/capture") - before))
-	sleep 40
+	sleep 90
 	[ -s "$net_dir/sent" ] && [ -s "$net_dir/shown" ]
 }
 
