@@ -20,6 +20,7 @@
 #define TOR_DATA_BYTES 498
 
 #define HOUR_MS INT64_C(3600000)
+#define FRAMES_USED 0.8 /* as the charter's rule for pieces has it */
 
 /* ---- figures ---- */
 
@@ -282,11 +283,13 @@ add_mix(struct plan *p)
 /* ---- all of it ---- */
 
 void
-plan_fit(struct params *p)
+plan_fit(struct params *p, double messages_per_day)
 {
 	uint32_t pieces = params_least_pieces(p);
 
 	p->pieces = pieces > PARAMS_PIECES_MAX ? PARAMS_PIECES_MAX : pieces;
+	while (p->pieces < PARAMS_PIECES_MAX && outlook_stream_load(p, messages_per_day) > FRAMES_USED)
+		p->pieces++;
 	for (unsigned l = 0; l < p->layers; l++) {
 		double arrivals = (double)p->people * (double)p->round_ms / (double)p->slot_ms;
 		double room = ceil(2 * strategy_pool(&p->strategy[l], arrivals, p->round_ms)) + 1;

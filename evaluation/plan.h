@@ -45,8 +45,10 @@ struct plan {
 	size_t count;
 };
 
-/* The pieces and the room in pools that the parameters ask for, and the fewest mailboxes that they allow. */
-void plan_fit(struct params *p);
+/*
+ * The pieces and the room in pools that the parameters ask for, and as many pieces more as
+ * leave a fifth of the frames empty when people write so much; and the fewest mailboxes that they allow. */
+void plan_fit(struct params *p, double messages_per_day);
 uint32_t plan_least_mailboxes(const struct params *p);
 
 /* All of it. ERR_RANGE with a sentence if no network can be so; ERR_MEMORY. */

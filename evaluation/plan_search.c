@@ -33,8 +33,9 @@ set_layers(struct params *p, uint8_t layers)
 
 /* False if it is the question's own value once more. */
 static bool
-candidate(struct params *out, const struct params *p, const struct place *at)
+candidate(struct params *out, const struct plan_question *q, const struct place *at)
 {
+	const struct params *p = &q->params;
 	bool again = false;
 
 	*out = *p;
@@ -54,7 +55,7 @@ candidate(struct params *out, const struct params *p, const struct place *at)
 		set_layers(out, layer_counts[at->layers - 1]);
 		again = again || out->layers == p->layers;
 	}
-	plan_fit(out);
+	plan_fit(out, q->messages_per_day);
 	return !again;
 }
 
@@ -182,7 +183,7 @@ plan_search(struct plan *out, char why[static PLAN_SENTENCES_BYTES],
 	unsigned best = 5; /* changes; more than there can be */
 
 	do {
-		if (changes_at(&at) > best || !candidate(&one.params, &q->params, &at) ||
+		if (changes_at(&at) > best || !candidate(&one.params, q, &at) ||
 		    plan_brief(&p, &one, NULL) != ERR_OK)
 			continue;
 		note_nearest(&nearest, &p, t);

@@ -48,7 +48,7 @@ static const struct config_key keys[] = {
 	    "charter's rules allow", FIELD(crowd) },
 	{ .name = "pieces", .type = CONFIG_INTEGER, .min = 0, .max = PARAMS_PIECES_MAX,
 	    .fallback = "0", .unit = "N",
-	    .help = "pieces of 4224 journal bytes in a frame; 0: the least that are allowed",
+	    .help = "pieces of 4224 journal bytes in a frame; 0: the least that are allowed and enough",
 	    FIELD(pieces) },
 	{ .name = "online", .type = CONFIG_DECIMAL, .min = 1, .max = 100000, .fallback = "100",
 	    .unit = "PERCENT", .help = "how much of the time somebody is online", FIELD(online_milli) },
@@ -125,10 +125,10 @@ question_of(struct plan_question *q, const struct plan_options *o, struct diag *
 	if (o->crowd > p->people)
 		return diag_set(d, ERR_USAGE, "--crowd is more than the %" PRIu32 " people", p->people);
 	p->mailboxes = o->crowd > 0 ? p->people / (uint32_t)o->crowd : plan_least_mailboxes(p);
-	plan_fit(p);
+	q->messages_per_day = (double)o->messages_milli / 1000;
+	plan_fit(p, q->messages_per_day);
 	if (o->pieces > 0)
 		p->pieces = (uint32_t)o->pieces;
-	q->messages_per_day = (double)o->messages_milli / 1000;
 	q->online = (double)o->online_milli / 100000;
 	q->contacts = (unsigned)o->contacts;
 	q->unwrap_us = (double)o->unwrap_milli / 1000;

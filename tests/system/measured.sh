@@ -2,12 +2,14 @@
 # What `restante-evaluate plan` says of a network, and what a network of real processes does at
 # those very parameters: delay of messages, bytes of a client, and what a member is told.
 # `make plan-measured`. RESTANTE_MEASURED_HOURS: session hours (three minutes each) to measure.
+# Nothing but the measuring is in a hurry.
+: "${test_session:=300}" "${test_patience:=300}"
 . "${srcdir:-.}/tests/system/lib.sh"
 
 hours=${RESTANTE_MEASURED_HOURS:-3}
 python=${PYTHON:-$(command -v python3 || true)}
 tools=$tests_top/tests/system
-evaluate=$net_bin/evaluation/restante-evaluate
+evaluate=${RESTANTE_EVALUATE:-$net_bin/evaluation/restante-evaluate}
 pairs='ann ben cat dan eve fay'
 hour=180
 period=6 # seconds between two messages of one person, in the mean
@@ -24,11 +26,11 @@ start()
 # Ann's session passes a relay that counts.
 members()
 {
-	test_members ben cat dan eve fay && net_member ann || return 1
+	test_members ben cat dan eve fay && net_member ann || { echo "not online"; return 1; }
 	net_spawn relay "$python" "$tools/relay.py" "$net_dir/tap.sock" "$net_dir/entrance.sock" "$net_dir"
-	net_wait 10 test -S "$net_dir/tap.sock" || return 1
+	net_wait "$test_session" test -S "$net_dir/tap.sock" || { echo "no relay"; return 1; }
 	printf 'entrance = unix:%s\n' "$net_dir/tap.sock" >>"$net_dir/ann/restante.conf"
-	net_start_agent ann && net_wait "$test_session" net_online ann || return 1
+	net_start_agent ann && net_wait "$test_session" net_online ann || { echo "ann is not online"; return 1; }
 	test_introduce ann ben && test_introduce cat dan && test_introduce eve fay
 }
 

@@ -21,8 +21,8 @@ ask(struct plan_question *q, uint32_t people)
 	params_default(&q->params);
 	q->params.people = people;
 	q->params.mailboxes = plan_least_mailboxes(&q->params);
-	plan_fit(&q->params);
 	q->messages_per_day = 50;
+	plan_fit(&q->params, q->messages_per_day);
 	q->online = 1;
 	q->contacts = 10;
 	q->unwrap_us = 40;
@@ -269,6 +269,15 @@ every_size_of_network_has_a_plan(void **state)
 			assert_true(isfinite(p.figures[k].value) && p.figures[k].value >= 0);
 		assert_true(p.anonymity.people.least >= 1 && p.anonymity.people.least <= sizes[i] + 1e-6);
 	}
+	/* a slow slot needs more pieces than the charter's rule asks for */
+	ask(&q, 20000);
+	q.params.slot_ms = 15000;
+	plan_fit(&q.params, 50);
+	assert_err(plan_of(&p, &q, &too_many), ERR_RANGE);
+	q.params.mailboxes = 200;
+	plan_fit(&q.params, 50);
+	assert_err_ok(plan_of(&p, &q, NULL));
+	assert_true(q.params.pieces > params_least_pieces(&q.params));
 	/* the digests of so many notes alone are more than frames have room for */
 	ask(&q, 50000);
 	assert_err(plan_of(&p, &q, &too_many), ERR_RANGE);
