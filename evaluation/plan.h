@@ -47,7 +47,9 @@ struct plan {
 
 /*
  * The pieces and the room in pools that the parameters ask for, and as many pieces more as
- * leave a fifth of the frames empty when people write so much; and the fewest mailboxes that they allow. */
+ * leave a fifth of the frames empty when people write so much; and the fewest mailboxes
+ * that the charter's rules allow.
+ */
 void plan_fit(struct params *p, double messages_per_day);
 uint32_t plan_least_mailboxes(const struct params *p);
 
