@@ -77,9 +77,8 @@ is_workday(int64_t day)
 	return (day + WEEK_DAYS - FIRST_OFFICE_DAY) % WEEK_DAYS < 5;
 }
 
-/* Time at work between 1970 and at_ms, and its inverse. */
-static int64_t
-work_before(int64_t at_ms)
+int64_t
+traffic_work_before(int64_t at_ms)
 {
 	int64_t day = at_ms / DAY_MS, in_day = at_ms % DAY_MS - OFFICE_FROM_MS;
 	int64_t from_monday = (day + WEEK_DAYS - FIRST_OFFICE_DAY) % WEEK_DAYS;
@@ -91,6 +90,7 @@ work_before(int64_t at_ms)
 	return days * OFFICE_LONG_MS + (in_day < OFFICE_LONG_MS ? in_day : OFFICE_LONG_MS);
 }
 
+/* The inverse of traffic_work_before. */
 static int64_t
 at_work(int64_t work_ms)
 {
@@ -214,7 +214,7 @@ next_message(void *arg, uint32_t person, int64_t at_ms, uint64_t *message)
 		next = at_ms + draw_pause(t, p);
 		break;
 	case TRAFFIC_OFFICE:
-		next = at_work(work_before(at_ms) + draw_pause(t, p));
+		next = at_work(traffic_work_before(at_ms) + draw_pause(t, p));
 		break;
 	case TRAFFIC_ON_OFF:
 		next = next_in_turns(t, p, at_ms);

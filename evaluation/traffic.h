@@ -83,6 +83,8 @@ uint64_t traffic_count(const struct traffic *t);
 size_t traffic_lines(const struct traffic *t);
 /* Those of them that are later than wall_ms, so that a run until then leaves them out. */
 size_t traffic_lines_after(const struct traffic *t, int64_t wall_ms);
+/* Time at work, in which TRAFFIC_OFFICE writes, between 1970 and at_ms of the wall clock. */
+int64_t traffic_work_before(int64_t at_ms);
 /* Person's i-th contact, i < contacts. */
 uint32_t traffic_contact(const struct traffic *t, uint32_t person, uint32_t i);
 

@@ -10,6 +10,7 @@
 #include "evaluation/metrics.h"
 
 #define POINTS_FIRST 16
+#define MEAN_LEAST 4 /* values: fewer say next to nothing of their spread */
 #define Z95 1.959963984540054
 
 const struct attack_kind *const attack_table[] = {
@@ -153,13 +154,13 @@ attack_share_exact(size_t k, size_t n)
 struct attack_value
 attack_mean(double sum, double sum_of_squares, size_t n)
 {
-	struct attack_value v = { .known = n > 0 && isfinite(sum), .has_interval = n > 1 };
+	struct attack_value v = { .known = n > 0 && isfinite(sum), .has_interval = n >= MEAN_LEAST };
 	double variance, half;
 
 	if (!v.known)
 		return (struct attack_value){ .known = false };
 	v.value = v.low = v.high = sum / (double)n;
-	if (n < 2)
+	if (!v.has_interval)
 		return v;
 	variance = (sum_of_squares - sum * v.value) / (double)(n - 1);
 	half = summary_t95(n - 1) * sqrt(variance > 0 ? variance / (double)n : 0);

@@ -143,7 +143,7 @@ struct attack_value attack_exact(double v);
 struct attack_value attack_share(size_t k, size_t n);
 /* The same with Clopper and Pearson's, for what is to be shown rare: k = 0 gives high > 0. */
 struct attack_value attack_share_exact(size_t k, size_t n);
-/* A mean of n independent values by its sums; Student's t. n < 2: no interval. */
+/* A mean of n independent values by its sums; Student's t. n < 4: no interval. */
 struct attack_value attack_mean(double sum, double sum_of_squares, size_t n);
 /* a * v + b of value and interval: 2 * accuracy - 1, say. */
 struct attack_value attack_scaled(struct attack_value v, double a, double b);

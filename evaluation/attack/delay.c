@@ -1,7 +1,6 @@
-/* The delay of the network as everybody can learn it, and what it makes of people's packets. */
+/* The delay of the network, as everybody can learn it. */
 #include "config.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -76,6 +75,12 @@ attack_delay_density(const struct attack_delay *a, double ms)
 		return 0;
 	i = (size_t)(ms / a->bin_ms);
 	return (a->cdf[i] - (i > 0 ? a->cdf[i - 1] : 0)) / a->bin_ms;
+}
+
+int64_t
+attack_delay_most_ms(const struct attack_delay *a)
+{
+	return (int64_t)(a->bin_ms * ATTACK_DELAY_BINS) + 1;
 }
 
 /* ---- learning it ---- */
@@ -175,120 +180,4 @@ attack_delay_learn(struct attack_delay *out, const struct scenario *s, struct di
 		    "be learnt; let people send more", (long long)(own.duration_ms / 1000));
 	free(l.delays);
 	return e;
-}
-
-/* ---- the packets of each person ---- */
-
-struct attack_flows {
-	const struct attack_trace *trace;
-	int64_t *times; /* of sends, by person, then time */
-	size_t *first;	/* persons + 1 */
-};
-
-enum err
-attack_flows_new(struct attack_flows **out, const struct attack_trace *t)
-{
-	struct attack_flows *f = calloc(1, sizeof(*f));
-	size_t *next = calloc((size_t)t->persons + 1, sizeof(*next));
-
-	if (f != NULL) {
-		f->trace = t;
-		f->times = calloc(t->send_count + 1, sizeof(f->times[0]));
-		f->first = calloc((size_t)t->persons + 1, sizeof(f->first[0]));
-	}
-	if (f == NULL || next == NULL || f->times == NULL || f->first == NULL) {
-		attack_flows_free(f);
-		free(next);
-		return ERR_MEMORY;
-	}
-	for (size_t i = 0; i < t->send_count; i++)
-		f->first[t->sends[i].person + 1]++;
-	for (uint32_t p = 0; p < t->persons; p++)
-		f->first[p + 1] += f->first[p];
-	memcpy(next, f->first, ((size_t)t->persons + 1) * sizeof(*next));
-	for (size_t i = 0; i < t->send_count; i++)
-		f->times[next[t->sends[i].person]++] = t->sends[i].at_ms;
-	free(next);
-	*out = f;
-	return ERR_OK;
-}
-
-void
-attack_flows_free(struct attack_flows *f)
-{
-	if (f == NULL)
-		return;
-	free(f->times);
-	free(f->first);
-	free(f);
-}
-
-double
-attack_flows_packets(const struct attack_flows *f, uint32_t person)
-{
-	const struct attack_trace *t = f->trace;
-	size_t n;
-	const struct attack_turn *turns = attack_trace_turns(t, person, &n);
-	double there_ms = 0;
-
-	if (!t->counted)
-		return (double)(f->first[person + 1] - f->first[person]);
-	for (size_t i = 0; i < n; i++)
-		there_ms += (double)(turns[i].to_ms - turns[i].from_ms);
-	return there_ms / (double)t->slot_ms;
-}
-
-/* The first of [low, high) that is not before at_ms. */
-static size_t
-not_before(const int64_t *times, size_t low, size_t high, int64_t at_ms)
-{
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (times[middle] < at_ms)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/* One packet in every slot of its turns. */
-static double
-intensity_of_turns(const struct attack_trace *t, const struct attack_delay *a, uint32_t person,
-    int64_t at_ms)
-{
-	size_t n, low = 0, high;
-	const struct attack_turn *turns = attack_trace_turns(t, person, &n);
-	int64_t longest = (int64_t)(a->bin_ms * ATTACK_DELAY_BINS) + 1;
-	double sum = 0;
-
-	for (high = n; low < high;) { /* the first that ends late enough */
-		size_t middle = low + (high - low) / 2;
-
-		if (turns[middle].to_ms < at_ms - longest)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	for (; low < n && turns[low].from_ms < at_ms; low++)
-		sum += attack_delay_cdf(a, (double)(at_ms - turns[low].from_ms)) -
-		    attack_delay_cdf(a, (double)(at_ms - turns[low].to_ms));
-	return sum / (double)t->slot_ms;
-}
-
-double
-attack_flows_intensity(const struct attack_flows *f, const struct attack_delay *a,
-    uint32_t person, int64_t at_ms)
-{
-	int64_t longest = (int64_t)(a->bin_ms * ATTACK_DELAY_BINS) + 1;
-	size_t i, end = f->first[person + 1];
-	double sum = 0;
-
-	if (f->trace->counted)
-		return intensity_of_turns(f->trace, a, person, at_ms);
-	i = not_before(f->times, f->first[person], end, at_ms - longest);
-	for (; i < end && f->times[i] <= at_ms; i++)
-		sum += attack_delay_density(a, (double)(at_ms - f->times[i]));
-	return sum;
 }

@@ -158,12 +158,12 @@ void
 suspicion_scores(double *scores, const struct suspicion *s, const struct pseudonym *p,
     uint32_t person, size_t n)
 {
-	double packets = attack_flows_packets(s->flows, person), sum = 0;
+	double messages = attack_flows_messages(s->flows, person), sum = 0;
 	double all_ms = (double)s->trace->to_ms;
 
 	for (size_t i = 0; i < n; i++) {
 		double here = attack_flows_intensity(s->flows, &s->delay, person, p->times[i]);
-		double share = packets > 0 ? here / packets : 0;
+		double share = messages > 0 ? here / messages : 0;
 
 		sum += log((1 - FROM_NOWHERE) * share * all_ms + FROM_NOWHERE);
 		scores[i] = sum;

@@ -155,7 +155,11 @@ attack_watch_begin(struct attack_watch *w, const struct scenario *s)
 		.round_ms = s->round_ms,
 		.from_ms = s->warm_up_ms,
 		.to_ms = s->warm_up_ms + s->duration_ms,
-		.counted = s->cover == COVER_COUNTED };
+		.counted = s->cover == COVER_COUNTED,
+		.office = s->workload == TRAFFIC_OFFICE,
+		.begin_ms = scenario_begins_ms(s),
+		.waits = s->sending != SENDING_AT_ONCE,
+		.message_share = s->note_one_in > 0 ? 1 - 1.0 / (double)s->note_one_in : 1 };
 	w->open = calloc(t->persons, sizeof(w->open[0]));
 	return w->open != NULL ? ERR_OK : ERR_MEMORY;
 }

@@ -43,6 +43,10 @@ struct attack_trace {
 	uint32_t persons, mailboxes;
 	int64_t slot_ms, round_ms, from_ms, to_ms; /* measured: after the warm-up, to the end */
 	bool counted;			 /* no sends: turns alone */
+	bool waits;		/* messages of somebody who is offline go when it is back */
+	bool office;		/* people write in office hours alone */
+	int64_t begin_ms;	/* wall clock of time 0 */
+	double message_share;	/* of packets that could carry a message: the others are notes */
 	struct attack_send *sends;	 /* by time */
 	size_t send_count, send_room;
 	struct attack_turn *turns;	 /* by person, then time */
@@ -91,16 +95,20 @@ RST_MUST_USE enum err attack_delay_of(struct attack_delay *out, const int64_t *d
 /* P(delay < x), and its density per ms. */
 double attack_delay_cdf(const struct attack_delay *a, double ms);
 double attack_delay_density(const struct attack_delay *a, double ms);
+/* No packet needs longer. */
+int64_t attack_delay_most_ms(const struct attack_delay *a);
 
 /*
- * How many packets of a person, times what share of them leaves at at_ms per ms: the
- * intensity of its packets at the exit. From sends, or from turns where there are no sends.
+ * The messages that are to be expected of each person: alike often over all time, or over
+ * office hours if people write in them alone, as many as the deposits are on average. Who was offline has a backlog, which goes first, in every slot
+ * but those of notes, when it is back; so its first packets count more. In a law without
+ * waiting every packet counts alike. From sends, or from turns where there are none.
  */
-struct attack_flows; /* sends by person */
+struct attack_flows;
 RST_MUST_USE enum err attack_flows_new(struct attack_flows **out, const struct attack_trace *t);
 void attack_flows_free(struct attack_flows *f);
-/* How many packets the person sent in all. */
-double attack_flows_packets(const struct attack_flows *f, uint32_t person);
+/* Of a person in all; and how many of them are expected to leave the network at at_ms, per ms. */
+double attack_flows_messages(const struct attack_flows *f, uint32_t person);
 double attack_flows_intensity(const struct attack_flows *f, const struct attack_delay *a,
     uint32_t person, int64_t at_ms);
 

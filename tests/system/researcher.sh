@@ -21,7 +21,7 @@ block() { sh -e steps/*-"$1" >"$1.out" 2>&1 </dev/null || { echo "exit code $?";
 rows()
 {
 	"$python" - "$1" "$top/docs/researcher.md" <<-'X'
-		import csv, sys
+		import csv, json, sys
 
 		def table(path):
 		    found = {}
@@ -71,16 +71,58 @@ rows()
 		            print("%s %s: %g packets for a message" % (sending, name, packets))
 		    return 4
 
+		def attacks():
+		    words = {"everybody online": "day", "office hours, writes in them": "office",
+		            "office hours, writes at any time": "waiting",
+		            "8 h online, 16 h offline, at random": "turns"}
+
+		    def load(who, people, attack):
+		        return json.load(open("%s-%s-%s.json" % (words[who], people, attack)))
+
+		    def point(result, first, x):
+		        curve = [c for c in result["curves"] if c["name"].startswith(first)][0]
+		        return [p for p in curve["points"] if p["x"] == x][0]
+
+		    def figure(result, name):
+		        return [f for f in result["figures"] if f["name"] == name][0]
+
+		    def interval(what, cell, row):
+		        low, high = cell.split("(")[1].rstrip(")").split(" to ")
+		        check(what, cell, row, "value")
+		        check(what, low, row, "low")
+		        check(what, high, row, "high")
+
+		    for people, who, one, five, twenty, left, found, more in cells("| people | online |"):
+		        game = load(who, people, "two-senders")
+		        what = "%s people, %s" % (people, who)
+		        check(what, one, point(game, "one of", 1), "value")
+		        check(what, five, point(game, "one of", 5), "value")
+		        interval(what, twenty, point(game, "one of", 20))
+		        check(what, left, point(load(who, people, "intersection"), "suspects", 20), "value")
+		        check(what, found, figure(load(who, people, "flow-matching"),
+		            "true_positives_at_1e-2_20_records"), "value")
+		        interval(what, more, figure(load(who, people, "disclosure"),
+		            "who_writes_more_least_squares"))
+		    keys = load("everybody online", 200, "partition")
+		    mixes = load("everybody online", 200, "corrupt-mixes")
+		    check("new keys", "7.6418", figure(keys, "least_entropy_under_new_keys"), "value")
+		    check("old keys", "7.6411", figure(keys, "least_entropy_under_old_keys"), "value")
+		    check("restart", "7.6418", figure(keys, "least_entropy_after_a_restart"), "value")
+		    check("one mix", "7.619", point(mixes, "entropy", 1), "value")
+		    check("two mixes", "7.578", point(mixes, "entropy", 2), "value")
+		    return 8
+
 		name = sys.argv[1]
-		head = {"pool": "| strategy | H, paper |", "compare": "| sending | strategy |"}[name]
+		head = {"pool": "| strategy | H, paper |", "compare": "| sending | strategy |",
+		    "attacks": "| people | online |"}[name]
 		if len(cells(head)) != globals()[name]():
 		    print("rows are missing in the guide")
 	X
 }
 
-tap_plan 7
+tap_plan 9
 tap_report 'the guide has its examples' "$(awk -v out=steps -f "$top/tests/system/guide.awk" \
-    "$top/docs/researcher.md" && ls steps | tr '\n' ' ' | grep -vFx '01-pool 02-compare 03-year ')"
+    "$top/docs/researcher.md" && ls steps | tr '\n' ' ' | grep -vFx '01-pool 02-compare 03-year 04-attacks 05-designs ')"
 tap_report 'a published figure: the commands' "$(block pool)"
 tap_report 'and its table' "$(rows pool)"
 tap_report "Restante's default and Loopix-style mixing: the commands" "$(block compare)"
@@ -102,3 +144,5 @@ tap_report 'a year of 200 people, with what the guide says of it' "$(block year;
 	    print(summary["counts"])
 X
 )"
+tap_report 'attacks over time: the commands' "$(block attacks)"
+tap_report 'and their table' "$(rows attacks)"
