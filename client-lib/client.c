@@ -7,6 +7,7 @@
 
 #include "client-lib/client_parts.h"
 #include "common/charter/timing.h"
+#include "common/journal/outlook.h"
 
 #define CHORES_MS 60000
 #define CHORES_LEAST_MS 1000
@@ -67,6 +68,26 @@ client_tell(struct client *c)
 	c->told = now;
 	if (c->events->status != NULL)
 		c->events->status(c->arg);
+}
+
+/* restante-evaluate plan says the same to operators. */
+void
+client_outlook(const struct client *c, struct client_outlook *out)
+{
+	const struct params *p = &c->charter->params;
+	struct outlook_delay delay;
+	struct outlook_anonymity among;
+
+	memset(out, 0, sizeof(*out));
+	outlook_anonymity(&among, p);
+	if (among.known) {
+		out->people_effective = (uint32_t)(among.people.effective + 1e-6);
+		out->people_least = (uint32_t)(outlook_least_people(&among) + 1e-6);
+	}
+	if (outlook_delay(&delay, p, OUTLOOK_MESSAGES_PER_DAY, NULL) == ERR_OK) {
+		out->half_ms = (int64_t)delay.p50_ms;
+		out->most_ms = (int64_t)delay.p95_ms;
+	}
 }
 
 void

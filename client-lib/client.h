@@ -106,6 +106,14 @@ void client_free(struct client *c);
 /* While held, no session is opened: the way to the gateway is not there (attend_hold). */
 void client_hold(struct client *c, bool held);
 void client_status(const struct client *c, struct client_status *out);
+
+/* What a member is told of the network (common/journal/outlook.h); 0: not known. */
+struct client_outlook {
+	int64_t half_ms, most_ms; /* 50 and 95 of 100 messages are stored within */
+	uint32_t people_effective, people_least;
+};
+/* Takes a millisecond or so. */
+void client_outlook(const struct client *c, struct client_outlook *out);
 /*
  * The post, for queries and for changes. After a change call client_commit;
  * done(arg, err) comes when it is durable.

@@ -553,11 +553,13 @@ int
 restante_status(struct restante *r, struct restante_status *out)
 {
 	struct client_status s;
+	struct client_outlook o;
 	int rc = handle_started(r);
 
 	if (rc != RESTANTE_OK)
 		return rc;
 	client_status(r->client, &s);
+	client_outlook(r->client, &o);
 	memset(out, 0, sizeof(*out));
 	out->online = s.online;
 	out->verified = s.verified;
@@ -569,6 +571,10 @@ restante_status(struct restante *r, struct restante_status *out)
 	out->round = s.round;
 	out->clock_skew_ms = s.clock_skew_ms;
 	out->forecast_ms = s.forecast_ms;
+	out->half_ms = o.half_ms;
+	out->most_ms = o.most_ms;
+	out->people_effective = o.people_effective;
+	out->people_least = o.people_least;
 	out->charter = s.charter;
 	out->coming_charter = s.coming_charter;
 	out->coming_epoch = s.coming_epoch;

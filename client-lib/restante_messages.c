@@ -43,6 +43,28 @@ restante_estimate(struct restante *r, uint64_t size, uint64_t *seconds, uint64_t
 	return RESTANTE_OK;
 }
 
+int
+restante_forecast(struct restante *r, struct restante_forecast *out)
+{
+	const struct params *p;
+	struct client_status s;
+	struct client_outlook o;
+	int rc = handle_started(r);
+	int64_t ahead;
+
+	if (rc != RESTANTE_OK)
+		return rc;
+	client_status(r->client, &s);
+	client_outlook(r->client, &o);
+	p = &client_charter(r->client)->params;
+	ahead = (s.queued > 1 ? s.queued - 1 : 0) * p->slot_ms * p->note_one_in /
+	    (p->note_one_in - 1);
+	*out = (struct restante_forecast){ 0, 0 };
+	if (o.half_ms > 0)
+		*out = (struct restante_forecast){ o.half_ms + ahead, o.most_ms + ahead };
+	return RESTANTE_OK;
+}
+
 static enum err
 cancel(struct restante *r, uint64_t message)
 {

@@ -3,6 +3,7 @@
 #include "evaluation/closed.h"
 
 #include <math.h>
+#include <string.h>
 
 #include "evaluation/metrics.h"
 
@@ -190,4 +191,133 @@ closed_all_corrupt(unsigned n, unsigned b, unsigned layers)
 	for (unsigned i = 0; i < layers; i++)
 		p *= b > i ? (double)(b - i) / (double)(n - i) : 0;
 	return p;
+}
+
+/* ---- attacks ---- */
+
+#define ROUNDS_MAX 1000000
+
+double
+closed_blending_mean(double pool, double share)
+{
+	double left = 1, sum = 0;
+
+	for (int k = 0; k < ROUNDS_MAX; k++) {
+		double more = 1 - pow(1 - left, pool); /* some are left after k rounds */
+
+		if (more < 1e-12)
+			break;
+		sum += more;
+		left *= 1 - share;
+	}
+	return sum;
+}
+
+double
+closed_blending_quantile(double pool, double share, double q)
+{
+	double left = 1;
+	int k = 0;
+
+	while (pow(1 - left, pool) < q && k < ROUNDS_MAX) {
+		left *= 1 - share;
+		k++;
+	}
+	return k;
+}
+
+#define EXACT_WINDOW_MAX 12
+
+static unsigned
+ones(unsigned v)
+{
+	unsigned n = 0;
+
+	for (; v != 0; v &= v - 1)
+		n++;
+	return n;
+}
+
+/* The chance that the rule fails, drawn anew, when so many have returned. */
+static double
+rule_fails(unsigned least, unsigned most, unsigned returned)
+{
+	unsigned above = 0;
+
+	for (unsigned n = least; n <= most; n++)
+		above += returned < n;
+	return (double)above / (most - least + 1);
+}
+
+/* All notes are lost. */
+static double
+all_lost(unsigned window, unsigned least, unsigned most)
+{
+	double stands = 1, sum = 0;
+
+	for (unsigned k = 1; k <= window; k++) {
+		sum += stands;
+		stands *= 1 - rule_fails(least, most, window - k);
+	}
+	return sum;
+}
+
+/* The states are which notes of the window were lost, the latest in bit 0. */
+static double
+window_chain(unsigned window, unsigned least, unsigned most, double lost)
+{
+	static const int notes_max = 100000;
+	unsigned states = 1u << window;
+	double now[1u << EXACT_WINDOW_MAX] = { 0 }, next[1u << EXACT_WINDOW_MAX], stands = 1, sum = 0;
+
+	now[0] = 1;
+	for (int k = 0; k < notes_max && stands > 1e-9; k++) {
+		sum += stands;
+		stands = 0;
+		memset(next, 0, states * sizeof(*next));
+		for (unsigned i = 0; i < states; i++)
+			for (unsigned bit = 0; bit < 2 && now[i] > 0; bit++) {
+				unsigned to = (i << 1 | bit) & (states - 1);
+				double p = now[i] * (bit ? lost : 1 - lost) *
+				    (1 - rule_fails(least, most, window - ones(to)));
+
+				next[to] += p;
+				stands += p;
+			}
+		memcpy(now, next, states * sizeof(*now));
+	}
+	return stands > 1e-9 ? INFINITY : sum;
+}
+
+double
+closed_notes_lost(unsigned window, unsigned least, unsigned most, double lost)
+{
+	if (lost >= 1)
+		return all_lost(window, least, most);
+	return window <= EXACT_WINDOW_MAX ? window_chain(window, least, most, lost) : INFINITY;
+}
+
+double
+closed_intersection(double n, double q)
+{
+	double there = 1, sum = 0;
+
+	for (int t = 0; t < ROUNDS_MAX; t++) {
+		double more = 1 - pow(1 - there, n - 1);
+
+		if (more < 1e-12)
+			break;
+		sum += more;
+		there *= q;
+	}
+	return sum;
+}
+
+double
+closed_disclosure(double m, double b, double n, double l)
+{
+	double noise = (n - 1) * (b - 1) / (n * n), signal = noise + (m - 1) / (m * m);
+	double root = m * l * (sqrt(signal) + sqrt(noise));
+
+	return root * root;
 }

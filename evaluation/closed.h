@@ -64,6 +64,27 @@ double closed_sinusoid_gain(double f, double mean, unsigned layers);
 /* All of `layers` mixes, drawn without repetition out of n with b corrupt ones, are corrupt. */
 double closed_all_corrupt(unsigned n, unsigned b, unsigned layers);
 
+/*
+ * n-1: rounds until all of `pool` packets have left a pool each of whose packets leaves with
+ * chance `share` at a flush, nothing unknown coming in: their mean, and the least number within
+ * which it happens with probability q. (Serjantov, Dingledine, Syverson 2002; O'Connor 2005.)
+ */
+double closed_blending_mean(double pool, double share);
+double closed_blending_quantile(double pool, double share, double q);
+/*
+ * Notes until the rule of common/journal/notetest.h fails, each being lost with chance `lost`,
+ * after all of the window had returned: the mean, exact for a window of up to 12 notes and, for
+ * longer ones, for lost = 1 alone (INFINITY otherwise).
+ */
+double closed_notes_lost(unsigned window, unsigned least, unsigned most, double lost);
+/* Looks until only the one who is always there is left of n, others being there with chance q. */
+double closed_intersection(double n, double q);
+/*
+ * Rounds of statistical disclosure (Danezis 2003): m friends, b messages in a round, n
+ * receivers, l standard deviations.
+ */
+double closed_disclosure(double m, double b, double n, double l);
+
 /* psi(x), the digamma function, x > 0. */
 double closed_digamma(double x);
 

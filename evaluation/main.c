@@ -9,6 +9,13 @@ static const struct command commands[] = {
 	{ .name = "attack", .operands = "NAME SCENARIO|DIR", .operands_max = 2,
 	    .options = &program_attack_schema, .run = program_attack,
 	    .summary = "Attack a scenario, or what a run has left, and say what comes of it" },
+	{ .name = "plan", .options = &program_plan_schema, .run = program_plan,
+	    .summary = "Say what a network costs, how fast it is and what it protects, before it is "
+	    "there" },
+	{ .name = "report", .operands = "PATH ...", .operands_min = 1,
+	    .operands_max = PROGRAM_REPORTS_MAX, .options = &program_report_schema,
+	    .run = program_report,
+	    .summary = "Make one page of HTML from the results of runs, attacks and sweeps" },
 	{ .name = "run", .operands = "SCENARIO", .operands_min = 1, .operands_max = 1,
 	    .options = &program_run_schema, .run = program_run,
 	    .summary = "Simulate a scenario and say what its adversary learns" },

@@ -13,7 +13,7 @@
 
 /* Beside those of enum options_exit. */
 enum program_exit {
-	PROGRAM_EMPTY = 2, /* the run is whole, but no target was observed */
+	PROGRAM_EMPTY = 2, /* whole, but no target was observed; plan: none can be reached */
 };
 
 #define PROGRAM_PATH_BYTES 1000
@@ -40,8 +40,8 @@ struct program_attack_options {
 	bool progress;
 };
 
-extern const struct config_schema program_run_schema, program_sweep_schema,
-    program_attack_schema;
+extern const struct config_schema program_run_schema, program_sweep_schema, program_plan_schema,
+    program_report_schema, program_attack_schema;
 
 /* scenario_load of the first operand; ERR_MALFORMED for what is wrong in it. */
 RST_MUST_USE enum err program_load(struct scenario *out, const struct call *c, struct diag *d);
@@ -49,6 +49,10 @@ RST_MUST_USE enum err program_load(struct scenario *out, const struct call *c, s
 int program_run(const struct call *c);
 int program_scenario(const struct call *c);
 int program_sweep(const struct call *c);
+int program_plan(const struct call *c);
+int program_report(const struct call *c);
+
+#define PROGRAM_REPORTS_MAX 64 /* paths of one report */
 int program_attack(const struct call *c);
 
 #endif

@@ -45,7 +45,7 @@ same()
 	done)"
 }
 
-tap_plan 107
+tap_plan 129
 scenario small
 scenario silent 'target-rule = real'
 sed -i.bak 's/^messages-per-day.*/messages-per-day = 0/' silent
@@ -251,6 +251,41 @@ sed -i.bak 's/^messages-per-day.*/messages-per-day = 0/' quiet
 expect 'nobody to look for' 65 'nobody wrote' attack two-senders quiet
 expect 'a year is longer than this' 65 "set 'duration'" attack gateway gate
 expect 'tags find nothing' 0 '^  tag_found  *0 ' attack active gate --trials 1
+
+# ---- plan ----
+
+expect 'a plan of the defaults' 0 '95 of 100 within  *8[0-9]' "$evaluate" plan
+expect 'in JSON, with a charter'"'"'s names' 0 '"strategy.2":"timed' "$evaluate" plan --json
+expect 'a target that can be reached' 0 'restante-charter set DRAFT' "$evaluate" plan --people 200 \
+    --delay-p95 1min --bytes-per-day 300MiB
+expect 'one that is met' 0 'It is met' "$evaluate" plan --anonymity 100
+expect 'one that cannot be' 2 'only 125 people' "$evaluate" plan --anonymity 126
+expect 'which JSON says, too' 2 '"met":false,"change":null,"reason":"' "$evaluate" plan --json \
+    --anonymity 126
+expect 'a crowd of more than all' 64 'more than the 20 people' "$evaluate" plan --people 20 --crowd 21
+expect 'no slot' 64 'slot is not a duration' "$evaluate" plan --slot soon
+expect 'a network that cannot be' 65 'round must divide' "$evaluate" plan --round 7s
+expect 'people who write too much' 65 'the journal takes' "$evaluate" plan --messages 5000
+
+# ---- report ----
+
+"$evaluate" run --no-trace --output shown small >/dev/null
+"$evaluate" sweep small people=20,30 >shown.csv
+expect 'a page of results' 0 'min-entropy, people' "$evaluate" report shown shown.csv
+cp out page.html
+tap_report 'it takes nothing from elsewhere, and runs nothing' "$(grep -nE \
+    '<script|<img|<link|src=|href=|url\(|@import|[[:space:]]on[a-z]+=' page.html)"
+tap_report 'and is whole' "$(grep -q '^</html>$' page.html || echo cut off
+	[ "$(grep -c '<section>' page.html)" = 2 ] || echo sections)"
+echo >>shown/summary.json
+expect 'what was changed since is told' 0 'summary.json has been changed since the run' "$evaluate" report shown
+tap_report 'a page into a file' "$("$evaluate" report -o shown.html shown.csv 2>&1; [ -s shown.html ] || echo none)"
+expect 'which is there' 1 'is there already' "$evaluate" report -o shown.html shown.csv
+tap_report 'and may be replaced' "$("$evaluate" report -o shown.html --force --title 'a <b>' shown.csv 2>&1)"
+tap_report 'its title is text' "$(grep -q '<h1>a &lt;b&gt;</h1>' shown.html || head -c 300 shown.html)"
+expect 'nothing of a directory without results' 1 'neither manifest.json nor attack.json' \
+    "$evaluate" report .
+expect 'nor of what is no table' 65 'no table of a sweep' "$evaluate" report small
 
 # ---- verify ----
 

@@ -2,17 +2,21 @@
 
 #include "mix/visits.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/charter/path.h"
 #include "common/charter/timing.h"
 #include "common/journal/item.h"
+#include "common/journal/outlook.h"
 #include "common/net/attend.h"
 #include "mix/purses.h"
 
 #define SKEW_MAX_MS 30000
 #define SKEW_PAUSE_MS 3600000 /* between two warnings */
+
+static_assert(VISITS_COUNT == OUTLOOK_MIX_SESSIONS, "forecasts count them");
 
 #define RUNS_MAX 4 /* sessions of one visit at a time: coming, current, former, one more */
 

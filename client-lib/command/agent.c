@@ -236,12 +236,17 @@ static void
 do_send_text(struct peer *p, const struct wire *q)
 {
 	struct wire m = { .type = WIRE_IS_QUEUED };
+	struct restante_forecast f;
 	struct restante *r = p->agent->r;
 	struct restante_contact c;
 	int rc = restante_contact_find(r, q->name, &c);
 
 	if (rc == RESTANTE_OK)
 		rc = restante_send_text(r, c.id, q->text, &m.number, on_done, p);
+	if (rc == RESTANTE_OK && restante_forecast(r, &f) == RESTANTE_OK) {
+		m.half_ms = (uint64_t)f.half_ms;
+		m.most_ms = (uint64_t)f.most_ms;
+	}
 	if (rc == RESTANTE_OK)
 		answer(p, &m);
 	called(p, rc);

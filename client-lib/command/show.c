@@ -265,6 +265,10 @@ status_json(FILE *out, const struct restante_status *s, const struct tor_status 
 	field_number(&j, "queued", s->queued);
 	field_number(&j, "unacknowledged", s->unacknowledged);
 	field_number(&j, "forecast_seconds", (uint64_t)s->forecast_ms / 1000);
+	field_number(&j, "half_stored_ms", (uint64_t)s->half_ms);
+	field_number(&j, "most_stored_ms", (uint64_t)s->most_ms);
+	field_number(&j, "people_effective", s->people_effective);
+	field_number(&j, "people_least", s->people_least);
 	field_number(&j, "slots", s->slots);
 	field_number(&j, "slots_skipped", s->skipped);
 	field_number(&j, "time_scale", s->time_scale);
@@ -288,6 +292,33 @@ status_json(FILE *out, const struct restante_status *s, const struct tor_status 
 	json_close(&j);
 	tor_json(&j, t);
 	json_finish(out, &j, &b);
+}
+
+/* The whole seconds that a time takes at most. */
+static uint64_t
+seconds_of(int64_t ms)
+{
+	return ((uint64_t)ms + 999) / 1000;
+}
+
+static void
+show_outlook(FILE *out, const struct restante_status *s, const char *forecast)
+{
+	char half[32], most[32];
+
+	show_duration(half, seconds_of(s->half_ms));
+	show_duration(most, seconds_of(s->most_ms));
+	if (s->half_ms > 0)
+		(void)fprintf(out, "forecast    half of the messages are stored within %s, 95 of 100 within "
+		    "%s, nearly all within %s\n", half, most, forecast);
+	else
+		(void)fprintf(out, "forecast    a message is stored within about %s\n", forecast);
+	if (s->people_effective > 0)
+		(void)fprintf(out, "anonymity   who sent a packet is one of %u people, while they are "
+		    "online; whoever watches, of at least %u\n", s->people_effective, s->people_least);
+	else
+		(void)fputs("anonymity   not known by a formula for these mixes; the operator can "
+			    "have it measured\n", out);
 }
 
 static const char *
@@ -329,7 +360,7 @@ show_status(FILE *out, const struct restante_status *s, const struct tor_status 
 	(void)fprintf(out, "crowd       %u people share your mailbox\n", s->people);
 	(void)fprintf(out, "messages    %u waiting, %u on their way\n", s->queued,
 	    s->unacknowledged);
-	(void)fprintf(out, "forecast    a message is stored within about %s\n", forecast);
+	show_outlook(out, s, forecast);
 	if (s->tokens_needed && s->enrolled)
 		(void)fprintf(out, "left        %u ticket%s for this hour; %u of %u stamps until the epoch "
 		    "ends; %u epoch%s ahead\n", s->tickets, s->tickets == 1 ? "" : "s", s->stamps,
@@ -486,7 +517,7 @@ show_message(FILE *out, const struct restante_message *m, const char *name, cons
 void
 show_queued(FILE *out, const struct wire *m, bool json)
 {
-	char takes[32];
+	char takes[32], half[32], most[32];
 	struct json j;
 	struct buf b;
 
@@ -498,6 +529,11 @@ show_queued(FILE *out, const struct wire *m, bool json)
 			    "; it will take about %s and adds %" PRIu64
 			    " KiB to what everybody in the mailbox receives",
 			    takes, m->bytes / 1024);
+		show_duration(half, seconds_of((int64_t)m->half_ms));
+		show_duration(most, seconds_of((int64_t)m->most_ms));
+		if (m->half_ms > 0)
+			(void)fprintf(out, "; half of such messages are stored within %s, 95 of 100 "
+			    "within %s", half, most);
 		(void)fputc('\n', out);
 		(void)fflush(out);
 		return;
@@ -507,6 +543,10 @@ show_queued(FILE *out, const struct wire *m, bool json)
 	if (m->seconds > 0) {
 		field_number(&j, "seconds", m->seconds);
 		field_number(&j, "journal_bytes", m->bytes);
+	}
+	if (m->half_ms > 0) {
+		field_number(&j, "half_stored_ms", m->half_ms);
+		field_number(&j, "most_stored_ms", m->most_ms);
 	}
 	json_finish(out, &j, &b);
 }

@@ -95,6 +95,10 @@ put_status(struct writer *w, const struct restante_status *s)
 	writer_u8(w, (uint8_t)s->restarted);
 	writer_u64(w, (uint64_t)s->restarted_at);
 	writer_u32(w, s->void_invitations);
+	writer_u64(w, (uint64_t)s->half_ms);
+	writer_u64(w, (uint64_t)s->most_ms);
+	writer_u32(w, s->people_effective);
+	writer_u32(w, s->people_least);
 }
 
 static void
@@ -132,6 +136,10 @@ get_status(struct reader *r, struct restante_status *s)
 	s->restarted = reader_u8(r);
 	s->restarted_at = (int64_t)reader_u64(r);
 	s->void_invitations = reader_u32(r);
+	s->half_ms = (int64_t)reader_u64(r);
+	s->most_ms = (int64_t)reader_u64(r);
+	s->people_effective = reader_u32(r);
+	s->people_least = reader_u32(r);
 	if (s->restarted > RESTANTE_RESTARTED_COPY)
 		reader_fail(r, ERR_MALFORMED);
 }
@@ -326,6 +334,8 @@ put_fields(struct writer *w, const struct wire *m)
 		writer_u64(w, m->number);
 		writer_u64(w, m->seconds);
 		writer_u64(w, m->bytes);
+		writer_u64(w, m->half_ms);
+		writer_u64(w, m->most_ms);
 		break;
 	case WIRE_IS_EVIDENCE:
 		put_evidence(w, &m->evidence);
@@ -383,6 +393,8 @@ get_fields(struct reader *r, struct wire *m)
 		m->number = reader_u64(r);
 		m->seconds = reader_u64(r);
 		m->bytes = reader_u64(r);
+		m->half_ms = reader_u64(r);
+		m->most_ms = reader_u64(r);
 		return;
 	case WIRE_IS_EVIDENCE:
 		get_evidence(r, &m->evidence);

@@ -43,7 +43,7 @@ enum wire_type {
 	WIRE_IS_CONTACT = 66,
 	WIRE_IS_MESSAGE = 67, /* message, name: of the contact, text */
 	WIRE_IS_INVITATION = 68, /* text */
-	WIRE_IS_QUEUED = 69,  /* number: id, seconds, bytes */
+	WIRE_IS_QUEUED = 69,  /* number: id, seconds, bytes; half_ms, most_ms */
 	WIRE_IS_EVENT = 70,   /* event, name, text */
 	WIRE_IS_EVIDENCE = 76,
 };
@@ -62,7 +62,7 @@ enum wire_change {
 struct wire {
 	enum wire_type type;
 	char name[64];
-	uint64_t number, seconds, bytes;
+	uint64_t number, seconds, bytes, half_ms, most_ms;
 	int32_t code;
 	const char *text; /* borrowed; with a NUL after text_len bytes when decoded */
 	size_t text_len;

@@ -7,8 +7,6 @@
 
 #include "common/charter/timing.h"
 
-#define BOUNDARY_MS ((int64_t)2 * 60 * 1000)
-
 void
 path_draw(struct path *out, const struct charter *c, const struct rng *r)
 {
@@ -95,7 +93,7 @@ path_packet(uint8_t *out, const struct path *p, const struct sheet *s, const str
 enum path_time
 path_time_in(const struct params *p, uint32_t epoch, int64_t wall_ms)
 {
-	int64_t margin = params_scaled(p, BOUNDARY_MS), since;
+	int64_t margin = params_scaled(p, PATH_BOUNDARY_MS), since;
 
 	if (wall_ms < 0)
 		return PATH_CLOSED;

@@ -15,6 +15,9 @@
 #include "common/charter/sheet.h"
 #include "common/crypto/onion.h"
 
+/* So long before and after an epoch's boundary only cover is sent; to be scaled. */
+#define PATH_BOUNDARY_MS ((int64_t)2 * 60 * 1000)
+
 struct path {
 	uint8_t hops; /* layers + 1; the last is the gateway */
 	uint16_t node[ONION_HOPS_MAX];

@@ -11,7 +11,6 @@
 #define SIGN_LABEL "restante/block/1"
 #define EPOCH_LABEL "restante/epoch-block/1"
 #define MESSAGE_BYTES_MAX (sizeof(EPOCH_LABEL) - 1 + 32 + 2 + 8 + 32)
-#define FIXED_BYTES (1 + 2 + 8 + 32 + 32 + 2 + 2 + 2)
 #define ENTRY_HEADER_BYTES (1 + 4)
 
 static_assert(BLOCK_SIGNATURE_BYTES == crypto_sign_BYTES, "blocks are signed with Ed25519");
@@ -74,7 +73,7 @@ check(struct block *b)
 static size_t
 encoded_bytes(const struct block *b)
 {
-	size_t n = FIXED_BYTES + b->mailbox_count * BLOCK_MAILBOX_BYTES +
+	size_t n = BLOCK_EMPTY_BYTES + b->mailbox_count * BLOCK_MAILBOX_BYTES +
 	    b->digest_count * BLOCK_DIGEST_BYTES;
 
 	for (size_t i = 0; i < b->entry_count; i++)

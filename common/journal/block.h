@@ -16,6 +16,7 @@
 #define BLOCK_SIGNATURE_BYTES 64
 #define BLOCK_DIGEST_BYTES 8
 #define BLOCK_MAILBOX_BYTES (2 + 2 + 32)
+#define BLOCK_EMPTY_BYTES (1 + 2 + 8 + 32 + 32 + 2 + 2 + 2) /* with no entry, mailbox or digest */
 #define BLOCK_DIGESTS_MAX 65535
 #define BLOCK_BYTES_MAX (4u << 20)
 #define BLOCK_ENTRIES_MAX 16

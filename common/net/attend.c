@@ -9,8 +9,6 @@
 #include "common/net/purse.h"
 
 #define MINUTE_MS INT64_C(60000)
-#define MARK_BEFORE_MS (11 * MINUTE_MS) /* a session of hour h reads from h minus this */
-#define OPEN_UNTIL_MS MINUTE_MS		/* and is opened until h minus this */
 #define RETRY_MAX_MS (15 * MINUTE_MS)
 #define TICKET_MAX_MS MINUTE_MS /* without a ticket */
 #define LATE_MS MINUTE_MS /* after the mark we close what the gateway did not: 1 to 2 times this */
@@ -56,7 +54,7 @@ params_of(const struct attend *a)
 int64_t
 attend_mark_ms(const struct params *p, uint32_t hour)
 {
-	return timing_hour_start(p, hour) - params_scaled(p, MARK_BEFORE_MS);
+	return timing_hour_start(p, hour) - params_scaled(p, ATTEND_MARK_BEFORE_MS);
 }
 
 static uint32_t
@@ -81,7 +79,7 @@ draw_opening(const struct attend *a, uint32_t hour)
 	int64_t now = loop_wall_ms(a->loop);
 	int64_t start = timing_hour_start(params_of(a), hour);
 	int64_t from = attend_mark_ms(params_of(a), hour);
-	int64_t until = start - params_scaled(params_of(a), OPEN_UNTIL_MS);
+	int64_t until = start - params_scaled(params_of(a), ATTEND_OPEN_UNTIL_MS);
 
 	if (from < now)
 		from = now;

@@ -19,6 +19,10 @@
 #include "common/charter/succession.h"
 #include "common/net/session.h"
 
+/* To be scaled: a session of hour h reads from h minus this, and is opened until h minus that. */
+#define ATTEND_MARK_BEFORE_MS INT64_C(660000)
+#define ATTEND_OPEN_UNTIL_MS INT64_C(60000)
+
 struct attend;
 
 enum attend_phase { ATTEND_COMING, ATTEND_CURRENT };

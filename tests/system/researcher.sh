@@ -138,9 +138,9 @@ rows()
 	X
 }
 
-tap_plan 11
+tap_plan 14
 tap_report 'the guide has its examples' "$(awk -v out=steps -f "$top/tests/system/guide.awk" \
-    "$top/docs/researcher.md" && ls steps | tr '\n' ' ' | grep -vFx '01-pool 02-compare 03-year 04-attacks 05-gateway ')"
+    "$top/docs/researcher.md" && ls steps | tr '\n' ' ' | grep -vFx '01-pool 02-compare 03-year 04-attacks 05-gateway 06-designs ')"
 tap_report 'a published figure: the commands' "$(block pool)"
 tap_report 'and its table' "$(rows pool)"
 tap_report "Restante's default and Loopix-style mixing: the commands" "$(block compare)"
@@ -166,3 +166,29 @@ tap_report 'attacks over time: the commands' "$(block attacks)"
 tap_report 'and their table' "$(rows attacks)"
 tap_report 'the year of an agency, and its gateway: the commands' "$(block gateway)"
 tap_report 'and their table' "$(rows gateway)"
+tap_report 'three designs: the commands' "$(block designs)"
+tap_report 'and their table' "$("$python" - "$top/docs/researcher.md" <<-'X'
+	import csv, sys
+
+	rows = open(sys.argv[1]).read().split("| design | mixes |", 1)[1].split("\n\n", 1)[0].splitlines()[2:]
+	columns = [("message_delay", "message", "mean", 0.001), ("packets_per_message", "message", "mean", 1),
+	           ("entropy", "user", "mean", 1), ("min_entropy", "user", "mean", 1),
+	           ("min_entropy", "user", "p5", 1), ("entropy", "message", "mean", 1),
+	           ("true_probability", "user", "mean", 100), ("traced", "message", "mean", 100)]
+	if len(rows) != 6:
+	    print("rows are missing in the guide")
+	for row in rows:
+	    cells = [c.strip() for c in row.strip("|").split("|")]
+	    found = {(r["figure"], r["level"]): r for r in csv.DictReader(open("design-%s/summary.csv" % cells[0]))}
+	    for cell, (figure, level, column, scale) in zip(cells[3:], columns):
+	        if cell == "":
+	            continue
+	        told = cell.split()[0]
+	        got = float(found[figure, level][column]) * scale
+	        if abs(float(told) - got) > 0.51 * 10 ** -len(told.partition(".")[2]):
+	            print("%s, %s: the guide has %s, the run %g" % (cells[0], figure, cell, got))
+X
+)"
+tap_report 'the page has all of them' "$(for design in restante loopix katzenpost; do
+	grep -q "design-$design-third" designs.html || echo "$design"
+done)"

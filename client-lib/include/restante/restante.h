@@ -215,6 +215,14 @@ RESTANTE_API int restante_send_file(struct restante *r, uint32_t contact, const 
 /* How long a file of `size` bytes will take, in seconds, and what it adds to the crowd's journal. */
 RESTANTE_API int restante_estimate(struct restante *r, uint64_t size, uint64_t *seconds,
     uint64_t *journal_bytes);
+/*
+ * Within which half, and 95 of 100, of the messages that are queued now are stored: as
+ * restante_status has it, and the time of those that wait already. 0: not known.
+ */
+struct restante_forecast {
+	int64_t half_ms, most_ms;
+};
+RESTANTE_API int restante_forecast(struct restante *r, struct restante_forecast *out);
 RESTANTE_API int restante_cancel(struct restante *r, uint64_t message, restante_done *done,
     void *arg);
 

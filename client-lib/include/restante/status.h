@@ -50,6 +50,13 @@ struct restante_status {
 	 */
 	int tokens_needed, enrolled;
 	uint32_t tickets, stamps, stamps_allotment, tokens_ahead;
+	/*
+	 * What to expect of the network, if people write as usual: half and 95 of 100 messages
+	 * are stored within so long (0: not known), and among how many people the sender of a
+	 * packet is, whoever watches (0: not known for the mixes' strategies).
+	 */
+	int64_t half_ms, most_ms;
+	uint32_t people_effective, people_least;
 };
 
 #endif

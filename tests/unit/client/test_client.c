@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/charter/timing.h"
+#include "common/journal/outlook.h"
 #include "tests/lib/test.h"
 #include "tests/unit/client/town.h"
 #include "tests/unit/net/fake_socks.h"
@@ -82,6 +83,23 @@ befriend(struct town *t, struct person **people)
 
 /* ---- coming in ---- */
 
+/* What a member is told is what `restante-evaluate plan` tells the operator. */
+static void
+check_outlook(const struct town *t, const struct person *p)
+{
+	struct outlook_anonymity among;
+	struct outlook_delay delay;
+	struct client_outlook o;
+
+	client_outlook(p->client, &o);
+	outlook_anonymity(&among, t->params);
+	assert_err_ok(outlook_delay(&delay, t->params, OUTLOOK_MESSAGES_PER_DAY, NULL));
+	assert_true(o.half_ms == (int64_t)delay.p50_ms && o.most_ms == (int64_t)delay.p95_ms);
+	assert_true(o.half_ms > t->params->round_ms && o.most_ms > o.half_ms);
+	assert_int_equal(o.people_effective, t->params->people);
+	assert_true(o.people_least > 0 && o.people_least <= among.crowd);
+}
+
 /* A new client reads the epoch blocks and the day, is tied, and sends cover only. */
 static void
 test_a_new_client_finds_its_place(void **state)
@@ -99,6 +117,7 @@ test_a_new_client_finds_its_place(void **state)
 	s = person_status(p);
 	assert_true(s.online && s.verified && s.caught_up);
 	assert_int_equal(s.alarms, 0);
+	check_outlook(t, p);
 	assert_int_equal(p->alarms_seen, 0);
 	assert_true(p->status_calls >= 2);
 	assert_int_equal(t->live_opened, 1);

@@ -44,12 +44,18 @@ random_wire(enum wire_type type)
 	m.number = rng_u64(test_rng());
 	m.seconds = rng_u64(test_rng());
 	m.bytes = rng_u64(test_rng());
+	m.half_ms = rng_u64(test_rng());
+	m.most_ms = rng_u64(test_rng());
 	m.code = (int32_t)rng_u64(test_rng());
 	m.status.online = 1;
 	m.status.alarms = (unsigned)rng_u64(test_rng());
 	m.status.clock_skew_ms = -(int64_t)rng_below(test_rng(), 100000);
 	m.status.round = rng_u64(test_rng());
 	m.status.time_scale = 20;
+	m.status.half_ms = (int64_t)rng_below(test_rng(), 1000000);
+	m.status.most_ms = (int64_t)rng_below(test_rng(), 1000000);
+	m.status.people_effective = rng_below(test_rng(), 1000);
+	m.status.people_least = rng_below(test_rng(), 1000);
 	fill(m.status.network, sizeof(m.status.network));
 	m.contact.id = 9;
 	fill(m.contact.name, sizeof(m.contact.name));
