@@ -67,7 +67,7 @@ plan()
 	mailbox) row deposit 4 100 1 ;;
 	*) plan_short ;;
 	esac || return 1
-	quiet $((5 * seconds))
+	quiet $((8 * seconds))
 }
 
 measure() { flood_py run "$net_bin" "$net_dir" "$net_dir/result" "$net_dir/plan"; }
