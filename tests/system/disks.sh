@@ -44,7 +44,7 @@ unmount_all()
 }
 
 PATH=$PATH:/usr/sbin:/sbin
-net_dir=$(mktemp -d "${TMPDIR:-/tmp}/rst.XXXXXX")
+net_dir=$(mktemp -d "$(test_scratch)/rst.XXXXXX")
 if ! can_mount >/dev/null 2>&1; then
 	rm -rf "$net_dir"
 	echo '1..0 # SKIP cannot mount file systems here'

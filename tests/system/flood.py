@@ -288,9 +288,10 @@ def table(output):
 
 
 def waits(rows, row):
-    """How long what was deposited before holds up a mailbox with room for three in a round of
-    a second: what was lost among it, and what the same person wrote after that."""
-    until = rows.index(row) + 1
+    """How long what was deposited holds up a mailbox with room for three in a round of a
+    second: what lost against it, which may have been written in the row before, and what the
+    same person wrote after that."""
+    until = rows.index(row) + 2
     return sum(r["flood"]["frames"] for r in rows[:until] if r["kind"] == "deposit") / 3
 
 

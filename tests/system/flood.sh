@@ -21,7 +21,7 @@ flood_py() { "$python" "$tests_top/tests/system/flood.py" "$@"; }
 
 start()
 {
-	net_make slot 500ms round 1s people 6 time-scale 20 epoch 60min grace 40s && net_start
+	net_make slot 500ms round 1s people 6 time-scale 10 epoch 60min grace 40s && net_start
 }
 members() { test_members alice bob && test_introduce alice bob; }
 
@@ -67,7 +67,7 @@ plan()
 	mailbox) row deposit 4 100 1 ;;
 	*) plan_short ;;
 	esac || return 1
-	quiet $((5 * seconds))
+	quiet $((8 * seconds))
 }
 
 measure() { flood_py run "$net_bin" "$net_dir" "$net_dir/result" "$net_dir/plan"; }
