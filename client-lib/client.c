@@ -84,7 +84,7 @@ client_outlook(const struct client *c, struct client_outlook *out)
 		out->people_effective = (uint32_t)(among.people.effective + 1e-6);
 		out->people_least = (uint32_t)(outlook_least_people(&among) + 1e-6);
 	}
-	if (outlook_delay(&delay, p, OUTLOOK_MESSAGES_PER_DAY, NULL) == ERR_OK) {
+	if (outlook_delay(&delay, p, OUTLOOK_MESSAGES_PER_DAY, 0, NULL) == ERR_OK) {
 		out->half_ms = (int64_t)delay.p50_ms;
 		out->most_ms = (int64_t)delay.p95_ms;
 	}

@@ -147,6 +147,10 @@ add_delay(struct plan *p)
 	plan_add(p, "delay", "mean_mixes", "  in the mixes", "ms", o->mixes_ms);
 	plan_add(p, "delay", "mean_round", "  until the round is published", "ms", o->round_ms);
 	plan_add(p, "delay", "mean_fetch", "  until the reader has it", "ms", o->fetch_ms);
+	plan_add(p, "delay", "shown_p50", "shown behind those written before it, half within", "ms",
+	    o->shown_p50_ms);
+	plan_add(p, "delay", "shown_p95", "  95 of 100 within", "ms", o->shown_p95_ms);
+	plan_add(p, "delay", "shown_mean", "  in the mean", "ms", o->shown_mean_ms);
 	plan_add(p, "delay", "forecast", "the protocol's forecast, after which it is sought", "ms",
 	    (double)params_forecast_ms(&p->question.params));
 }
@@ -324,7 +328,8 @@ plan_brief(struct plan *out, const struct plan_question *q, struct diag *d)
 	outlook_anonymity(&out->anonymity, &q->params);
 	out->least_people = outlook_least_people(&out->anonymity);
 	out->client_bytes = client_bytes(q);
-	return outlook_delay(&out->delay, &q->params, q->messages_per_day, d);
+	return outlook_delay(&out->delay, &q->params, q->messages_per_day,
+	    q->messages_per_day / q->contacts, d);
 }
 
 enum err

@@ -53,7 +53,7 @@ static const struct config_key keys[] = {
 	{ .name = "online", .type = CONFIG_DECIMAL, .min = 1, .max = 100000, .fallback = "100",
 	    .unit = "PERCENT", .help = "how much of the time somebody is online", FIELD(online_milli) },
 	{ .name = "contacts", .type = CONFIG_INTEGER, .min = 1, .max = 10000, .fallback = "10",
-	    .unit = "N", .help = "contacts of a person, for statistical disclosure", FIELD(contacts) },
+	    .unit = "N", .help = "contacts of a person, among whom what it writes is spread", FIELD(contacts) },
 	{ .name = "unwrap-us", .type = CONFIG_DECIMAL, .min = 1, .max = 1000000, .fallback = "40",
 	    .unit = "N", .help = "microseconds in which a processor unwraps a packet; make bench "
 	    "measures it", FIELD(unwrap_milli) },

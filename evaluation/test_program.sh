@@ -229,6 +229,8 @@ tap_report 'are those of the manual and the formats' "$(attack --list | sed -n '
 		grep -q "^| \`$name\` |" "$top/docs/evaluation-formats.md" || echo "formats: $name"
 	done <names)"
 expect 'an attack says what it was given' 0 '^adversary: The gateway' attack two-senders gate
+expect 'and in a sentence what came out' 0 '^finding: By [1-9].* with an advantage of ' \
+    attack two-senders gate
 expect 'and leaves its results' 0 '^adversary:' attack two-senders gate -o attacked
 tap_report 'all of them' "$([ "$(ls attacked | tr '\n' ' ')" = 'attack.csv attack.json plot-1.svg ' ] ||
 	ls attacked)"
@@ -256,6 +258,8 @@ expect 'tags find nothing' 0 '^  tag_found  *0 ' attack active gate --trials 1
 # ---- plan ----
 
 expect 'a plan of the defaults' 0 '95 of 100 within  *8[0-9]' "$evaluate" plan
+expect 'who writes much to one waits for the message before' 0 \
+    'behind those written before it, half within  *5[0-9]\.' "$evaluate" plan --contacts 1 --messages 300
 expect 'in JSON, with a charter'"'"'s names' 0 '"strategy.2":"timed' "$evaluate" plan --json
 expect 'a target that can be reached' 0 'restante-charter set DRAFT' "$evaluate" plan --people 200 \
     --delay-p95 1min --bytes-per-day 300MiB

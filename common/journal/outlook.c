@@ -216,6 +216,28 @@ law_add_for_some(struct law *w, double ms, double chance)
 	w->base_ms = base;
 }
 
+/*
+ * The latest of this time and of those that began before it, at random times, so many in a ms:
+ * of these those that last beyond t from now are Poisson, of mean the rate times the
+ * integral of 1 - F from t on.
+ */
+static void
+law_add_earlier(struct law *w, double per_ms)
+{
+	double above = 0, mass = 0, beyond_ms = 0;
+
+	for (size_t i = 0; i < CELLS; i++)
+		mass += w->cells[i];
+	for (size_t i = CELLS; i-- > 0;) {
+		w->spare[i] = (1 - above / mass) * exp(-per_ms * beyond_ms);
+		above += w->cells[i];
+		beyond_ms += above / mass * w->step_ms;
+	}
+	for (size_t i = CELLS; i-- > 1;)
+		w->spare[i] -= w->spare[i - 1];
+	law_swap(w);
+}
+
 static double
 law_mean(const struct law *w)
 {
@@ -548,7 +570,7 @@ check_loads(const struct params *p, double messages_per_day, struct diag *d)
 
 enum err
 outlook_delay(struct outlook_delay *out, const struct params *p, double messages_per_day,
-    struct diag *d)
+    double to_one_per_day, struct diag *d)
 {
 	struct outlook_delay o;
 	struct law w = { NULL, NULL, 0, 0 };
@@ -569,6 +591,10 @@ outlook_delay(struct outlook_delay *out, const struct params *p, double messages
 		o.p50_ms = law_percentile(&w, 0.50);
 		o.p95_ms = law_percentile(&w, 0.95);
 		o.p99_ms = law_percentile(&w, 0.99);
+		law_add_earlier(&w, to_one_per_day / (double)TIMING_DAY_MS);
+		o.shown_mean_ms = law_mean(&w);
+		o.shown_p50_ms = law_percentile(&w, 0.50);
+		o.shown_p95_ms = law_percentile(&w, 0.95);
 		*out = o;
 	}
 	law_free(&w);

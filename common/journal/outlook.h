@@ -48,13 +48,20 @@ struct outlook_delay {
 	double slot_ms, mixes_ms, round_ms, fetch_ms;
 	double mean_ms;
 	double p50_ms, p95_ms, p99_ms;
+	/*
+	 * Until it is shown: texts of one contact are shown in the order in which they were
+	 * written, so a message that overtook one before it waits for that. As if written at
+	 * random times, and all of the mixes' delays independent: who writes in bursts waits longer.
+	 */
+	double shown_mean_ms, shown_p50_ms, shown_p95_ms;
 };
 /*
- * ERR_RANGE with a sentence if people write more than their slots or the frames down can
- * carry, or a strategy holds packets for ever; ERR_MEMORY.
+ * What one person writes in a day: in all, and to the one to whom the message goes (which
+ * shown_* alone depend on). ERR_RANGE with a sentence if people write more than their slots or
+ * the frames down can carry, or a strategy holds packets for ever; ERR_MEMORY.
  */
 RST_MUST_USE enum err outlook_delay(struct outlook_delay *out, const struct params *p,
-    double messages_per_day, struct diag *d);
+    double messages_per_day, double to_one_per_day, struct diag *d);
 
 /*
  * Among how many the sender of a packet is, to somebody who sees every link: 2 to the

@@ -88,7 +88,7 @@ struct attack_cost {
 
 struct attack_result {
 	char adversary[ATTACK_TEXT_BYTES]; /* what it was given in this run, in words */
-	char finding[ATTACK_TEXT_BYTES];   /* a sentence or two on what came out; may be "" */
+	char finding[ATTACK_TEXT_BYTES];   /* a sentence or two on what came out; finding.h */
 	struct attack_curve curves[ATTACK_CURVES_MAX];
 	size_t curve_count;
 	struct attack_figure figures[ATTACK_FIGURES_MAX];

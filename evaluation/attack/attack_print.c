@@ -79,8 +79,7 @@ attack_print_text(FILE *out, const struct attack_kind *k, const struct attack_in
 {
 	(void)fprintf(out, "attack: %s (%s)\nadversary: %s %s\nmeasured: %s\nseed: %" PRId64 "\n",
 	    k->name, k->summary, k->adversary, r->adversary, k->measures, in->scenario->seed);
-	if (r->finding[0] != '\0')
-		(void)fprintf(out, "finding: %s\n", r->finding);
+	(void)fprintf(out, "finding: %s\n", r->finding);
 	if (r->figure_count > 0)
 		figures_text(out, r);
 	for (size_t i = 0; i < r->curve_count; i++)

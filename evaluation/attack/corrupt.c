@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evaluation/attack/finding.h"
 #include "evaluation/attack/kinds.h"
 #include "evaluation/closed.h"
 #include "evaluation/draws.h"
@@ -157,6 +158,19 @@ add_curves(struct falling *f, struct attack_result *out)
 	    "product over layers");
 }
 
+static void
+say(const struct falling *f, struct attack_result *out, size_t last)
+{
+	const struct attack_point *all = &f->guess->points[f->guess->count - 1];
+	char value[FINDING_VALUE_BYTES];
+
+	finding_add(out, "With %g of %zu mixes corrupt, while every path still has an honest one, the "
+	    "entropy of who sent a packet is %s of %.4g bits; ", f->entropy->points[last].x, f->nodes,
+	    finding_value(value, &f->entropy->points[last].y), f->entropy->chance);
+	finding_add(out, "with %g of them a guess is right with probability %s.", all->x,
+	    finding_value(value, &all->y));
+}
+
 /* All but one of a layer, of all layers: what one honest mix is worth. */
 static void
 add_figures(const struct falling *f, struct attack_result *out)
@@ -173,6 +187,7 @@ add_figures(const struct falling *f, struct attack_result *out)
 	    h->points[last].y), h->chance);
 	(void)attack_add_figure(out, "corrupt_mixes_while_no_path_is_corrupt", "mixes",
 	    attack_exact(h->points[last].x));
+	say(f, out, last);
 }
 
 static enum err

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "evaluation/attack/disclosure.h"
+#include "evaluation/attack/finding.h"
 #include "evaluation/attack/kinds.h"
 #include "evaluation/attack/trace.h"
 #include "evaluation/draws.h"
@@ -328,6 +329,28 @@ add_figures(struct attack_result *out, const struct curves *c, double chance)
 	}
 }
 
+static void
+say(struct attack_result *out)
+{
+	const struct attack_figure *more = finding_figure(out, "who_writes_more_least_squares");
+	const struct attack_figure *named = finding_figure(out, "first_mailbox_least_squares");
+	char value[FINDING_VALUE_BYTES], against[FINDING_VALUE_BYTES];
+
+	if (more != NULL && more->v.known)
+		finding_add(out, "Of two people, it is told right who writes more in a share of %s, %s, "
+		    "by least squares. ", finding_value(value, &more->v),
+		    finding_against(against, &more->v, more->chance));
+	else
+		finding_add(out, "Who writes more cannot be told by least squares: what people send is too "
+		    "alike. ");
+	if (named != NULL && named->v.known)
+		finding_add(out, "Of a share of %s of all people the mailbox is named that they write to "
+		    "most, %s.", finding_value(value, &named->v),
+		    finding_against(against, &named->v, named->chance));
+	else
+		finding_add(out, "To which mailbox somebody writes most is not named.");
+}
+
 static enum err
 attack(struct attack_result *out, struct attempt *a, const struct attack_input *in,
     struct diag *d)
@@ -358,6 +381,7 @@ attack(struct attack_result *out, struct attempt *a, const struct attack_input *
 	for (int m = 0; m < METHODS && a->d.receivers > 1; m++)
 		attack_chance(c.mailboxes[m], chance);
 	add_figures(out, &c, chance);
+	say(out);
 	return e;
 }
 

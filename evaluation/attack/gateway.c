@@ -15,82 +15,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "evaluation/attack/duel.h"
+#include "evaluation/attack/gateway_parts.h"
 #include "evaluation/attack/kinds.h"
-#include "evaluation/attack/presence.h"
-#include "evaluation/attack/trace.h"
-#include "evaluation/attack/year.h"
 #include "evaluation/draws.h"
 
 #define DAYS_LEAST 7
 #define PERSONS_MOST 2000
-#define SILENT_ONE_IN 5
 #define LEARN_SEED UINT64_C(0x2545f4914f6cdd1d) /* so that nobody is of the year's own */
 #define TIP_SEED UINT64_C(0x1b873593)
-#define TIE 1e-9
 #define YEARS 4
 #define YEARS_MOST 1000
-#define POINTS_MOST 16
-#define HALF 0.5
-#define EARLY_DAY 10
 
-static const uint32_t looks[] = { 1, 2, 3, 5, EARLY_DAY, 20, 30, 60, 90, 180 };
+static const uint32_t looks[] = { 1, 2, 3, 5, GATEWAY_EARLY_DAY, 20, 30, 60, 90, 180 };
 #define LOOKS (sizeof(looks) / sizeof(looks[0]))
 static const uint8_t percent[PEOPLE_HABITS] = { 30, 30, 30, 10 };
-static const char *const described[PEOPLE_HABITS] = { "always online, steady line",
-	"always online, line breaks daily", "online at work", "online only to talk" };
-
-enum question { CONTACT_TWO, CONTACT_NAMED, COUNTS_TWO, QUESTIONS };
-
-/* What is found of the people of one habit until one day. */
-struct findings {
-	struct duel contact, counts;
-	double named, named_squares; /* over sources: whether named, shared with those alike */
-	size_t sources;
-};
-
-struct watcher {
-	const struct attack_input *in;
-	struct people_config cfg;
-	struct presence_law laws[PEOPLE_HABITS];
-	struct attack_delay delay;
-	struct year year;
-	double *might, *none, *like; /* by day's person, person, source and candidate */
-	double *rates, *x;
-	uint32_t *who;
-	size_t *at; /* of each source: its next message */
-	struct presence_rates *counts;
-	uint32_t days[POINTS_MOST];
-	size_t points;
-	struct findings found[PEOPLE_HABITS][POINTS_MOST];
-	size_t years, offset; /* of this year's people among all */
-	double online_ms[PEOPLE_HABITS];
-	size_t online_n[PEOPLE_HABITS];
-};
-
-static struct attack_value
-value_of(const struct watcher *w, enum question q, unsigned habit, size_t point)
-{
-	const struct findings *f = &w->found[habit][point];
-	struct attack_value v;
-
-	switch (q) {
-	case CONTACT_TWO:
-		return duel_value(&f->contact);
-	case COUNTS_TWO:
-		return duel_value(&f->counts);
-	case CONTACT_NAMED:
-	case QUESTIONS:
-		break;
-	}
-	v = attack_mean(f->named, f->named_squares, f->sources);
-	/* all of them, or none: what shares would have */
-	if (v.known && (f->named < TIE || f->named > (double)f->sources - TIE))
-		return attack_share_exact(f->named < TIE ? 0 : f->sources, f->sources);
-	v.low = fmax(v.low, 0);
-	v.high = fmin(v.high, 1);
-	return v;
-}
 
 /* ---- the contact ---- */
 
@@ -153,8 +91,8 @@ judge_contact(struct watcher *w, uint32_t source, size_t point)
 
 		if (j == source)
 			continue;
-		above = above || ahead < -TIE;
-		alike += fabs(ahead) <= TIE ? 1 : 0;
+		above = above || ahead < -GATEWAY_TIE;
+		alike += fabs(ahead) <= GATEWAY_TIE ? 1 : 0;
 		if (people_get(w->year.people, j)->habit == habit)
 			duel_add(&f->contact, w->offset + source, w->offset + j, ahead);
 	}
@@ -229,7 +167,7 @@ begin_year(struct watcher *w)
 		    w->cfg.begins_ms, w->cfg.begins_ms + w->cfg.days * PEOPLE_DAY_MS);
 		w->online_n[p->habit]++;
 	}
-	return presence_rates_new(&w->counts, n, mean * (1 - 1.0 / SILENT_ONE_IN), mean / 2);
+	return presence_rates_new(&w->counts, n, mean * (1 - 1.0 / GATEWAY_SILENT_ONE_IN), mean / 2);
 }
 
 static enum err
@@ -266,134 +204,6 @@ learn(struct watcher *w, struct diag *d)
 		presence_learn(w->laws, p, cfg.count, cfg.days, cfg.begins_ms);
 	people_free(p);
 	return e;
-}
-
-/* ---- the result ---- */
-
-static enum err
-add_curve(struct attack_result *out, const struct watcher *w, enum question q, unsigned h,
-    const char *label, double chance)
-{
-	struct attack_curve *c = attack_add_curve(out, "days", label, described[h]);
-	enum err e = c != NULL ? ERR_OK : ERR_FULL;
-
-	if (c == NULL)
-		return e;
-	c->x_log = true;
-	attack_chance(c, chance);
-	for (size_t i = 0; i < w->points && e == ERR_OK; i++)
-		e = attack_add_point(c, w->days[i], value_of(w, q, h, i));
-	return e;
-}
-
-static enum err
-add_curves(struct attack_result *out, const struct watcher *w)
-{
-	static const char *const labels[QUESTIONS] = {
-		[CONTACT_TWO] = "advantage, a contact tells, one of two suspects",
-		[CONTACT_NAMED] = "share named among all, a contact tells",
-		[COUNTS_TWO] = "advantage, counts alone, one of two suspects",
-	};
-	enum err e = ERR_OK;
-
-	for (unsigned q = 0; q < QUESTIONS; q++)
-		for (unsigned h = 0; h < PEOPLE_HABITS && e == ERR_OK; h++)
-			e = add_curve(out, w, (enum question)q, h, labels[q],
-			    q == CONTACT_NAMED ? 1.0 / w->cfg.count : 0);
-	return e;
-}
-
-/* "contact_two_office", at the end or on some day. */
-static void
-add_score_figure(struct attack_result *out, const struct watcher *w, enum question q, unsigned h,
-    size_t point)
-{
-	static const char *const names[QUESTIONS] = { "contact_two", "contact_named", "counts_two" };
-	char name[ATTACK_NAME_BYTES];
-	struct attack_figure *f;
-
-	(void)snprintf(name, sizeof(name), "%s_%s_%" PRIu32 "_days", names[q],
-	    people_habit_name((enum people_habit)h), w->days[point]);
-	f = attack_add_figure(out, name, q == CONTACT_NAMED ? "share" : "advantage",
-	    value_of(w, q, h, point));
-	if (f != NULL)
-		attack_figure_chance(f, q == CONTACT_NAMED ? 1.0 / w->cfg.count : 0);
-}
-
-static void
-add_days_to_half(struct attack_result *out, const struct watcher *w, unsigned h)
-{
-	char name[ATTACK_NAME_BYTES];
-
-	(void)snprintf(name, sizeof(name), "days_to_half_%s", people_habit_name((enum people_habit)h));
-	for (size_t i = 0; i < w->points; i++)
-		if (value_of(w, CONTACT_TWO, h, i).value > HALF) {
-			(void)attack_add_figure(out, name, "days", attack_exact(w->days[i]));
-			return;
-		}
-	attack_add_missing(out, name, "days", "the advantage of the contact's attack stays below a half");
-}
-
-/* What those lose who are online only to talk: the difference, errors added as independent. */
-static void
-add_loss(struct attack_result *out, const struct watcher *w, size_t point)
-{
-	struct attack_value a = value_of(w, CONTACT_TWO, PEOPLE_TALKS, point);
-	struct attack_value b = value_of(w, CONTACT_TWO, PEOPLE_STEADY, point);
-	struct attack_value v = a;
-	char name[ATTACK_NAME_BYTES];
-	double error = hypot(a.high - a.low, b.high - b.low) / 2;
-
-	v.value = a.value - b.value;
-	v.low = v.value - error;
-	v.high = fmin(v.value + error, 2);
-	v.known = a.known && b.known;
-	v.has_interval = a.has_interval && b.has_interval;
-	(void)snprintf(name, sizeof(name), "talkers_lose_%" PRIu32 "_days", w->days[point]);
-	(void)attack_add_figure(out, name, "advantage", v);
-}
-
-static void
-add_figures(struct attack_result *out, const struct watcher *w)
-{
-	size_t last = w->points - 1, early = 0;
-
-	while (early < last && w->days[early] < EARLY_DAY)
-		early++;
-	for (unsigned h = 0; h < PEOPLE_HABITS; h++) {
-		char name[ATTACK_NAME_BYTES];
-
-		if (early < last)
-			add_score_figure(out, w, CONTACT_TWO, h, early);
-		for (unsigned q = 0; q < QUESTIONS; q++)
-			add_score_figure(out, w, (enum question)q, h, last);
-		add_days_to_half(out, w, h);
-		(void)snprintf(name, sizeof(name), "online_%s",
-		    people_habit_name((enum people_habit)h));
-		(void)attack_add_figure(out, name, "share of time",
-		    attack_exact(w->online_ms[h] / (double)w->online_n[h] /
-			((double)w->cfg.days * (double)PEOPLE_DAY_MS)));
-	}
-	add_loss(out, w, last);
-	if (early < last)
-		add_loss(out, w, early);
-}
-
-static void
-add_words(struct attack_result *out, const struct watcher *w, const struct scenario *s)
-{
-	(void)snprintf(out->adversary, sizeof(out->adversary), "The owner of the gateway. It logs when "
-	    "each session begins and ends, and when each deposit comes out, for %" PRIu32 " days of "
-	    "%" PRIu32 " people, of whom one in %d only looks busy and writes nothing. It is told whose "
-	    "each session is, which is more than it can know, and has the laws of the network's delay "
-	    "and of people's habits. In the first attack a correspondent of the sender's, who gets "
-	    "one message on each day on which the sender works, tells it which deposit that is.",
-	    w->cfg.days, w->cfg.count, SILENT_ONE_IN);
-	(void)snprintf(out->finding, sizeof(out->finding), "Suspects are two of the same habit, so what "
-	    "is found is not that somebody has a habit. %g messages a day of each who writes; 30 %% "
-	    "of people are always online on a line that breaks once a month, 30 %% on one that "
-	    "breaks daily, 30 %% are online at work, 10 %% only to talk.",
-	    (double)s->messages_per_day_milli / 1000);
 }
 
 /* ---- the attack ---- */
@@ -504,7 +314,7 @@ run_gateway(struct attack_result *out, const struct attack_input *in, struct dia
 	w.cfg = (struct people_config){ .count = (uint32_t)s->people, .seed = (uint64_t)s->seed,
 		.begins_ms = SCENARIO_MONDAY_MS, .days = (uint32_t)(s->duration_ms / PEOPLE_DAY_MS),
 		.messages_per_day = (double)s->messages_per_day_milli / 1000,
-		.silent_one_in = SILENT_ONE_IN };
+		.silent_one_in = GATEWAY_SILENT_ONE_IN };
 	memcpy(w.cfg.percent, percent, sizeof(percent));
 	w.years = in->trials > 0 && in->trials < YEARS_MOST ? (size_t)in->trials : YEARS;
 	choose_days(&w);
@@ -513,11 +323,8 @@ run_gateway(struct attack_result *out, const struct attack_input *in, struct dia
 		e = learn(&w, d);
 	if (e == ERR_OK)
 		e = run_years(out, &w);
-	if (e == ERR_OK) {
-		add_words(out, &w, s);
-		add_figures(out, &w);
-		e = add_curves(out, &w);
-	}
+	if (e == ERR_OK)
+		e = gateway_tell(out, &w);
 	release(&w);
 	return e;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "evaluation/attack/finding.h"
 #include "evaluation/attack/intersection.h"
 #include "evaluation/attack/kinds.h"
 #include "evaluation/attack/pseudonym.h"
@@ -47,6 +48,22 @@ shrink(struct shrinking *s, const struct pseudonym *p)
 	s->times_squares += (double)found * (double)found;
 }
 
+static void
+say(struct attack_result *out, const struct attack_curve *left, const struct attack_curve *alone)
+{
+	char many[FINDING_VALUE_BYTES], share[FINDING_VALUE_BYTES];
+	size_t last = left->count;
+
+	if (last-- == 0) {
+		finding_add(out, "Too few people wrote to one contact to say anything.");
+		return;
+	}
+	finding_add(out, "After %g message%s %s of %g people may still be the sender; the share of "
+	    "senders who were found, nobody else being left, is %s.", left->points[last].x,
+	    left->points[last].x > 1 ? "s" : "", finding_value(many, &left->points[last].y),
+	    left->chance, finding_value(share, &alone->points[last].y));
+}
+
 static enum err
 report(struct attack_result *out, const struct shrinking *s, const struct pseudonyms *p)
 {
@@ -81,6 +98,7 @@ report(struct attack_result *out, const struct shrinking *s, const struct pseudo
 	else
 		attack_add_missing(out, "messages_until_found", "messages, of those found",
 		    "no sender was found in this run");
+	say(out, left, alone);
 	out->trials = p->count;
 	out->censored = p->count - s->found;
 	return e;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "common/charter/strategy.h"
+#include "evaluation/attack/finding.h"
 #include "evaluation/attack/kinds.h"
 #include "evaluation/draws.h"
 #include "evaluation/metrics.h"
@@ -368,6 +369,23 @@ add_least(struct attack_result *out, const char *name, const struct attack_curve
 		attack_add_missing(out, name, "bit", "no packet left within the span");
 }
 
+static void
+say(struct attack_result *out, double best)
+{
+	const struct attack_figure *keys = finding_figure(out, "least_entropy_under_new_keys");
+	const struct attack_figure *restart = finding_figure(out, "least_entropy_after_a_restart");
+	char value[FINDING_VALUE_BYTES];
+
+	if (keys != NULL && keys->v.known)
+		finding_add(out, "Near a change of keys the entropy of who sent a packet under the new ones "
+		    "is at least %s of %.4g bits.", finding_value(value, &keys->v), best);
+	if (restart != NULL && restart->v.known)
+		finding_add(out, "%sAfter all mixes started empty the entropy is at least %s of %.4g bits.",
+		    out->finding[0] != '\0' ? " " : "", finding_value(value, &restart->v), best);
+	if (out->finding[0] == '\0')
+		finding_add(out, "No packet left the network in the spans that were looked at.");
+}
+
 static enum err
 report(struct attack_result *out, const struct outcome *o, const struct scenario *sc)
 {
@@ -397,6 +415,7 @@ report(struct attack_result *out, const struct outcome *o, const struct scenario
 	e = add_curve(out, &o[RESTART], 1, span_s, best, "after a common restart");
 	if (e == ERR_OK)
 		add_least(out, "least_entropy_after_a_restart", &out->curves[out->curve_count - 1], best);
+	say(out, best);
 	return e;
 }
 

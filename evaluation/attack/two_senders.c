@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "evaluation/attack/finding.h"
 #include "evaluation/attack/kinds.h"
 #include "evaluation/attack/pseudonym.h"
 #include "evaluation/draws.h"
@@ -44,6 +45,24 @@ play(struct game *g, const struct pseudonym *p)
 	}
 }
 
+static void
+say(struct attack_result *out, const struct attack_curve *c, double reached)
+{
+	const struct attack_point *last = c->count > 0 ? &c->points[c->count - 1] : NULL;
+	char value[FINDING_VALUE_BYTES], against[FINDING_VALUE_BYTES];
+
+	if (last == NULL) {
+		finding_add(out, "Too few people wrote often enough to say anything.");
+		return;
+	}
+	finding_add(out, "By %g messages the right one of two people is picked with an advantage of %s, "
+	    "%s", last->x, finding_value(value, &last->y), finding_against(against, &last->y, 0));
+	if (reached > 0)
+		finding_add(out, "; it is above a half from %g message%s on", reached,
+		    reached > 1 ? "s" : "");
+	finding_add(out, ".");
+}
+
 static enum err
 report(struct attack_result *out, const struct game *g)
 {
@@ -70,6 +89,7 @@ report(struct attack_result *out, const struct game *g)
 	else
 		attack_add_missing(out, "messages_until_advantage_above_half", "messages",
 		    "never reached in this run");
+	say(out, c, reached);
 	out->trials = g->pseudonyms->count;
 	out->censored = reached > 0 ? 0 : g->pseudonyms->count;
 	return e;

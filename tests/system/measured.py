@@ -73,11 +73,11 @@ def judge(plan, sent, shown, counted, seconds, wide):
         delays = delays or [0]
     mean = sum(delays) / len(delays)
     error = 1.96 * math.sqrt(sum((d - mean) ** 2 for d in delays) / len(delays) ** 2)
-    compare("delay, mean [s]", figure["delay", "mean"] / 1000, mean, mean - error, mean + error,
+    compare("delay, mean [s]", figure["delay", "shown_mean"] / 1000, mean, mean - error, mean + error,
             wide * mean)
     for name, share in (("p50", 0.5), ("p95", 0.95)):
         got = percentile(delays, share)
-        compare("delay, %s [s]" % name, figure["delay", name] / 1000, *got, wide * got[0])
+        compare("delay, %s [s]" % name, figure["delay", "shown_" + name] / 1000, *got, wide * got[0])
     ways = [figure["client", w + p] for w in ("up_", "down_") for p in ("headers", "noise")]
     told = (sum(ways) + figure["client", "up_records"] + figure["client", "down_stream"]) / 86400
     got = float(counted) / float(seconds)

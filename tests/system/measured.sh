@@ -38,7 +38,7 @@ members()
 plan()
 {
 	"$evaluate" plan --json --slot 1500ms --round 3s --people 6 --time-scale 20 --epoch 18min \
-	    --grace 2min --pieces 4 --messages "$1" >"$net_dir/$2"
+	    --grace 2min --pieces 4 --contacts 1 --messages "$1" >"$net_dir/$2"
 }
 
 # What a member is told is what the plan says, at what people are taken to write.

@@ -93,7 +93,7 @@ check_outlook(const struct town *t, const struct person *p)
 
 	client_outlook(p->client, &o);
 	outlook_anonymity(&among, t->params);
-	assert_err_ok(outlook_delay(&delay, t->params, OUTLOOK_MESSAGES_PER_DAY, NULL));
+	assert_err_ok(outlook_delay(&delay, t->params, OUTLOOK_MESSAGES_PER_DAY, 0, NULL));
 	assert_true(o.half_ms == (int64_t)delay.p50_ms && o.most_ms == (int64_t)delay.p95_ms);
 	assert_true(o.half_ms > t->params->round_ms && o.most_ms > o.half_ms);
 	assert_int_equal(o.people_effective, t->params->people);

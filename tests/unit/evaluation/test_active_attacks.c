@@ -408,6 +408,8 @@ test_weeks_at_the_gateway(void **state)
 	assert_non_null(r);
 	scenario_of(&s, "restante-scenario 1\npeople = 60\nduration = 14d\ncover = counted\n");
 	assert_err_ok(attack_find("gateway")->run(r, &in, NULL));
+	assert_contains(r->finding, "told from another");
+	assert_true(r->finding[strlen(r->finding) - 1] == '.' && strlen(r->adversary) + 1 < sizeof(r->adversary));
 	talks = figure_of(r, "contact_two_talks_14_days");
 	steady = figure_of(r, "contact_two_steady_14_days");
 	assert_true(talks->v.value > 0.8 && talks->v.has_interval);

@@ -52,6 +52,8 @@ attack(const char *name, const struct scenario *s, const char *directory, int64_
 	assert_non_null(k);
 	if (k->run(out, &in, &d) != ERR_OK)
 		fail_msg("%s: %s", name, d.text);
+	/* each says what came out, as a whole sentence */
+	assert_true(out->finding[0] != '\0' && out->finding[strlen(out->finding) - 1] == '.');
 	return out;
 }
 

@@ -80,7 +80,7 @@ check_against_draws(const struct params *p)
 	struct outlook_delay o;
 
 	assert_non_null(drawn);
-	assert_err_ok(outlook_delay(&o, p, SELDOM, NULL));
+	assert_err_ok(outlook_delay(&o, p, SELDOM, 0, NULL));
 	for (size_t i = 0; i < DRAWS; i++) {
 		drawn[i] = draw(p, share, test_rng());
 		sum += drawn[i];
@@ -118,7 +118,7 @@ parts_add_up(void **state)
 
 	(void)state;
 	setup(&p, NULL, NULL);
-	assert_err_ok(outlook_delay(&o, &p, OUTLOOK_MESSAGES_PER_DAY, NULL));
+	assert_err_ok(outlook_delay(&o, &p, OUTLOOK_MESSAGES_PER_DAY, 0, NULL));
 	assert_true(fabs(o.slot_ms + o.mixes_ms + o.round_ms + o.fetch_ms - o.mean_ms) < 1e-6);
 	/* half a round to the first flush, two thirds to the last, 2/3 of a round kept by each */
 	assert_true(fabs(o.mixes_ms - (5000 + 20000.0 / 3 + 20000)) < 60);
@@ -140,8 +140,8 @@ own_messages_wait_for_each_other(void **state)
 	setup(&p, "pieces", "15");
 	p.pieces = 15;
 	p.people = 1; /* so that the journal is nearly empty */
-	assert_err_ok(outlook_delay(&seldom, &p, SELDOM, NULL));
-	assert_err_ok(outlook_delay(&o, &p, per_day, NULL));
+	assert_err_ok(outlook_delay(&seldom, &p, SELDOM, 0, NULL));
+	assert_err_ok(outlook_delay(&o, &p, per_day, 0, NULL));
 	arrivals = per_day * OUTLOOK_DEPOSITS_PER_MESSAGE * 5 / 86400;
 	for (double i = 0; i < slots; i++) {
 		double n = -1, t = 0;
@@ -158,6 +158,40 @@ own_messages_wait_for_each_other(void **state)
 	assert_true(fabs((o.slot_ms - seldom.slot_ms) - (waited / came - 1.0 / 7) * 5000) < 500);
 }
 
+/* The latest of a message's own time and of what is left of those before it, drawn in a row. */
+static void
+texts_are_shown_in_order(void **state)
+{
+	const double per_day = 14400; /* to one: every 6 s, as tests/system/measured.sh has it */
+	double *shown = calloc(DRAWS, sizeof(*shown)), at = 0, last = 0, sum = 0, share, arrivals;
+	struct outlook_delay o, alone;
+	struct params p;
+
+	(void)state;
+	assert_non_null(shown);
+	setup(&p, "slot", "1500ms");
+	assert_err_ok(params_set(&p, "round", "3s", NULL));
+	assert_err_ok(outlook_delay(&o, &p, SELDOM, per_day, NULL));
+	assert_err_ok(outlook_delay(&alone, &p, SELDOM, 0, NULL));
+	assert_true(fabs(alone.shown_mean_ms - alone.mean_ms) < 1e-3 && alone.shown_p95_ms == alone.p95_ms);
+	assert_true(o.mean_ms == alone.mean_ms && o.p95_ms == alone.p95_ms);
+	arrivals = outlook_sessions(&p) * (double)p.round_ms / (double)p.slot_ms;
+	share = arrivals / strategy_pool(&p.strategy[0], arrivals, p.round_ms);
+	for (size_t i = 0; i < DRAWS; i++) {
+		at -= 86400000 / per_day * log(1 - rng_unit(test_rng()));
+		last = fmax(last, at + draw(&p, share, test_rng()));
+		shown[i] = last - at;
+		sum += shown[i];
+	}
+	qsort(shown, DRAWS, sizeof(*shown), ascending);
+	/* Deviation 20 s, and some ten in a row wait for the same one: six errors are a second. */
+	assert_true(o.shown_mean_ms > 1.1 * o.mean_ms);
+	assert_true(fabs(sum / DRAWS - o.shown_mean_ms) < 0.02 * o.shown_mean_ms + 1000);
+	assert_true(fabs(shown[DRAWS / 2] - o.shown_p50_ms) < 0.02 * o.shown_p50_ms + 500);
+	assert_true(fabs(shown[DRAWS * 95 / 100] - o.shown_p95_ms) < 0.05 * o.shown_p95_ms + 1000);
+	free(shown);
+}
+
 /* ---- what cannot be ---- */
 
 static void
@@ -169,11 +203,11 @@ overload_is_refused(void **state)
 
 	(void)state;
 	setup(&p, NULL, NULL);
-	assert_err(outlook_delay(&o, &p, 1000, &d), ERR_RANGE);
+	assert_err(outlook_delay(&o, &p, 1000, 0, &d), ERR_RANGE);
 	assert_non_null(strstr(d.text, "the journal takes"));
 	p.people = 1;
 	p.pieces = 15;
-	assert_err(outlook_delay(&o, &p, 8000, &d), ERR_RANGE);
+	assert_err(outlook_delay(&o, &p, 8000, 0, &d), ERR_RANGE);
 	assert_non_null(strstr(d.text, "shorter slot"));
 	assert_true(o.p50_ms == 7);
 }
@@ -228,7 +262,7 @@ other_strategies_are_not_known(void **state)
 	outlook_anonymity(&a, &p);
 	assert_false(a.known);
 	assert_true(outlook_least_people(&a) == a.crowd);
-	assert_err_ok(outlook_delay(&o, &p, SELDOM, NULL));
+	assert_err_ok(outlook_delay(&o, &p, SELDOM, 0, NULL));
 	/* twice half a round and the third of one to the end, the delay, half a tick */
 	assert_true(fabs(o.mixes_ms + o.round_ms - (2 * (5000 + 20000.0 / 3) + 10050 + 10000.0 / 3)) < 100);
 }
@@ -257,6 +291,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(delay_is_that_of_messages_drawn_one_by_one),
 	cmocka_unit_test(parts_add_up),
 	cmocka_unit_test(own_messages_wait_for_each_other),
+	cmocka_unit_test(texts_are_shown_in_order),
 	cmocka_unit_test(overload_is_refused),
 	cmocka_unit_test(whole_slots_leave_everybody_alike),
 	cmocka_unit_test(two_classes_of_people_are_exact),
