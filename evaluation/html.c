@@ -117,7 +117,7 @@ static const char style[] =
     "min-width:3.5rem}\n"
     "tbody th{font-weight:500}\n"
     ".wide th:first-child{position:sticky;left:0;background:#fff;white-space:normal;"
-    "overflow-wrap:anywhere;min-width:5.5rem;max-width:36vw}\n"
+    "overflow-wrap:break-word;min-width:5.5rem;max-width:36vw}\n"
     ".plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,26rem),1fr));"
     "gap:1rem}\n"
     "figure{margin:.5rem 0;min-width:0;max-width:33rem}\n"

@@ -329,7 +329,7 @@ plan_brief(struct plan *out, const struct plan_question *q, struct diag *d)
 	out->least_people = outlook_least_people(&out->anonymity);
 	out->client_bytes = client_bytes(q);
 	return outlook_delay(&out->delay, &q->params, q->messages_per_day,
-	    q->messages_per_day / q->contacts, d);
+	    q->to_one_per_day, d);
 }
 
 enum err

@@ -23,6 +23,7 @@ struct plan_question {
 	struct params params;
 	double messages_per_day; /* of one person */
 	double online;		 /* the share of his time that somebody is online, above 0, to 1 */
+	double to_one_per_day;	 /* of them, to the same contact */
 	unsigned contacts;	 /* of one person */
 	/* What a processor does: unwraps one packet; seals or opens a KiB of a link. */
 	double unwrap_us, seal_us_per_kib;

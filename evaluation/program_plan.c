@@ -17,7 +17,7 @@ struct plan_options {
 	    layers[PARAMS_VALUE_BYTES], strategy[PARAMS_VALUE_BYTES], note[PARAMS_VALUE_BYTES],
 	    record[PARAMS_VALUE_BYTES], epoch[PARAMS_VALUE_BYTES], grace[PARAMS_VALUE_BYTES],
 	    retention[PARAMS_VALUE_BYTES], scale[PARAMS_VALUE_BYTES];
-	int64_t messages_milli, crowd, pieces, online_milli, contacts, unwrap_milli, seal_milli;
+	int64_t messages_milli, to_one_milli, crowd, pieces, online_milli, contacts, unwrap_milli, seal_milli;
 	int64_t delay_ms, anonymity, bytes;
 	bool json;
 };
@@ -43,6 +43,9 @@ static const struct config_key keys[] = {
 	{ .name = "messages", .type = CONFIG_DECIMAL, .min = 0, .max = 1000000000, .fallback = "50",
 	    .unit = "N", .letter = 'm', .help = "messages that each person writes in a day",
 	    FIELD(messages_milli) },
+	{ .name = "to-contact", .type = CONFIG_DECIMAL, .min = 0, .max = 1000000000, .fallback = "0",
+	    .unit = "N", .help = "of them to one contact, which are shown in order; 0: all that are "
+	    "written, by the contacts", FIELD(to_one_milli) },
 	{ .name = "crowd", .type = CONFIG_INTEGER, .min = 0, .max = 50000, .fallback = "0",
 	    .unit = "PEOPLE", .help = "people who share a mailbox, at least; 0: as many as the "
 	    "charter's rules allow", FIELD(crowd) },
@@ -53,7 +56,7 @@ static const struct config_key keys[] = {
 	{ .name = "online", .type = CONFIG_DECIMAL, .min = 1, .max = 100000, .fallback = "100",
 	    .unit = "PERCENT", .help = "how much of the time somebody is online", FIELD(online_milli) },
 	{ .name = "contacts", .type = CONFIG_INTEGER, .min = 1, .max = 10000, .fallback = "10",
-	    .unit = "N", .help = "contacts of a person, among whom what it writes is spread", FIELD(contacts) },
+	    .unit = "N", .help = "contacts of a person", FIELD(contacts) },
 	{ .name = "unwrap-us", .type = CONFIG_DECIMAL, .min = 1, .max = 1000000, .fallback = "40",
 	    .unit = "N", .help = "microseconds in which a processor unwraps a packet; make bench "
 	    "measures it", FIELD(unwrap_milli) },
@@ -131,6 +134,8 @@ question_of(struct plan_question *q, const struct plan_options *o, struct diag *
 		p->pieces = (uint32_t)o->pieces;
 	q->online = (double)o->online_milli / 100000;
 	q->contacts = (unsigned)o->contacts;
+	q->to_one_per_day = o->to_one_milli > 0 ? (double)o->to_one_milli / 1000 :
+	    q->messages_per_day / q->contacts;
 	q->unwrap_us = (double)o->unwrap_milli / 1000;
 	q->seal_us_per_kib = (double)o->seal_milli / 1000;
 	return ERR_OK;

@@ -11,9 +11,26 @@
 #include "evaluation/report.h"
 
 #define ATTACK_JSON_VERSION 1
+#define AXIS_MOST 36 /* bytes of a label that fit beside an axis */
 #define LOG_SPAN 100 /* x from 1 to more than so much is drawn in logarithms */
 
 /* ---- figures ---- */
+
+/* A name of figures, which may be broken behind its words. */
+static void
+figure_name(FILE *out, const char *name)
+{
+	while (*name != '\0') {
+		char word[64];
+		size_t n = strcspn(name, "_");
+
+		n += name[n] == '_';
+		(void)snprintf(word, sizeof(word), "%.*s", (int)n, name);
+		html_text(out, word);
+		(void)fputs("<wbr>", out);
+		name += n;
+	}
+}
 
 static void
 figure_row(FILE *out, const struct jsonread *j, const struct jsonread_value *f)
@@ -21,7 +38,7 @@ figure_row(FILE *out, const struct jsonread *j, const struct jsonread_value *f)
 	const char *unit = jsonread_text(j, f, "unit");
 
 	(void)fputs("<tr><th scope=\"row\">", out);
-	html_text(out, jsonread_text(j, f, "name"));
+	figure_name(out, jsonread_text(j, f, "name"));
 	(void)fputs("</th>", out);
 	html_element(out, "td class=\"text\"", report_unit(unit));
 	report_cell_of(out, j, f, "value", unit);
@@ -98,16 +115,28 @@ spans_decades(const struct chart_series *s, size_t n)
 	return low > 0 && high / low >= LOG_SPAN;
 }
 
+/* What of a label fits beside the axis: all, or up to its first comma, or nothing. */
+static void
+axis_label(char out[static AXIS_MOST + 1], const char *label)
+{
+	size_t n = strlen(label);
+
+	if (n > AXIS_MOST)
+		n = strcspn(label, ",:");
+	(void)snprintf(out, AXIS_MOST + 1, "%.*s", n > AXIS_MOST ? 0 : (int)n, label);
+}
+
 static void
 plot(FILE *out, const struct jsonread *j, const struct jsonread_value *first,
     const struct chart_series *series, size_t n)
 {
+	char y_label[AXIS_MOST + 1];
 	struct chart chart = { .title = jsonread_text(j, first, "y_label"),
-		.x_label = jsonread_text(j, first, "x_label"),
-		.y_label = jsonread_text(j, first, "y_label"), .form = CHART_LINES,
+		.x_label = jsonread_text(j, first, "x_label"), .y_label = y_label, .form = CHART_LINES,
 		.x_log = spans_decades(series, n), .series = series, .count = n,
 		.level_name = "by chance", .nothing = "No point of it has a value." };
 
+	axis_label(y_label, chart.title);
 	chart.has_level = jsonread_number(&chart.level, j, first, "chance");
 	chart_write(out, &chart);
 }

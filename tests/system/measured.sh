@@ -34,11 +34,12 @@ members()
 	test_introduce ann ben && test_introduce cat dan && test_introduce eve fay
 }
 
-# A record costs one deposit: acknowledgements ride in the answers. A plan counts two.
+# A record costs one deposit: acknowledgements ride in the answers. A plan counts two, so it is
+# asked for half of the messages. All of them go to one contact.
 plan()
 {
 	"$evaluate" plan --json --slot 1500ms --round 3s --people 6 --time-scale 20 --epoch 18min \
-	    --grace 2min --pieces 4 --contacts 1 --messages "$1" >"$net_dir/$2"
+	    --grace 2min --pieces 4 --messages "$1" --to-contact $((2 * $1)) >"$net_dir/$2"
 }
 
 # What a member is told is what the plan says, at what people are taken to write.
