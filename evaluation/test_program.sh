@@ -46,7 +46,7 @@ same()
 	done)"
 }
 
-tap_plan 127
+tap_plan 129
 scenario small
 scenario silent 'target-rule = real'
 sed -i.bak 's/^messages-per-day.*/messages-per-day = 0/' silent
