@@ -18,6 +18,10 @@
 
 static_assert(VISITS_COUNT == OUTLOOK_MIX_SESSIONS, "forecasts count them");
 
+/* Between two tries to fetch the running epoch's sheet: each wait is twice the one before. */
+#define SEEK_MIN_MS 1000
+#define SEEK_MAX_MS 60000
+
 #define RUNS_MAX 4 /* sessions of one visit at a time: coming, current, former, one more */
 
 /* What one session shows of the journal. */
@@ -42,6 +46,8 @@ struct visits {
 	bool is_note;  /* the last packet that was built; else a drop */
 	const struct params *packet_params; /* by which it was built */
 	int64_t skew_told_ms; /* boot time; 0: never */
+	struct timer *seek;   /* while the running epoch's sheet is missing */
+	int64_t seek_ms;      /* the next wait */
 	struct visit visits[VISITS_COUNT];
 };
 
@@ -323,15 +329,28 @@ open_visit(struct visits *v, struct visit *t)
 
 /*
  * Without the running epoch's sheet nothing passes us, and a network that is new has none:
- * one session goes for it at once. Known to be ours it is still only one of six.
+ * one session goes for it at once. Known to be ours it is still only one of six. A gateway
+ * that begins after us refuses it, and without us others' notes do not come back: so it is
+ * tried again, and not after a session's long wait.
  */
+static void
+seek_sheet(void *arg)
+{
+	struct visits *v = arg;
+	uint32_t epoch = timing_epoch(v->params, loop_wall_ms(v->cfg.loop));
+
+	if (sheets_find(v->cfg.sheets, epoch) != NULL)
+		return;
+	attend_hurry(v->visits[0].attend);
+	timer_after(v->seek, v->seek_ms);
+	v->seek_ms = 2 * v->seek_ms < SEEK_MAX_MS ? 2 * v->seek_ms : SEEK_MAX_MS;
+}
+
 static void
 fetch_sheet(struct visits *v)
 {
-	uint32_t epoch = timing_epoch(v->params, loop_wall_ms(v->cfg.loop));
-
-	if (sheets_find(v->cfg.sheets, epoch) == NULL)
-		attend_hurry(v->visits[0].attend);
+	v->seek_ms = SEEK_MIN_MS;
+	seek_sheet(v);
 }
 
 enum err
@@ -345,7 +364,8 @@ visits_new(struct visits **out, const struct visits_config *cfg)
 	v->cfg = *cfg;
 	v->params = &succession_first(cfg->charters)->params;
 	v->note = calloc(1, v->params->record_size);
-	if (v->note == NULL)
+	v->seek = timer_new(cfg->loop, seek_sheet, v);
+	if (v->note == NULL || v->seek == NULL)
 		e = ERR_MEMORY;
 	for (size_t i = 0; i < VISITS_COUNT && e == ERR_OK; i++)
 		e = open_visit(v, &v->visits[i]);
@@ -377,6 +397,7 @@ visits_free(struct visits *v)
 		for (size_t k = 0; k < RUNS_MAX; k++)
 			end_run(&v->visits[i].runs[k]);
 	}
+	timer_free(v->seek);
 	free(v->note);
 	free(v);
 }

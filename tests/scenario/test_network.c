@@ -172,6 +172,35 @@ test_a_late_mix(void **state)
 	end(&f, &p);
 }
 
+/* What they asked for the sheet before it came up failed; they do not wait as after a failure. */
+static void
+late_gateway(uint64_t seed)
+{
+	struct fixture_config cfg = {.seed = seed, .idle = true};
+	struct fixture f;
+
+	fixture_new(&f, &cfg);
+	fixture_start(fixture_mix(&f, 0, 0));
+	fixture_start(fixture_mix(&f, 1, 0));
+	fixture_run_for(&f, 5 * MINUTE_MS);
+	fixture_start(fixture_gateway(&f));
+	fixture_run_for(&f, 4 * MINUTE_MS); /* links and sessions try once a minute by now */
+	for (unsigned layer = 0; layer < 2; layer++)
+		assert_true(status_of(&f, layer).has_sheet);
+	fixture_free(&f);
+}
+
+/* Some of the six sessions may come soon by chance: not in all of so many networks. */
+static void
+test_a_late_gateway(void **state)
+{
+	uint64_t seed = any_seed();
+
+	(void)state;
+	for (uint64_t i = 0; i < 12; i++)
+		late_gateway(seed + i);
+}
+
 /* ---- one of two mixes of a layer is away ---- */
 
 static void
@@ -736,6 +765,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_deposits_arrive),
     cmocka_unit_test(test_epochs_come_and_go),
     cmocka_unit_test(test_a_late_mix),
+    cmocka_unit_test(test_a_late_gateway),
     cmocka_unit_test(test_a_mix_that_misses_an_epoch),
     cmocka_unit_test(test_a_replayed_packet),
     cmocka_unit_test(test_a_record_twice),

@@ -38,7 +38,7 @@ row()
 	fi
 	echo "$@" >>"$net_dir/plan"
 }
-quiet() { echo "quiet 0 0 $1" >>"$net_dir/plan"; }
+quiet() { echo "$1 0 0 $2" >>"$net_dir/plan"; }
 
 # Four tickets an hour: so many circuits take so many members.
 plan_short()
@@ -61,13 +61,13 @@ plan_all()
 plan()
 {
 	rows=0
-	quiet $((2 * seconds))
+	quiet quiet $((2 * seconds))
 	case ${RESTANTE_FLOOD_ALL:-no} in
 	yes) plan_all ;;
 	mailbox) row deposit 4 100 1 ;;
 	*) plan_short ;;
 	esac || return 1
-	quiet $((8 * seconds))
+	quiet quiet $((2 * seconds)) && quiet settled $((2 * seconds))
 }
 
 measure() { flood_py run "$net_bin" "$net_dir" "$net_dir/result" "$net_dir/plan"; }
