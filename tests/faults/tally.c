@@ -49,6 +49,14 @@ shared_run(void)
 	return run;
 }
 
+static uint64_t
+only(void)
+{
+	const char *text = getenv("RESTANTE_FAULTS_AT");
+
+	return text != NULL ? strtoull(text, NULL, 10) : 0;
+}
+
 void
 tally_fork(struct tally_run *out, void (*job)(void *arg, uint64_t n, struct tally_run *run),
     void *arg, uint64_t n, unsigned seconds)
@@ -57,14 +65,19 @@ tally_fork(struct tally_run *out, void (*job)(void *arg, uint64_t n, struct tall
 	int status;
 	pid_t pid;
 
+	run->number = n;
 	(void)fflush(NULL);
-	pid = fork();
+	pid = only() == 0 || n == 0 ? fork() : only() == n ? 0 : -2;
+	if (pid == -2) {
+		out->outcome = TALLY_NONE;
+		return;
+	}
 	if (pid < 0)
 		exit(1);
 	if (pid == 0) {
 		(void)alarm(seconds);
 		job(arg, n, run);
-		_exit(0);
+		_exit(tally_good(run) ? 0 : 1);
 	}
 	if (waitpid(pid, &status, 0) != pid)
 		exit(1);
@@ -72,8 +85,8 @@ tally_fork(struct tally_run *out, void (*job)(void *arg, uint64_t n, struct tall
 	if (WIFSIGNALED(status)) {
 		out->outcome = TALLY_CRASH;
 		out->signal = WTERMSIG(status);
-	} else if (status != 0) {
-		out->outcome = TALLY_WRONG;
+	} else if (status != 0 && tally_good(out)) {
+		out->outcome = TALLY_WRONG; /* an assertion ended it */
 	}
 }
 
@@ -134,7 +147,10 @@ known_place(uint64_t where)
 	if (n == sizeof(known) / sizeof(*known))
 		return "elsewhere";
 	known[n].where = where;
-	place_of(known[n].place, where);
+	if (where < 256)
+		(void)snprintf(known[n].place, PLACE_BYTES, "part %" PRIu64, where);
+	else
+		place_of(known[n].place, where);
 	return known[n++].place;
 }
 
@@ -181,8 +197,9 @@ tally_print(const struct tally_run *runs, size_t n)
 		if (tally_good(&runs[i]))
 			continue;
 		bad++;
-		printf("# %s at %s (signal %d, %" PRId64 ")\n", names[runs[i].outcome], place,
-		    runs[i].signal, runs[i].value);
+		printf("# %s: number %" PRIu64 " at %s (signal %d, %" PRId64 ")\n",
+		    names[runs[i].outcome], runs[i].number, place, runs[i].signal,
+		    runs[i].value);
 	}
 	print_table(&t);
 	return bad;
@@ -193,7 +210,7 @@ tally_step(uint64_t total, uint64_t usual)
 {
 	const char *text = getenv("RESTANTE_FAULTS");
 
-	if ((text != NULL && strcmp(text, "all") == 0) || total <= usual)
+	if ((text != NULL && strcmp(text, "all") == 0) || total <= usual || only() != 0)
 		return 1;
 	if (text != NULL && strtoull(text, NULL, 10) > 0)
 		usual = strtoull(text, NULL, 10);

@@ -23,12 +23,16 @@ enum tally_outcome {
 
 struct tally_run {
 	enum tally_outcome outcome;
-	uint64_t where; /* memory.h */
+	uint64_t number; /* which fault, from 1 */
+	uint64_t where;	 /* memory.h; or a small number that the test gives */
 	int signal;
 	int64_t value; /* of the run: a count, a time, a number of lost allocations */
 };
 
-/* Run job(arg, n, run) in a process of its own, which may last so many seconds. */
+/*
+ * Run job(arg, n, run) in a process of its own, which may last so many seconds. With
+ * RESTANTE_FAULTS_AT=n only that one, and in this process, for a debugger.
+ */
 void tally_fork(struct tally_run *run, void (*job)(void *arg, uint64_t n, struct tally_run *run),
     void *arg, uint64_t n, unsigned seconds);
 bool tally_good(const struct tally_run *run);

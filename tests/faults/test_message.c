@@ -27,6 +27,8 @@ struct scene {
 	struct person a, b;
 	bool refused, answered;
 	int64_t done_ms; /* of the run without a fault: from the text to the end */
+	int64_t took_ms; /* of this one */
+	uint64_t operations[FIXTURE_NODES_MAX + 2]; /* of the disks, in done_ms */
 };
 
 /* ---- two people ---- */
@@ -170,8 +172,7 @@ run(void *arg, uint64_t n, struct tally_run *r)
 	end(s);
 	lost = memory_live();
 	r->value = n == 0 ? (int64_t)count : lost != 0 ? lost : took_ms;
-	if (n == 0)
-		s->done_ms = took_ms;
+	s->took_ms = took_ms;
 	if (took_ms < 0)
 		r->outcome = TALLY_LOST;
 	else if (lost != 0)
@@ -184,6 +185,52 @@ run(void *arg, uint64_t n, struct tally_run *r)
 		r->outcome = n == 0 || took_ms <= s->done_ms ? TALLY_UNHARMED : TALLY_LATE;
 }
 
+/* ---- disks ---- */
+
+static struct fixture_disk *
+disk_at(struct scene *s, size_t i)
+{
+	if (i < s->f.node_count)
+		return &s->f.nodes[i].disk;
+	return i == s->f.node_count ? &s->a.disk : &s->b.disk;
+}
+
+/* One process: the n-th operation of all disks, one disk after the other, fails once. */
+static void
+run_disk(void *arg, uint64_t n, struct tally_run *r)
+{
+	static const enum disk_fault_effect effects[] = { DISK_FAULT_NOTHING, DISK_FAULT_TORN,
+		DISK_FAULT_DONE };
+	struct scene *s = arg;
+	struct fixture_disk *k;
+	size_t i = 0;
+
+	for (uint64_t at = n; at > s->operations[i]; i++)
+		n = at -= s->operations[i];
+	k = disk_at(s, i);
+	k->full = true; /* the fixture shall not end the host for it */
+	k->fault = (struct disk_fault){ .at = n, .err = n % 2 == 0 ? ERR_IO : ERR_FULL,
+		.effect = effects[n % 3], .keep = n % 50 };
+	run(arg, 0, r);
+	r->where = i + 1;
+	if (k->fault.failed == 0)
+		r->outcome = TALLY_NONE;
+	else if (r->outcome == TALLY_UNHARMED && s->took_ms > s->done_ms)
+		r->outcome = s->refused ? TALLY_REFUSED : TALLY_LATE;
+}
+
+/* How many operations the undisturbed run has on each disk. */
+static void
+count_disk(void *arg, uint64_t n, struct tally_run *r)
+{
+	struct scene *s = arg;
+	struct fixture_disk *k = disk_at(s, (size_t)n - 1);
+
+	k->fault = (struct disk_fault){ 0 };
+	r->value = live(s) < 0 ? -1 : (int64_t)k->fault.count;
+	r->outcome = TALLY_UNHARMED;
+}
+
 /* How long it takes undisturbed; the parent has to know, and its scene stays as it is. */
 static void
 time_it(void *arg, uint64_t n, struct tally_run *r)
@@ -193,35 +240,85 @@ time_it(void *arg, uint64_t n, struct tally_run *r)
 	r->outcome = TALLY_UNHARMED;
 }
 
+/* Try some n of total, or all; prints the table. Returns whether all is well. */
+static bool
+campaign(struct scene *s, uint64_t total, uint64_t usual,
+    void (*job)(void *arg, uint64_t n, struct tally_run *run), size_t *n)
+{
+	uint64_t step_n = tally_step(total, usual);
+	uint64_t first = 1 + rng_below(test_rng(), (uint32_t)step_n);
+	struct tally_run *runs;
+	size_t bad;
+
+	memory_pause(true);
+	runs = calloc(total / step_n + 2, sizeof(*runs));
+	memory_pause(false);
+	if (runs == NULL)
+		return false;
+	*n = 0;
+	for (uint64_t i = first; i <= total; i += step_n)
+		tally_fork(&runs[(*n)++], job, s, i, SECONDS);
+	bad = tally_print(runs, *n);
+	memory_pause(true);
+	free(runs);
+	memory_pause(false);
+	return bad == 0;
+}
+
+static const char *
+who(const struct scene *s, size_t i)
+{
+	if (i < s->f.node_count)
+		return s->f.nodes[i].charter->role == CHARTER_MIX ? "a mix" : "the gateway";
+	return i == s->f.node_count ? "the writer" : "the reader";
+}
+
+static uint64_t
+count_disks(struct scene *s)
+{
+	struct tally_run run;
+	uint64_t total = 0;
+
+	for (size_t i = 0; i < s->f.node_count + 2; i++) {
+		tally_fork(&run, count_disk, s, i + 1, SECONDS);
+		s->operations[i] = run.value > 0 ? (uint64_t)run.value : 0;
+		total += s->operations[i];
+		printf("# part %zu is %s: %llu operations of its disk\n", i + 1, who(s, i),
+		    (unsigned long long)s->operations[i]);
+	}
+	return total;
+}
+
+static bool
+report(unsigned number, bool good, const char *what, size_t n)
+{
+	printf("%sok %u - %s in each of %zu runs\n", good ? "" : "not ", number, what, n);
+	return good;
+}
+
 int
 main(void)
 {
-	struct tally_run *runs, whole, timed;
+	struct tally_run whole, timed;
 	static struct scene s;
-	uint64_t total, step_n, first;
-	size_t n = 0, bad;
+	size_t n = 0;
+	bool good;
 
 	test_begin();
 	begin(&s, rng_u64(test_rng()));
 	tally_fork(&timed, time_it, &s, 0, SECONDS);
 	s.done_ms = timed.value;
 	tally_fork(&whole, run, &s, 0, SECONDS);
-	printf("1..2\n%sok 1 - undisturbed: %lld allocations in %lld s\n",
+	printf("1..3\n%sok 1 - undisturbed: %lld allocations in %lld s\n",
 	    whole.outcome == TALLY_UNHARMED ? "" : "not ", (long long)whole.value,
 	    (long long)s.done_ms / 1000);
-	total = (uint64_t)whole.value;
-	step_n = tally_step(total, USUAL);
-	first = 1 + rng_below(test_rng(), (uint32_t)step_n);
-	memory_pause(true);
-	runs = calloc(total / step_n + 2, sizeof(*runs));
-	memory_pause(false);
-	if (runs == NULL || whole.outcome != TALLY_UNHARMED)
+	if (whole.outcome != TALLY_UNHARMED)
 		return 1;
-	for (uint64_t i = first; i <= total; i += step_n)
-		tally_fork(&runs[n++], run, &s, i, SECONDS);
-	bad = tally_print(runs, n);
-	printf("%sok 2 - one allocation failed in each of %zu runs\n", bad > 0 ? "not " : "", n);
-	free(runs);
+	good = campaign(&s, count_disks(&s), USUAL, run_disk, &n);
+	good = report(2, good, "one operation of a disk failed", n);
+	n = 0;
+	bool all = campaign(&s, (uint64_t)whole.value, USUAL, run, &n);
+	good = report(3, all, "one allocation failed", n) && good;
 	end(&s);
-	return bad > 0;
+	return good ? 0 : 1;
 }
