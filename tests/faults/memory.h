@@ -20,6 +20,8 @@ uint64_t memory_disarm(void);
 bool memory_failed(void);
 /* Where: an offset into the program, for addr2line. 0: it has not. */
 uint64_t memory_where(void);
+/* Write it there too, at once, so that who crashes or hangs has told. NULL: no more. */
+void memory_tell(uint64_t *place);
 /* Allocated and not yet freed, by the program's own objects. */
 int64_t memory_live(void);
 

@@ -163,6 +163,8 @@ run(void *arg, uint64_t n, struct tally_run *r)
 	int64_t took_ms, lost;
 	uint64_t count;
 
+	if (n > 0)
+		memory_tell(&r->where);
 	memory_arm(n);
 	took_ms = live(s);
 	count = memory_disarm();

@@ -315,6 +315,7 @@ run_memory(void *arg, uint64_t n, struct tally_run *r)
 {
 	int64_t before = memory_live();
 
+	memory_tell(&r->where);
 	memory_arm(n);
 	live(arg, r);
 	r->value = (int64_t)memory_disarm();
