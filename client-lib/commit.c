@@ -94,33 +94,39 @@ batch_release(struct batch *b)
 	batch_init(b);
 }
 
-/* Takes w in any case. */
+/* Room for n more writes, so that batch_add_writes cannot fail. */
 static enum err
-batch_add_writes(struct batch *b, struct post_write *w, size_t n)
+batch_reserve(struct batch *b, size_t n)
 {
 	struct post_write *all;
 
+	if (b->writes == NULL || n == 0)
+		return ERR_OK; /* the new ones take the place of none */
+	all = realloc(b->writes, (b->write_count + n) * sizeof(*all));
+	if (all == NULL)
+		return ERR_MEMORY;
+	b->writes = all;
+	return ERR_OK;
+}
+
+/* Takes w. There is room. */
+static void
+batch_add_writes(struct batch *b, struct post_write *w, size_t n)
+{
 	if (n == 0) {
 		free(w);
-		return ERR_OK;
+		return;
 	}
 	for (size_t i = 0; i < n; i++)
 		b->write_bytes += w[i].len + sizeof(*w);
 	if (b->writes == NULL) {
 		b->writes = w;
 		b->write_count = n;
-		return ERR_OK;
+		return;
 	}
-	all = realloc(b->writes, (b->write_count + n) * sizeof(*all));
-	if (all == NULL) {
-		post_writes_free(w, n);
-		return ERR_MEMORY;
-	}
-	memcpy(all + b->write_count, w, n * sizeof(*all));
+	memcpy(b->writes + b->write_count, w, n * sizeof(*w));
 	free(w);
-	b->writes = all;
 	b->write_count += n;
-	return ERR_OK;
 }
 
 /* Without memory news are lost: the archive has the truth. */
@@ -153,18 +159,30 @@ batch_add_waiter(struct batch *b, client_done *done, void *arg)
 	return ERR_OK;
 }
 
+/* All of the post's writes, or none: without memory they stay with the post. */
+static enum err
+gather(struct commit *k)
+{
+	struct post_write *w;
+	size_t n;
+	enum err e = batch_reserve(&k->next, post_write_count(k->post));
+
+	if (e != ERR_OK)
+		return e;
+	e = post_take_writes(k->post, &w, &n);
+	batch_add_writes(&k->next, w, n);
+	return e;
+}
+
 bool
 commit_collect(struct commit *k)
 {
-	struct post_write *w;
 	struct post_news news;
-	size_t n;
-	enum err e = post_take_writes(k->post, &w, &n);
-	enum err kept = batch_add_writes(&k->next, w, n);
+	enum err e = gather(k);
 
 	while (post_next_news(k->post, &news))
 		batch_add_news(&k->next, &news);
-	if (e != ERR_OK || kept != ERR_OK)
+	if (e != ERR_OK)
 		k->events->settled(k->arg, ERR_MEMORY);
 	return k->next.write_count > 0 || k->next.news_count > 0;
 }
@@ -173,7 +191,7 @@ bool
 commit_is_idle(struct commit *k)
 {
 	(void)commit_collect(k);
-	return !k->busy && k->next.write_count == 0;
+	return !k->busy && k->next.write_count == 0 && post_write_count(k->post) == 0;
 }
 
 bool
@@ -266,7 +284,25 @@ begin(struct commit *k)
 	(void)commit_collect(k);
 	batch_move(&k->running, &k->next);
 	k->now_ms = loop_wall_ms(k->loop);
-	start(k);
+	/* a state that is stored before its writes would promise what is not there */
+	if (post_write_count(k->post) > 0)
+		failed(k, ERR_MEMORY);
+	else
+		start(k);
+}
+
+/* What came since into the commit that is tried again; false: there is no memory. */
+static bool
+take_along(struct commit *k)
+{
+	(void)commit_collect(k);
+	if (post_write_count(k->post) > 0 ||
+	    batch_reserve(&k->running, k->next.write_count) != ERR_OK)
+		return false;
+	batch_add_writes(&k->running, k->next.writes, k->next.write_count);
+	k->next.writes = NULL;
+	k->next.write_count = k->next.write_bytes = 0;
+	return true;
 }
 
 /*
@@ -278,12 +314,9 @@ on_retry(void *arg)
 {
 	struct commit *k = arg;
 
-	if (k->state.len == 0) {
-		(void)commit_collect(k);
-		if (batch_add_writes(&k->running, k->next.writes, k->next.write_count) != ERR_OK)
-			k->events->settled(k->arg, ERR_MEMORY);
-		k->next.writes = NULL;
-		k->next.write_count = k->next.write_bytes = 0;
+	if (k->state.len == 0 && !take_along(k)) {
+		failed(k, ERR_MEMORY);
+		return;
 	}
 	start(k);
 }

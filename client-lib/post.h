@@ -242,6 +242,8 @@ struct post_write {
  * handed out is still good and must be written).
  */
 RST_MUST_USE enum err post_take_writes(struct post *p, struct post_write **out, size_t *n);
+/* How many those are. */
+size_t post_write_count(const struct post *p);
 void post_writes_free(struct post_write *w, size_t n);
 /* The archive key of an outgoing fragment, an incoming fragment, a message. */
 void post_key_out(struct post_write *key, uint64_t message, uint32_t fragment);

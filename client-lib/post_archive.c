@@ -173,18 +173,28 @@ post_put(struct post *p, const struct post_write *key, const void *data, size_t 
 }
 
 enum err
-post_put_message(struct post *p, const struct post_message *m)
+post_put_message_prepare(struct post *p, struct post_write *w, const struct post_message *m)
 {
-	struct post_write key;
 	struct buf b;
 	enum err e;
 
 	buf_init(&b);
 	e = post_message_encode(&b, m);
+	if (e == ERR_OK)
+		e = post_put_prepare(p, w, b.data, b.len);
+	buf_release(&b);
+	return e;
+}
+
+enum err
+post_put_message(struct post *p, const struct post_message *m)
+{
+	struct post_write key, w;
+	enum err e = post_put_message_prepare(p, &w, m);
+
 	post_key_message(&key, m->id);
 	if (e == ERR_OK)
-		e = post_put(p, &key, b.data, b.len);
-	buf_release(&b);
+		post_put_prepared(p, &key, &w);
 	return e;
 }
 
@@ -238,6 +248,12 @@ post_take_writes(struct post *p, struct post_write **out, size_t *n)
 	enum err e = p->failure;
 	p->failure = ERR_OK;
 	return e;
+}
+
+size_t
+post_write_count(const struct post *p)
+{
+	return p->write_count;
 }
 
 void

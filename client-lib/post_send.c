@@ -38,19 +38,28 @@ queue_message(struct post *p, struct contact *c, const struct post_message *info
     struct diag *d)
 {
 	struct outbox_message *m;
-	enum err e = outbox_add(&c->outbox, &m, info, ready);
+	struct post_write key, w;
+	enum err e = post_put_message_prepare(p, &w, info);
 
+	if (e != ERR_OK)
+		return e;
+	e = outbox_add(&c->outbox, &m, info, ready);
+	if (e != ERR_OK) { /* nothing is left behind that would be sent, or shown */
+		sodium_memzero(w.data, w.len);
+		free(w.data);
+	}
 	if (e == ERR_FULL)
 		return diag_set(d, e, "%d messages are waiting for \"%s\" already; wait or cancel some",
 		    OUTBOX_MESSAGES_MAX, c->name);
+	if (e != ERR_OK)
+		return e;
 	/* while it is not known which numbers were used, it has none */
-	if (e == ERR_OK && (c->restart.flags & FOUNDING_LOST) == 0)
+	if ((c->restart.flags & FOUNDING_LOST) == 0)
 		outbox_number(&c->outbox, m);
-	if (e == ERR_OK)
-		e = post_put_message(p, info);
-	if (e == ERR_OK)
-		p->last_message = info->id;
-	return e;
+	post_key_message(&key, info->id);
+	post_put_prepared(p, &key, &w);
+	p->last_message = info->id;
+	return ERR_OK;
 }
 
 static enum err

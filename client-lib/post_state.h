@@ -75,6 +75,9 @@ RST_MUST_USE enum err post_put_prepare(struct post *p, struct post_write *w, con
     size_t n);
 void post_put_prepared(struct post *p, const struct post_write *key, struct post_write *w);
 RST_MUST_USE enum err post_put_message(struct post *p, const struct post_message *m);
+/* The first of the two steps for it; its key is post_key_message's. */
+RST_MUST_USE enum err post_put_message_prepare(struct post *p, struct post_write *w,
+    const struct post_message *m);
 /* Where no error can be returned: post_take_writes returns it. */
 void post_note_failure(struct post *p, enum err e);
 /* News never fail: without memory the oldest is dropped (the archive has the truth). */

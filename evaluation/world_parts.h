@@ -34,6 +34,7 @@ struct world_conn {
 	struct world_conn *peer; /* NULL: none yet, or gone */
 	uint64_t number;
 	STAILQ_HEAD(, world_chunk) coming;
+	struct world_chunk *last; /* the end of our direction: reserved, so that ending never fails */
 	int64_t newest_us;  /* when the last of them arrives */
 	size_t untaken;	    /* bytes of ours that the peer has not taken */
 	struct event turn;  /* kicked; the first one of an accepted connection */

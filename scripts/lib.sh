@@ -4,7 +4,7 @@
 # the package may start is left alone: every tor here is started by us.
 rst_packages='build-essential autoconf automake libtool autoconf-archive pkg-config
 	libsodium-dev libevent-dev libleveldb-dev libqrencode-dev libcmocka-dev
-	python3 python3-nacl mandoc iproute2 tor'
+	python3 python3-nacl mandoc iproute2 tor valgrind'
 
 rst_say()
 {
@@ -46,6 +46,7 @@ rst_has_build_tools()
 		pkg-config --exists "$rst_lib" || { rst_say "missing: $rst_lib"; return 1; }
 	done
 	rst_has_header leveldb/c.h || { rst_say 'missing: leveldb/c.h'; return 1; }
+	rst_has_header valgrind/memcheck.h || { rst_say 'missing: valgrind/memcheck.h'; return 1; }
 	rst_python >/dev/null || { rst_say 'missing: python3 with PyNaCl'; return 1; }
 }
 

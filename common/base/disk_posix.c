@@ -14,6 +14,7 @@
 
 #define LOCK_NAME "lock"
 #define TEMP_PREFIX ".new-"
+#define GONE_PREFIX ".old-"
 #define OPEN_FLAGS (O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK)
 
 /* Every name is opened relative to dir, which outlives renames of the path. */
@@ -261,21 +262,38 @@ posix_truncate(void *ctx, const char *name, size_t n)
 	return e;
 }
 
+/* Overwrite and remove; a file that is not there is gone already. */
 static enum err
-posix_remove(void *ctx, const char *name)
+destroy_file(const struct posix *x, const char *name)
 {
-	const struct posix *x = ctx;
 	size_t size;
 	int fd;
-	enum err e = open_file(&fd, &size, x, name, O_WRONLY);
 
-	if (e == ERR_OK) {
+	if (open_file(&fd, &size, x, name, O_WRONLY) == ERR_OK) {
 		overwrite(fd, size);
 		(void)close(fd);
 	}
 	if (unlinkat(x->dir, name, 0) != 0)
 		return errno == ENOENT ? ERR_OK : err_of_errno();
 	return sync_dir(x);
+}
+
+/*
+ * Under another name first, durably: who is cut off from here on leaves no file of zeros
+ * behind that its owner would take for damaged. disk_open does the rest then.
+ */
+static enum err
+posix_remove(void *ctx, const char *name)
+{
+	const struct posix *x = ctx;
+	char gone[sizeof(GONE_PREFIX) + DISK_NAME_MAX];
+	enum err e;
+
+	(void)snprintf(gone, sizeof(gone), GONE_PREFIX "%s", name);
+	if (renameat(x->dir, name, x->dir, gone) != 0 && errno != ENOENT)
+		return err_of_errno();
+	e = sync_dir(x);
+	return e == ERR_OK ? destroy_file(x, gone) : e;
 }
 
 static bool
@@ -379,7 +397,7 @@ take_lock(struct posix *x, const char *path, struct diag *d)
 	return diag_set(d, ERR_IO, "cannot lock %s/" LOCK_NAME ": %s", path, strerror(errno));
 }
 
-/* New files that never got their name may hold secrets. */
+/* New files that never got their name may hold secrets, and so may those that were to be removed. */
 static void
 remove_leftovers(struct posix *x)
 {
@@ -389,8 +407,9 @@ remove_leftovers(struct posix *x)
 	if (listing == NULL)
 		return;
 	while ((entry = readdir(listing)) != NULL)
-		if (strncmp(entry->d_name, TEMP_PREFIX, sizeof(TEMP_PREFIX) - 1) == 0)
-			(void)posix_remove(x, entry->d_name);
+		if (strncmp(entry->d_name, TEMP_PREFIX, sizeof(TEMP_PREFIX) - 1) == 0 ||
+		    strncmp(entry->d_name, GONE_PREFIX, sizeof(GONE_PREFIX) - 1) == 0)
+			(void)destroy_file(x, entry->d_name);
 	(void)closedir(listing);
 }
 

@@ -45,14 +45,18 @@ err_of_errno(int e)
 	}
 }
 
+/* A connection that nothing would wake any more, for want of memory, ends at the next turn. */
 static void
-set_event(struct event *e, bool *added, bool wanted)
+set_event(struct conn_event *c, struct event *e, bool *added, bool wanted)
 {
 	if (e == NULL || *added == wanted)
 		return;
-	if (wanted)
-		(void)event_add(e, NULL);
-	else
+	if (wanted && event_add(e, NULL) != 0) {
+		c->failed = ERR_MEMORY;
+		conn_event_kick(&c->base);
+		return;
+	}
+	if (!wanted)
 		(void)event_del(e);
 	*added = wanted;
 }
@@ -64,9 +68,9 @@ watch(struct conn_event *c)
 	bool ended = c->base.state == CONN_ENDED;
 	bool discard = c->base.finishing && !c->eof && c->base.state == CONN_OPEN;
 
-	set_event(c->read_event, &c->reading, !ended && (conn_wants(&c->base) > 0 || discard));
+	set_event(c, c->read_event, &c->reading, !ended && (conn_wants(&c->base) > 0 || discard));
 	if (ended)
-		set_event(c->write_event, &c->writing, false);
+		set_event(c, c->write_event, &c->writing, false);
 }
 
 /* From here on, what returns bool says whether c is still there, as in conn.h. */
@@ -169,7 +173,7 @@ sending_failed(struct conn_event *c, enum err why)
 static bool
 all_sent(struct conn_event *c)
 {
-	set_event(c->write_event, &c->writing, false);
+	set_event(c, c->write_event, &c->writing, false);
 	if (!c->base.finishing || c->base.state != CONN_OPEN)
 		return true;
 	if (c->eof)
@@ -194,7 +198,7 @@ send_out(struct conn_event *c)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0 && errno == EAGAIN) {
-			set_event(c->write_event, &c->writing, true);
+			set_event(c, c->write_event, &c->writing, true);
 			return true;
 		}
 		if (n < 0)
@@ -230,7 +234,7 @@ connected(struct conn_event *c)
 		(void)over(c, err_of_errno(error));
 		return;
 	}
-	set_event(c->write_event, &c->writing, false);
+	set_event(c, c->write_event, &c->writing, false);
 	if (conn_up(&c->base))
 		conn_event_kick(&c->base);
 }
@@ -356,7 +360,7 @@ conn_event_open(struct conn **out, struct loop *base, const char *text)
 	if (error != 0)
 		c->failed = err_of_errno(error);
 	else
-		set_event(c->write_event, &c->writing, true);
+		set_event(c, c->write_event, &c->writing, true);
 	*out = &c->base;
 	return ERR_OK;
 }

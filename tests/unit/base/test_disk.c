@@ -399,10 +399,12 @@ test_leftovers_are_removed(void **state)
 
 	(void)state;
 	put_file(path_in(dir, ".new-state"), "half of a secret", 0600);
+	put_file(path_in(dir, ".old-key"), "a removal that was cut off", 0600);
 	put_file(path_in(dir, "state"), "old", 0600);
 	put_file(path_in(dir, ".other"), "not ours", 0600);
 	k = open_at(dir);
 	assert_int_equal(stat(path_in(dir, ".new-state"), &st), -1);
+	assert_int_equal(stat(path_in(dir, ".old-key"), &st), -1);
 	assert_int_equal(stat(path_in(dir, ".other"), &st), 0);
 	check_file(k, "state", "old");
 	disk_free(k);

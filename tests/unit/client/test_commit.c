@@ -8,6 +8,7 @@
 #include "client-lib/post_state.h"
 #include "common/base/disk_fault.h"
 #include "evaluation/world.h"
+#include "tests/faults/memory.h"
 #include "tests/lib/test.h"
 
 #define START_MS INT64_C(1900000000000)
@@ -298,6 +299,59 @@ test_each_operation_fails(void **state)
 	assert_true(s->failures > 0);
 }
 
+static struct post_write
+small_key(unsigned number)
+{
+	return (struct post_write){ .key = { (uint8_t)number }, .key_len = 1 };
+}
+
+static void
+put_small(struct scene *s, unsigned number)
+{
+	const struct post_write key = small_key(number);
+
+	assert_err_ok(post_put(s->post, &key, "small", 5));
+}
+
+static bool
+has_small(struct scene *s, unsigned number)
+{
+	const struct post_write key = small_key(number);
+	struct buf b;
+	enum err e;
+
+	buf_init(&b);
+	e = archive_read(s->archive, &b, &key, 5);
+	buf_release(&b);
+	return e == ERR_OK;
+}
+
+/* Each allocation fails once: done means durable all the same, of writes gathered before too. */
+static void
+test_each_allocation_fails(void **state)
+{
+	struct scene *s = *state;
+	unsigned n = 0;
+
+	do {
+		n++;
+		put_small(s, 2 * n);
+		(void)commit_collect(s->commit);
+		put_small(s, 2 * n + 1);
+		memory_arm(n);
+		if (commit_tell(s->commit, on_done, s) != ERR_OK)
+			assert_err_ok(commit_tell(s->commit, on_done, s));
+		run(s, 400);
+		(void)memory_disarm();
+		assert_true(s->done < n || (has_small(s, 2 * n) && has_small(s, 2 * n + 1)));
+		run(s, 61000);
+		assert_int_equal(s->done, n);
+		assert_true(has_small(s, 2 * n) && has_small(s, 2 * n + 1));
+	} while (memory_failed());
+	print_message("# %u allocations\n", n - 1);
+	assert_in_range(n, 5, 100);
+}
+
 static struct post_write *
 chunks(size_t n, size_t len)
 {
@@ -363,6 +417,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test_setup_teardown(test_bounded, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_failing_save, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_each_operation_fails, set_up, tear_down),
+	cmocka_unit_test_setup_teardown(test_each_allocation_fails, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_values, set_up, tear_down),
 	cmocka_unit_test_setup_teardown(test_closing, set_up, tear_down),
 };

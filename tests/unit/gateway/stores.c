@@ -26,7 +26,9 @@ stores_try_open(struct stores *s, struct diag *d)
 
 	if (s->engine == ENGINE_MEMORY)
 		return store_memory_new(&s->store, s->loop, s->journal);
-	assert_err_ok(disk_open(&s->disk, s->path, NULL));
+	e = disk_open(&s->disk, s->path, d);
+	if (e != ERR_OK)
+		return e;
 	cfg.disk = s->disk;
 	e = store_leveldb_open(&s->store, &cfg, d);
 	if (e != ERR_OK) {
