@@ -89,22 +89,26 @@ keep_fragment(struct post *p, struct contact *c, enum inbox_verdict *verdict,
 		post_key_in(&key, m->store, h->fragment);
 		post_put_prepared(p, &key, &w);
 	}
+	if (e == ERR_OK)
+		inbox_owe(&c->inbox, &p->cfg.params, p->cfg.rng, now_ms);
 	if (w.data != NULL)
 		sodium_memzero(w.data, h->length);
 	free(w.data);
 	return e;
 }
 
-static enum err
-take_content(struct post *p, struct contact *c, const struct record_header *h,
-    const uint8_t *content, int64_t now_ms)
+static bool
+has_content(const struct contact *c, const struct record_header *h)
 {
-	enum inbox_verdict verdict;
-	enum err e = keep_fragment(p, c, &verdict, h, content, now_ms);
+	return h->type != RECORD_ACK && !c->blocked;
+}
 
-	if (e != ERR_OK)
-		return e;
-	inbox_owe(&c->inbox, &p->cfg.params, p->cfg.rng, now_ms);
+static enum err
+show_content(struct post *p, struct contact *c, enum inbox_verdict verdict,
+    const struct record_header *h, int64_t now_ms)
+{
+	enum err e = ERR_OK;
+
 	if (verdict == INBOX_NEW)
 		e = file_progress(p, c, inbox_find(&c->inbox, h->type, h->message), now_ms);
 	return e == ERR_OK ? post_show_ready(p, c, now_ms) : e;
@@ -119,9 +123,10 @@ first_heard(struct post *p, struct contact *c)
 	post_tell_contact(p, c);
 }
 
+/* What fails here for want of memory is done at the peer's next record, or at a tick. */
 static enum err
 take_header(struct post *p, struct contact *c, const struct record_header *h, uint64_t index,
-    const uint8_t *content, int64_t now_ms)
+    enum inbox_verdict verdict, int64_t now_ms)
 {
 	struct post_changed changed = { p, c };
 	enum err e;
@@ -134,25 +139,37 @@ take_header(struct post *p, struct contact *c, const struct record_header *h, ui
 	post_judge_quote(p, &h->epoch_block);
 	if (c->state == POST_ANSWERING)
 		first_heard(p, c);
-	if (h->type != RECORD_ACK && !c->blocked)
-		e = take_content(p, c, h, content, now_ms);
+	if (has_content(c, h))
+		e = show_content(p, c, verdict, h, now_ms);
 	/* last: it may end the streams */
 	return e == ERR_OK ? post_founding_seen(p, c, &h->ack, now_ms) : e;
 }
 
+/*
+ * The content is kept before the record's key goes: without memory for it the record is
+ * read again, and can be opened again.
+ */
 static enum err
 take_plaintext(struct post *p, struct contact *c, const uint8_t *plaintext, uint64_t index,
     int64_t now_ms)
 {
+	enum inbox_verdict verdict = INBOX_KNOWN;
+	size_t record_size = p->cfg.params.record_size;
 	struct record_header h;
 	const uint8_t *content;
+	/* authentic but malformed: the peer's program is broken; nothing to tell it */
+	bool formed = record_decode(&h, &content, plaintext, record_size) == ERR_OK;
 	enum err e = ERR_OK;
 
-	/* authentic but malformed: the peer's program is broken; nothing to tell it */
-	if (record_decode(&h, &content, plaintext, p->cfg.params.record_size) == ERR_OK) {
-		e = take_header(p, c, &h, index, content, now_ms);
+	if (formed && has_content(c, &h))
+		e = keep_fragment(p, c, &verdict, &h, content, now_ms);
+	if (e == ERR_OK)
+		stream_consume(c->reader, index, plaintext, record_size,
+		    now_ms + p->cfg.params.retention_ms);
+	if (e == ERR_OK && formed)
+		e = take_header(p, c, &h, index, verdict, now_ms);
+	if (formed)
 		sodium_memzero(&h, sizeof(h));
-	}
 	return e;
 }
 
@@ -167,8 +184,7 @@ try_stream(struct post *p, struct contact *c, const uint8_t *record, uint8_t *pl
 
 	if (c->reader == NULL)
 		return ERR_NOT_FOUND;
-	e = stream_open(c->reader, plaintext, &index, record, p->cfg.params.record_size,
-	    now_ms + p->cfg.params.retention_ms);
+	e = stream_look(c->reader, plaintext, &index, record, p->cfg.params.record_size);
 	return e == ERR_OK ? take_plaintext(p, c, plaintext, index, now_ms) : e;
 }
 

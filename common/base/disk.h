@@ -43,7 +43,8 @@ struct disk *disk_new(const struct disk_ops *ops, void *ctx);
 /*
  * The directory path, created 0700 if absent (parents must exist). It must be
  * ours alone (ERR_USAGE). Takes the lock file `lock`; ERR_BUSY with a sentence
- * if another process holds it. What a crash left of disk_replace() is removed.
+ * if another process holds it. What a crash left of disk_replace() (".new-*") and
+ * disk_remove() (".old-*") is overwritten and removed.
  */
 RST_MUST_USE enum err disk_open(struct disk **out, const char *path, struct diag *d);
 
@@ -78,7 +79,9 @@ RST_MUST_USE enum err disk_truncate(struct disk *k, const char *name, size_t n);
 
 /*
  * Overwrite with zeros where the medium allows, unlink, fsync the directory.
- * A missing file is success.
+ * A missing file is success. After a crash the file is whole, or no file of that name
+ * is there (of zeros, if the disk had no room for another name). After an error ask
+ * again: its content may be there still.
  */
 RST_MUST_USE enum err disk_remove(struct disk *k, const char *name);
 

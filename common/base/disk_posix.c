@@ -278,9 +278,18 @@ destroy_file(const struct posix *x, const char *name)
 	return sync_dir(x);
 }
 
+static bool
+is_file(const struct posix *x, const char *name)
+{
+	struct stat st;
+
+	return fstatat(x->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+}
+
 /*
  * Under another name first, durably: who is cut off from here on leaves no file of zeros
- * behind that its owner would take for damaged. disk_open does the rest then.
+ * behind that its owner would take for damaged. disk_open does the rest then, or we do when
+ * we are asked again. A full disk may have no room for the name: a key must go all the same.
  */
 static enum err
 posix_remove(void *ctx, const char *name)
@@ -290,8 +299,15 @@ posix_remove(void *ctx, const char *name)
 	enum err e;
 
 	(void)snprintf(gone, sizeof(gone), GONE_PREFIX "%s", name);
-	if (renameat(x->dir, name, x->dir, gone) != 0 && errno != ENOENT)
-		return err_of_errno();
+	e = is_file(x, gone) ? destroy_file(x, gone) : ERR_OK;
+	if (e != ERR_OK)
+		return e;
+	if (!is_file(x, name))
+		return destroy_file(x, name);
+	if (renameat(x->dir, name, x->dir, gone) != 0) {
+		e = err_of_errno();
+		return e == ERR_FULL ? destroy_file(x, name) : e;
+	}
 	e = sync_dir(x);
 	return e == ERR_OK ? destroy_file(x, gone) : e;
 }
@@ -299,10 +315,7 @@ posix_remove(void *ctx, const char *name)
 static bool
 is_listed(const struct posix *x, const char *name)
 {
-	struct stat st;
-
-	return name[0] != '.' && strcmp(name, LOCK_NAME) != 0 &&
-	       fstatat(x->dir, name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISREG(st.st_mode);
+	return name[0] != '.' && strcmp(name, LOCK_NAME) != 0 && is_file(x, name);
 }
 
 /* A stream of its own on the directory, so that positions are not shared. */

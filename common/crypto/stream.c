@@ -409,18 +409,12 @@ prepare(struct stream_reader *s, struct window *w, uint64_t index, size_t more)
 }
 
 static enum err
-open_skipped(struct stream_reader *s, uint8_t *plaintext, uint64_t index, const uint8_t *record,
+look_skipped(struct stream_reader *s, uint8_t *plaintext, uint64_t index, const uint8_t *record,
     size_t record_size)
 {
 	struct skipped *k = skipped_find(s, index);
-	enum err e;
 
-	if (k == NULL)
-		return ERR_NOT_FOUND;
-	e = record_open(plaintext, record, record_size, k->keys.key);
-	if (e == ERR_OK)
-		skipped_drop(s, k);
-	return e;
+	return k != NULL ? record_open(plaintext, record, record_size, k->keys.key) : ERR_NOT_FOUND;
 }
 
 /* Decrypt with the key of an index of a window; nothing changes. */
@@ -442,16 +436,12 @@ open_at(const struct window *w, uint8_t *plaintext, uint64_t index, const uint8_
 }
 
 static enum err
-open_ahead(struct stream_reader *s, uint8_t *plaintext, uint64_t index, const uint8_t *record,
-    size_t record_size, int64_t expires_ms)
+look_ahead(struct stream_reader *s, uint8_t *plaintext, uint64_t index, const uint8_t *record,
+    size_t record_size)
 {
 	enum err e = open_at(&s->now, plaintext, index, record, record_size);
 
-	if (e == ERR_OK)
-		e = prepare(s, &s->now, index, 0);
-	if (e == ERR_OK)
-		slide(s, &s->now, index, expires_ms);
-	return e;
+	return e == ERR_OK ? prepare(s, &s->now, index, 0) : e;
 }
 
 /*
@@ -488,10 +478,9 @@ window_close(struct stream_reader *s, struct window *w)
 	sodium_memzero(w, sizeof(*w));
 }
 
-/* The first record of the next generation: the one that ran is over, but for single keys. */
 static enum err
-open_next(struct stream_reader *s, uint8_t *plaintext, uint64_t index, const uint8_t *record,
-    size_t record_size, int64_t expires_ms)
+look_next(struct stream_reader *s, uint8_t *plaintext, uint64_t index, const uint8_t *record,
+    size_t record_size)
 {
 	enum err e = open_at(&s->next, plaintext, index, record, record_size);
 	uint64_t end;
@@ -499,17 +488,19 @@ open_next(struct stream_reader *s, uint8_t *plaintext, uint64_t index, const uin
 	if (e != ERR_OK)
 		return e;
 	end = end_told(s, plaintext, record_size);
-	e = prepare(s, &s->next, index, (size_t)(end - s->now.base));
-	if (e != ERR_OK)
-		return e;
+	return prepare(s, &s->next, index, (size_t)(end - s->now.base));
+}
+
+/* The first record of the next generation: the one that ran is over, but for single keys. */
+static void
+pass_over(struct stream_reader *s, uint64_t end, int64_t expires_ms)
+{
 	skip(s, &s->now, end, expires_ms);
 	window_close(s, &s->now);
 	ratchet_root(s->root, s->next.chain);
 	s->now = s->next;
 	sodium_memzero(&s->next, sizeof(s->next));
 	s->followed = false;
-	slide(s, &s->now, index, expires_ms);
-	return ERR_OK;
 }
 
 /* After a failure for want of memory the table may hold more than a window. */
@@ -520,8 +511,8 @@ within(const struct window *w, uint64_t index)
 }
 
 enum err
-stream_open(struct stream_reader *s, uint8_t *plaintext, uint64_t *index, const uint8_t *record,
-    size_t record_size, int64_t expires_ms)
+stream_look(struct stream_reader *s, uint8_t *plaintext, uint64_t *index, const uint8_t *record,
+    size_t record_size)
 {
 	uint64_t found;
 	enum err e = ERR_NOT_FOUND;
@@ -529,14 +520,42 @@ stream_open(struct stream_reader *s, uint8_t *plaintext, uint64_t *index, const 
 	if (!tagmap_find(s->tags, &found, record_tag(record)))
 		return ERR_NOT_FOUND;
 	if (found < s->now.base)
-		e = open_skipped(s, plaintext, found, record, record_size);
+		e = look_skipped(s, plaintext, found, record, record_size);
 	else if (within(&s->now, found))
-		e = open_ahead(s, plaintext, found, record, record_size, expires_ms);
+		e = look_ahead(s, plaintext, found, record, record_size);
 	else if (s->followed && within(&s->next, found))
-		e = open_next(s, plaintext, found, record, record_size, expires_ms);
-	if (e == ERR_OK && index != NULL)
+		e = look_next(s, plaintext, found, record, record_size);
+	if (e == ERR_OK)
 		*index = found;
 	return e;
+}
+
+void
+stream_consume(struct stream_reader *s, uint64_t index, const uint8_t *plaintext,
+    size_t record_size, int64_t expires_ms)
+{
+	if (index < s->now.base) {
+		skipped_drop(s, skipped_find(s, index));
+		return;
+	}
+	if (!within(&s->now, index))
+		pass_over(s, end_told(s, plaintext, record_size), expires_ms);
+	slide(s, &s->now, index, expires_ms);
+}
+
+enum err
+stream_open(struct stream_reader *s, uint8_t *plaintext, uint64_t *index, const uint8_t *record,
+    size_t record_size, int64_t expires_ms)
+{
+	uint64_t found;
+	enum err e = stream_look(s, plaintext, &found, record, record_size);
+
+	if (e != ERR_OK)
+		return e;
+	stream_consume(s, found, plaintext, record_size, expires_ms);
+	if (index != NULL)
+		*index = found;
+	return ERR_OK;
 }
 
 /* ---- the reader's renewal ---- */

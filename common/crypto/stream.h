@@ -83,13 +83,22 @@ struct stream_reader *stream_reader_new_at(const uint8_t secret[static 32], uint
     const struct rng *r);
 void stream_reader_free(struct stream_reader *s);
 /*
- * Open a record if its tag is of this stream: ERR_NOT_FOUND (not ours, nothing
- * changed), ERR_CRYPTO (the tag is ours, the rest is not: no key is consumed),
- * ERR_OK: plaintext is filled, the key is erased, keys of newly skipped indices
- * are kept until expires_ms. *index may be NULL. With the first record of the
- * next generation the chain of the one before is erased; the header says how
- * many indices it had, and keys of those that did not come are kept as skipped.
+ * Open a record if its tag is of this stream, and consume no key: ERR_NOT_FOUND (not
+ * ours), ERR_CRYPTO (the tag is ours, the rest is not), ERR_MEMORY; ERR_OK: plaintext
+ * and *index are filled. What it brought is kept first, where memory may be short; then
+ * comes stream_consume, before any other call for this reader.
  */
+RST_MUST_USE enum err stream_look(struct stream_reader *s, uint8_t *plaintext, uint64_t *index,
+    const uint8_t *record, size_t record_size);
+/*
+ * Erase the key of what stream_look has just opened; it cannot fail. Keys of newly
+ * skipped indices are kept until expires_ms. With the first record of the next
+ * generation the chain of the one before is erased; the header says how many indices
+ * it had, and keys of those that did not come are kept as skipped.
+ */
+void stream_consume(struct stream_reader *s, uint64_t index, const uint8_t *plaintext,
+    size_t record_size, int64_t expires_ms);
+/* Both in one, for who needs no memory in between. index may be NULL. */
 RST_MUST_USE enum err stream_open(struct stream_reader *s, uint8_t *plaintext, uint64_t *index,
     const uint8_t *record, size_t record_size, int64_t expires_ms);
 /* Highest index seen plus one; 0 if none. */

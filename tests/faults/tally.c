@@ -13,7 +13,7 @@
 #define ROWS_MAX 256
 #define PLACE_BYTES 200
 
-static const char *const names[TALLY_OUTCOMES] = { "wrong", "none", "unharmed", "late", "kept", "refused",
+static const char *const names[TALLY_OUTCOMES] = { "wrong", "none", "unharmed", "late", "refused",
 	"leak", "lost", "crash" };
 
 bool
@@ -23,7 +23,6 @@ tally_good(const struct tally_run *run)
 	case TALLY_NONE:
 	case TALLY_UNHARMED:
 	case TALLY_LATE:
-	case TALLY_KEPT:
 	case TALLY_REFUSED:
 		return true;
 	case TALLY_WRONG:

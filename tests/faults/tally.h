@@ -14,7 +14,6 @@ enum tally_outcome {
 	TALLY_NONE,	 /* the fault did not strike: there are not so many */
 	TALLY_UNHARMED,	 /* as without a fault */
 	TALLY_LATE,	 /* delivered later */
-	TALLY_KEPT,	 /* not yet read, and the writer keeps it to seal it anew */
 	TALLY_REFUSED,	 /* the caller was told, asked again, delivered */
 	TALLY_LEAK,	 /* as well, but memory was lost */
 	TALLY_LOST,	 /* never delivered */

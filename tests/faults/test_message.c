@@ -155,17 +155,6 @@ live(struct scene *s)
 	return world_now_ms(s->f.world) - start;
 }
 
-/*
- * A reader without memory for a record that it has opened cannot open it again: its writer,
- * who saw it stored, seals it anew before the retention ends, which is longer than we wait.
- */
-static bool
-is_kept(const struct scene *s)
-{
-	return s->a.said - person_heard(&s->b) + s->b.said - person_heard(&s->a) == 1 &&
-	    (!person_is_done(&s->a) || !person_is_done(&s->b));
-}
-
 /* One process: with the n-th allocation failing; 0: without, to learn how many there are. */
 static void
 run(void *arg, uint64_t n, struct tally_run *r)
@@ -180,18 +169,17 @@ run(void *arg, uint64_t n, struct tally_run *r)
 	took_ms = live(s);
 	count = memory_disarm();
 	r->where = r->where != 0 && n == 0 ? r->where : memory_where();
-	r->outcome = took_ms < 0 && is_kept(s) ? TALLY_KEPT : TALLY_WRONG;
-	if (r->outcome == TALLY_KEPT)
+	if (took_ms < 0) {
+		r->outcome = TALLY_LOST;
 		return;
+	}
 	person_check_heard(&s->a, &s->b);
 	person_check_heard(&s->b, &s->a);
 	end(s);
 	lost = memory_live();
 	r->value = n == 0 ? (int64_t)count : lost != 0 ? lost : took_ms;
 	s->took_ms = took_ms;
-	if (took_ms < 0)
-		r->outcome = TALLY_LOST;
-	else if (lost != 0)
+	if (lost != 0)
 		r->outcome = TALLY_LEAK;
 	else if (n > 0 && r->where == 0)
 		r->outcome = TALLY_NONE;

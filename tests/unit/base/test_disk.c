@@ -1,11 +1,13 @@
 #include "config.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -383,6 +385,7 @@ test_directories_and_pipes_are_not_files(void **state)
 	assert_err(disk_read(k, &b, "b", 100), ERR_IO); /* and does not block */
 	assert_err(disk_append(k, "b", "x", 1), ERR_IO);
 	assert_err(disk_remove(k, "a"), ERR_IO);
+	assert_int_equal(access(path_in(dir, "a"), F_OK), 0); /* under its name still */
 	assert_err_ok(disk_list(k, note_name, &l));
 	assert_int_equal(l.calls, 0);
 	buf_release(&b);
@@ -446,6 +449,66 @@ test_old_content_is_overwritten(void **state)
 	(void)close(removed);
 	(void)close(replaced);
 	(void)close(linked);
+	disk_free(k);
+}
+
+static bool no_room;
+
+/* A file system that needs a block for another name, and has none; in place of libc's. */
+int
+renameat(int from_dir, const char *from, int to_dir, const char *to)
+{
+	if (no_room) {
+		errno = ENOSPC;
+		return -1;
+	}
+	return (int)syscall(SYS_renameat2, from_dir, from, to_dir, to, 0);
+}
+
+/* Removing is what makes room, and what forgets a key. */
+static void
+test_a_full_disk_removes(void **state)
+{
+	const char *dir = test_tmpdir();
+	struct disk *k = open_at(dir);
+	int removed;
+
+	(void)state;
+	put_file(path_in(dir, "a"), "secret", 0600);
+	removed = open(path_in(dir, "a"), O_RDONLY | O_CLOEXEC);
+	no_room = true;
+	assert_err_ok(disk_remove(k, "a"));
+	assert_err(disk_replace(k, "b", "new", 3), ERR_FULL);
+	no_room = false;
+	check_zeros(removed, 6);
+	check_absent(k, "a");
+	(void)close(removed);
+	disk_free(k);
+}
+
+/* A removal that failed half-way is done by the next one, before another takes its place. */
+static void
+test_a_removal_half_done_is_finished(void **state)
+{
+	const char *dir = test_tmpdir();
+	struct disk *k = open_at(dir);
+	int half;
+
+	(void)state;
+	put_file(path_in(dir, ".old-a"), "secret", 0600);
+	half = open(path_in(dir, ".old-a"), O_RDONLY | O_CLOEXEC);
+	assert_err_ok(disk_remove(k, "a")); /* asked again: the name is gone already */
+	check_zeros(half, 6);
+	assert_int_equal(access(path_in(dir, ".old-a"), F_OK), -1);
+	(void)close(half);
+	put_file(path_in(dir, ".old-a"), "secret", 0600);
+	put_file(path_in(dir, "a"), "newer", 0600);
+	half = open(path_in(dir, ".old-a"), O_RDONLY | O_CLOEXEC);
+	assert_err_ok(disk_remove(k, "a"));
+	check_zeros(half, 6);
+	check_absent(k, "a");
+	assert_int_equal(access(path_in(dir, ".old-a"), F_OK), -1);
+	(void)close(half);
 	disk_free(k);
 }
 
@@ -576,6 +639,8 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(test_directories_and_pipes_are_not_files),
     cmocka_unit_test(test_leftovers_are_removed),
     cmocka_unit_test(test_old_content_is_overwritten),
+    cmocka_unit_test(test_a_full_disk_removes),
+    cmocka_unit_test(test_a_removal_half_done_is_finished),
     cmocka_unit_test(test_partial_append_is_rolled_back),
     cmocka_unit_test(test_killed_writer_leaves_whole_files),
 };

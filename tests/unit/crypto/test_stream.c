@@ -437,6 +437,57 @@ late_records_of_the_old_generation_open(void **state)
 	pair_free(&p);
 }
 
+/* Looking consumes nothing, however often; consuming is all that opening does besides. */
+static void
+looks_then_consumes(struct stream_reader *r, const uint8_t *record, uint64_t want)
+{
+	uint8_t plain[PLAIN];
+	struct buf before, after;
+	uint64_t index = 0;
+
+	buf_init(&before);
+	buf_init(&after);
+	assert_err_ok(stream_reader_save(r, &before, SIZE_MAX));
+	for (unsigned i = 0; i < 3; i++) {
+		memset(plain, 0, sizeof(plain));
+		assert_err_ok(stream_look(r, plain, &index, record, SIZE));
+		assert_int_equal(index, want);
+	}
+	assert_err_ok(stream_reader_save(r, &after, SIZE_MAX));
+	assert_int_equal(after.len, before.len);
+	assert_memory_equal(after.data, before.data, before.len);
+	stream_consume(r, index, plain, SIZE, EXPIRES);
+	is_not_ours(r, record);
+	buf_release(&before);
+	buf_release(&after);
+}
+
+static void
+looking_consumes_no_key(void **state)
+{
+	struct pair p = pair_new();
+	uint8_t *old = seal_many(&p, 12), first[SIZE], second[SIZE];
+
+	(void)state;
+	looks_then_consumes(p.r, old, 0);
+	looks_then_consumes(p.r, old + 5 * SIZE, 5); /* ahead */
+	looks_then_consumes(p.r, old + 3 * SIZE, 3); /* skipped */
+	assert_int_equal(stream_reader_seen(p.r), 6);
+	assert_int_equal(stream_reader_skipped(p.r), 3);
+	announce(&p);
+	stream_writer_renew(p.w);
+	seal_telling(&p, first, 12);
+	seal_telling(&p, second, 12);
+	looks_then_consumes(p.r, second, GENERATION + 1); /* the next generation's first */
+	assert_false(stream_reader_followed(p.r));
+	assert_int_equal(stream_reader_seen(p.r), GENERATION + 2);
+	assert_int_equal(stream_reader_skipped(p.r), 3 + 6 + 1);
+	looks_then_consumes(p.r, first, GENERATION);
+	opens_as(p.r, old + 11 * SIZE, 11);
+	free(old);
+	pair_free(&p);
+}
+
 /* A writer that stayed in the old generation: nothing of it is taken beyond its end. */
 static void
 the_old_chain_is_gone(void **state)
@@ -600,6 +651,7 @@ a_state_without_renewal_is_never_renewed(void **state)
 
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(late_records_of_the_old_generation_open),
+	cmocka_unit_test(looking_consumes_no_key),
 	cmocka_unit_test(the_old_chain_is_gone),
 	cmocka_unit_test(impossible_ends_keep_nothing),
 	cmocka_unit_test(forgeries_renew_nothing),
