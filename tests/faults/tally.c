@@ -131,7 +131,7 @@ place_of(char out[static PLACE_BYTES], uint64_t where)
 		(void)pclose(f);
 	line[strcspn(line, " \n")] = '\0';
 	at = strstr(line, "../../");
-	(void)snprintf(out, PLACE_BYTES, "%s", at != NULL ? at + 6 : line);
+	(void)snprintf(out, PLACE_BYTES, "%.*s", PLACE_BYTES - 1, at != NULL ? at + 6 : line);
 }
 
 /* Places are asked for once: many runs fail at the same. */
