@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "evaluation/axis.h"
 #include "evaluation/html.h"
 
 #define WIDTH 440
@@ -17,12 +18,6 @@
 
 static const char *const colours[CHART_SERIES_MAX] = { "#1b6ca8", "#c2410c", "#15803d", "#6b21a8" };
 static const char *const dashes[CHART_SERIES_MAX] = { "none", "7 4", "2 3", "10 3 2 3" };
-
-/* low to high, in logarithms to 10 if log. */
-struct axis {
-	double low, high, step;
-	bool log;
-};
 
 static double
 on_axis(const struct axis *a, double v)
@@ -42,46 +37,9 @@ place_y(const struct axis *a, double v)
 	return BOTTOM - (on_axis(a, v) - a->low) / (a->high - a->low) * (BOTTOM - TOP);
 }
 
-/* A step of 1, 2 or 5 times a power of ten that makes about TICKS of the span. */
-static double
-nice_step(double span)
-{
-	static const double steps[] = { 1, 2, 5, 10 };
-	double unit = pow(10, floor(log10(span / TICKS)));
-	size_t i = 0;
-
-	while (i < 3 && steps[i] * unit < span / TICKS)
-		i++;
-	return steps[i] * unit;
-}
-
-static void
-widen(struct axis *a, bool *any, double v)
-{
-	a->low = !*any || v < a->low ? v : a->low;
-	a->high = !*any || v > a->high ? v : a->high;
-	*any = true;
-}
-
-static void
-finish_axis(struct axis *a)
-{
-	if (a->high - a->low < 1e-9 * (1 + fabs(a->high))) {
-		a->low -= 0.5;
-		a->high += 0.5;
-	}
-	a->step = nice_step(a->high - a->low);
-	if (a->log && a->step < 1)
-		a->step = 1;
-	a->low = floor(a->low / a->step + 1e-9) * a->step;
-	a->high = ceil(a->high / a->step - 1e-9) * a->step;
-}
-
 static bool
 fit(struct axis *x, struct axis *y, const struct chart *c)
 {
-	bool any_x = false, any_y = false;
-
 	x->log = c->x_log;
 	for (size_t s = 0; s < c->count; s++)
 		for (size_t i = 0; i < c->series[s].count; i++)
@@ -90,21 +48,21 @@ fit(struct axis *x, struct axis *y, const struct chart *c)
 		for (size_t i = 0; i < c->series[s].count; i++) {
 			const struct chart_point *p = &c->series[s].points[i];
 
-			widen(x, &any_x, on_axis(x, p->x));
-			widen(y, &any_y, p->y);
-			widen(y, &any_y, p->low);
-			widen(y, &any_y, p->high);
+			axis_widen(x, on_axis(x, p->x));
+			axis_widen(y, p->y);
+			axis_widen(y, p->low);
+			axis_widen(y, p->high);
 		}
-	if (!any_x)
+	if (!x->any)
 		return false;
 	if (c->has_level)
-		widen(y, &any_y, c->level);
+		axis_widen(y, c->level);
 	if (c->form == CHART_STEPS) {
-		widen(y, &any_y, 0);
-		widen(y, &any_y, 1);
+		axis_widen(y, 0);
+		axis_widen(y, 1);
 	}
-	finish_axis(x);
-	finish_axis(y);
+	axis_round(x, TICKS);
+	axis_round(y, TICKS);
 	return true;
 }
 
@@ -286,7 +244,7 @@ legend(FILE *out, const struct chart *c)
 void
 chart_write(FILE *out, const struct chart *c)
 {
-	struct axis x = { 0, 0, 0, false }, y = { 0, 0, 0, false };
+	struct axis x = { .any = false }, y = { .any = false };
 
 	(void)fputs("<figure>\n", out);
 	html_element(out, "figcaption", c->title);

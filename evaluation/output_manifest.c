@@ -104,25 +104,6 @@ recording_json(struct json *j, const struct scenario *s)
 	return ERR_OK;
 }
 
-static enum err
-scenario_json(struct json *j, const struct scenario *s)
-{
-	char *text = NULL;
-	size_t n;
-	FILE *f = open_memstream(&text, &n);
-
-	if (f == NULL)
-		return ERR_MEMORY;
-	scenario_print(f, s);
-	if (fclose(f) != 0) {
-		free(text);
-		return ERR_MEMORY;
-	}
-	text_pair(j, "scenario", text);
-	free(text);
-	return ERR_OK;
-}
-
 static void
 formats_json(struct json *j)
 {

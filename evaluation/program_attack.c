@@ -13,6 +13,7 @@
 #include "evaluation/attack/attack.h"
 #include "evaluation/attack/trace.h"
 #include "evaluation/partial.h"
+#include "evaluation/progress.h"
 
 #define FIELD(member) CONFIG_FIELD(struct program_attack_options, member)
 #define FILE_NAME_BYTES 32
@@ -40,26 +41,6 @@ static const struct config_key keys[] = {
 };
 const struct config_schema program_attack_schema = { keys, sizeof(keys) / sizeof(keys[0]),
 	sizeof(struct program_attack_options) };
-
-/* ---- progress ---- */
-
-struct progress {
-	FILE *out;
-	int shown; /* per cent */
-};
-
-static void
-show_progress(void *arg, double share)
-{
-	struct progress *p = arg;
-	int percent = (int)(share * 100);
-
-	if (percent <= p->shown)
-		return;
-	p->shown = percent;
-	(void)fprintf(p->out, "\r%3d %%%s", percent, percent >= 100 ? "\n" : "");
-	(void)fflush(p->out);
-}
 
 /* ---- the list ---- */
 
@@ -303,7 +284,7 @@ program_attack(const struct call *c)
 		e = load(&s, &in, c, &d);
 	in.scenario = &s;
 	if (own->progress || isatty(STDERR_FILENO)) {
-		in.progress = show_progress;
+		in.progress = progress_show;
 		in.progress_arg = &progress;
 	}
 	if (e == ERR_OK)

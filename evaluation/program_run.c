@@ -8,6 +8,7 @@
 #include "common/base/bytes.h"
 #include "evaluation/figures.h"
 #include "evaluation/output.h"
+#include "evaluation/progress.h"
 #include "evaluation/run.h"
 #include "evaluation/scenario.h"
 #include "evaluation/traffic.h"
@@ -39,26 +40,6 @@ static const struct config_key keys[] = {
 };
 const struct config_schema program_run_schema = { keys, sizeof(keys) / sizeof(keys[0]),
 	sizeof(struct program_run_options) };
-
-/* ---- progress ---- */
-
-struct progress {
-	FILE *out;
-	int shown; /* per cent */
-};
-
-static void
-show_progress(void *arg, double share)
-{
-	struct progress *p = arg;
-	int percent = (int)(share * 100);
-
-	if (percent <= p->shown)
-		return;
-	p->shown = percent;
-	(void)fprintf(p->out, "\r%3d %%%s", percent, percent == 100 ? "\n" : "");
-	(void)fflush(p->out);
-}
 
 /* ---- the run ---- */
 
@@ -117,7 +98,7 @@ run(const struct call *c, const struct scenario *s)
 	int code;
 
 	if (own->progress || isatty(STDERR_FILENO))
-		options.progress = show_progress;
+		options.progress = progress_show;
 	if (e == ERR_OK && own->output[0] != '\0' && !own->no_trace && s->cover == COVER_COUNTED)
 		e = diag_set(&d, ERR_USAGE, "with 'cover = counted' there is no trace of each packet; "
 		    "add --no-trace");

@@ -162,7 +162,8 @@ report_sweep(FILE *out, const char *path, struct diag *d)
 	buf_init(&text);
 	e = report_read(&text, path, NULL, d);
 	if (e == ERR_OK && csvread_parse(&csv, text.data, text.len, &why) != ERR_OK)
-		e = diag_set(d, ERR_MALFORMED, "%.150s is no table of a sweep: %.150s", path, why.text);
+		e = diag_set(d, ERR_MALFORMED, "%.150s is no table of a sweep: %.150s; "
+		    "of a run or an attack give the directory of its --output", path, why.text);
 	buf_release(&text);
 	if (e != ERR_OK)
 		return e;

@@ -18,6 +18,7 @@
 #include <stdio.h>
 
 #include "common/base/err.h"
+#include "common/base/json.h"
 #include "common/charter/params.h"
 #include "common/config/table.h"
 #include "evaluation/simulation.h"
@@ -98,6 +99,8 @@ RST_MUST_USE enum err scenario_check(const struct scenario *s, const char *name,
 
 /* A whole scenario with the values of s; a recording's path as it was written. */
 void scenario_print(FILE *out, const struct scenario *s);
+/* The same as the member "scenario" of the open object, a string. ERR_MEMORY. */
+RST_MUST_USE enum err scenario_json(struct json *j, const struct scenario *s);
 /* The default scenario, every key with its meaning and range. */
 void scenario_print_defaults(FILE *out);
 

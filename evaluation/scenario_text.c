@@ -137,6 +137,26 @@ scenario_print(FILE *out, const struct scenario *s)
 	config_print(out, scenario_schema(), s);
 }
 
+enum err
+scenario_json(struct json *j, const struct scenario *s)
+{
+	char *text = NULL;
+	size_t n;
+	FILE *f = open_memstream(&text, &n);
+
+	if (f == NULL)
+		return ERR_MEMORY;
+	scenario_print(f, s);
+	if (fclose(f) != 0) {
+		free(text);
+		return ERR_MEMORY;
+	}
+	json_key(j, "scenario");
+	json_string(j, text);
+	free(text);
+	return ERR_OK;
+}
+
 void
 scenario_print_defaults(FILE *out)
 {

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "evaluation/axis.h"
+
 #define WIDTH 720
 #define HEIGHT 460
 #define LEFT 70
@@ -16,10 +18,6 @@
 
 static const char *const colours[] = { "#1b6ca8", "#c2410c", "#15803d", "#6b21a8" };
 static const char *const dashes[] = { "none", "7 4", "2 3", "10 3 2 3" };
-
-struct axis {
-	double low, high, step;
-};
 
 static void
 text(FILE *out, double x, double y, const char *attributes, const char *s)
@@ -58,49 +56,16 @@ paragraph(FILE *out, double x, double y, const char *s)
 	}
 }
 
-/* A step of 1, 2 or 5 times a power of ten that makes about TICKS of the span. */
-static double
-nice_step(double span)
-{
-	static const double steps[] = { 1, 2, 5, 10 };
-	double unit = pow(10, floor(log10(span / TICKS)));
-	size_t i = 0;
-
-	while (i < 3 && steps[i] * unit < span / TICKS)
-		i++;
-	return steps[i] * unit;
-}
-
-/* To whole steps. */
-static void
-round_axis(struct axis *a)
-{
-	if (a->high - a->low < 1e-9 * (1 + fabs(a->high))) {
-		a->low -= 0.5;
-		a->high += 0.5;
-	}
-	a->step = nice_step(a->high - a->low);
-	a->low = floor(a->low / a->step + 1e-9) * a->step;
-	a->high = ceil(a->high / a->step - 1e-9) * a->step;
-}
-
 /* From what is there; false if there is nothing. */
-static int
+static bool
 fit_axis(struct axis *a, const struct svg_plot *p)
 {
-	int any = 0;
-
 	for (size_t c = 0; c < p->count; c++)
-		for (size_t i = 0; i < p->curves[c].count; i++) {
-			double x = p->curves[c].x[i];
-
-			a->low = !any || x < a->low ? x : a->low;
-			a->high = !any || x > a->high ? x : a->high;
-			any = 1;
-		}
-	if (any)
-		round_axis(a);
-	return any;
+		for (size_t i = 0; i < p->curves[c].count; i++)
+			axis_widen(a, p->curves[c].x[i]);
+	if (a->any)
+		axis_round(a, TICKS);
+	return a->any;
 }
 
 static double
@@ -207,7 +172,7 @@ head(FILE *out, const char *title, const char *const lines[2])
 void
 svg_write(FILE *out, const struct svg_plot *p)
 {
-	struct axis a = { 0, 0, 0 };
+	struct axis a = { .any = false };
 
 	head(out, p->title, p->lines);
 	if (fit_axis(&a, p)) {
@@ -229,34 +194,24 @@ struct frame {
 	bool log; /* x holds common logarithms */
 };
 
-static void
-widen(struct axis *a, double v, bool first)
-{
-	a->low = first || v < a->low ? v : a->low;
-	a->high = first || v > a->high ? v : a->high;
-}
-
 static bool
 fit_frame(struct frame *f, const struct svg_lines *p)
 {
-	bool any = false;
-
 	*f = (struct frame){ .log = p->x_log };
 	for (size_t c = 0; c < p->count; c++)
 		for (size_t i = 0; i < p->curves[c].count; i++) {
 			const struct svg_point *q = &p->curves[c].points[i];
 
-			widen(&f->x, f->log ? log10(q->x) : q->x, !any);
-			widen(&f->y, q->low, !any);
-			widen(&f->y, q->high, false);
-			any = true;
+			axis_widen(&f->x, f->log ? log10(q->x) : q->x);
+			axis_widen(&f->y, q->low);
+			axis_widen(&f->y, q->high);
 		}
-	if (any && p->has_level)
-		widen(&f->y, p->level, false);
-	if (!any)
+	if (!f->x.any)
 		return false;
-	round_axis(&f->x);
-	round_axis(&f->y);
+	if (p->has_level)
+		axis_widen(&f->y, p->level);
+	axis_round(&f->x, TICKS);
+	axis_round(&f->y, TICKS);
 	if (f->log) { /* whole powers of ten */
 		f->x.low = floor(f->x.low + 1e-9);
 		f->x.high = ceil(f->x.high - 1e-9);

@@ -238,25 +238,6 @@ cost_json(struct json *j, const struct attack_result *r)
 }
 
 static enum err
-scenario_json(struct json *j, const struct scenario *s)
-{
-	char *text = NULL;
-	size_t n;
-	FILE *f = open_memstream(&text, &n);
-
-	if (f == NULL)
-		return ERR_MEMORY;
-	scenario_print(f, s);
-	if (fclose(f) != 0) {
-		free(text);
-		return ERR_MEMORY;
-	}
-	json_key(j, "scenario"), json_string(j, text);
-	free(text);
-	return ERR_OK;
-}
-
-static enum err
 result_json(struct json *j, const struct attack_kind *k, const struct attack_input *in,
     const struct attack_result *r)
 {
