@@ -72,17 +72,26 @@ door_check(const struct door_settings *s, const char *charter_entrance, struct d
 	return ERR_OK;
 }
 
+enum err
+door_needs(gid_t *id, const struct door_settings *s, struct sandbox *sandbox, struct diag *d)
+{
+	const struct group *g = s->group != NULL ? getgrnam(s->group) : NULL;
+
+	if (s->group != NULL && g == NULL)
+		return diag_set(d, ERR_NOT_FOUND, "entrance-group %s: this machine has no such group",
+		    s->group);
+	if (g != NULL)
+		*id = g->gr_gid;
+	return sandbox_allow_cookie(sandbox, s->control, s->cookie);
+}
+
 /* tor runs as another user: its group gets the socket. */
 static enum err
-share(const char *entrance, const char *group, struct diag *d)
+share(const struct door_settings *s, struct diag *d)
 {
-	const char *path = entrance + strlen("unix:");
-	const struct group *g = getgrnam(group);
+	const char *path = s->entrance + strlen("unix:"), *group = s->group;
 
-	if (g == NULL)
-		return diag_set(d, ERR_NOT_FOUND, "entrance-group %s: this machine has no such group",
-		    group);
-	if (chown(path, (uid_t)-1, g->gr_gid) != 0 || chmod(path, 0660) != 0)
+	if (chown(path, (uid_t)-1, s->group_id) != 0 || chmod(path, 0660) != 0)
 		return diag_set(d, ERR_IO, "entrance-group %s: the socket %s cannot be given to it "
 		    "(%s); the gateway's user must be in that group", group, path, strerror(errno));
 	return ERR_OK;
@@ -319,7 +328,7 @@ door_start(struct door *k, const struct door_house *house, struct diag *d)
 
 	k->house = *house;
 	if (k->settings.group != NULL)
-		e = share(k->settings.entrance, k->settings.group, d);
+		e = share(&k->settings, d);
 	if (e == ERR_OK)
 		e = start_tor(k, d);
 	if (e == ERR_OK)

@@ -7,6 +7,7 @@
 #define GATEWAY_DOOR_H
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 #include "common/base/err.h"
 #include "common/net/loop.h"
@@ -23,6 +24,7 @@ struct door;
 struct door_settings {
 	const char *entrance;	     /* "unix:/path" */
 	const char *group;	     /* that may use it (tor's); NULL: nobody else */
+	gid_t group_id;		     /* of that, by door_needs */
 	const char *control, *socks; /* of tor */
 	const char *cookie;	     /* NULL: as tor says */
 	bool pow;
@@ -34,6 +36,12 @@ struct door_settings {
  * that the charter's is an onion address. ERR_USAGE with a sentence.
  */
 RST_MUST_USE enum err door_check(const struct door_settings *s, const char *charter_entrance,
+    struct diag *d);
+/*
+ * Look the group up (*id, if there is one), which the sandbox would not let us later, and
+ * say what it has to allow. ERR_NOT_FOUND with a sentence.
+ */
+RST_MUST_USE enum err door_needs(gid_t *id, const struct door_settings *s, struct sandbox *sandbox,
     struct diag *d);
 /*
  * Load key and groups, check this too, and that the charter's entrance is our onion address.

@@ -85,6 +85,12 @@ static const struct config_key setting_keys[] = {
 	{ .name = "disk-low", .type = CONFIG_SIZE, .min = 0, .max = (int64_t)1 << 50,
 	    .fallback = "256MiB", .help = "less free space than this is an alarm",
 	    CONFIG_FIELD(struct settings, common.disk_low) },
+	{ .name = "user", .type = CONFIG_STRING, .fallback = "", .unit = "USER",
+	    .help = "the account to run as, if started as root",
+	    CONFIG_FIELD(struct settings, common.user) },
+	{ .name = "sandbox", .type = CONFIG_BOOL, .fallback = "yes",
+	    .help = "give up files and system calls that are not needed; no: for debugging",
+	    CONFIG_FIELD(struct settings, common.sandbox) },
 	{ .name = "log-level", .type = CONFIG_ENUM, .choices = daemon_levels, .fallback = "info",
 	    .help = "the least level that is logged, on standard error",
 	    CONFIG_FIELD(struct settings, common.log_level) },
@@ -119,6 +125,7 @@ struct gateway_daemon {
 	struct disk *journal;
 	struct gateway *gateway;
 	struct door *door; /* NULL without an onion service */
+	gid_t group;	   /* of the entrance, if it is given away */
 	const struct params *params;
 	size_t sessions_max, waiting_max;
 	struct gateway_status counted; /* at the last count of traffic */
@@ -231,12 +238,24 @@ check(void *arg, const struct daemon *m, struct diag *d)
 	return check_loopback(door.entrance != NULL ? door.entrance : chartered, d);
 }
 
+static enum err
+needs(void *arg, const struct daemon *m, struct daemon_needs *n, struct diag *d)
+{
+	struct gateway_daemon *x = arg;
+	const struct door_settings door = door_settings(&x->settings);
+
+	(void)m;
+	return x->settings.transport == TRANSPORT_TOR ? door_needs(&x->group, &door, n->sandbox, d) :
+							ERR_OK;
+}
+
 /* What else must be right before anything listens. */
 static enum err
 open_entrance(struct gateway_daemon *x, struct daemon *m, struct diag *d)
 {
-	const struct door_settings door = door_settings(&x->settings);
+	struct door_settings door = door_settings(&x->settings);
 
+	door.group_id = x->group;
 	if (x->settings.transport != TRANSPORT_TOR)
 		return ERR_OK;
 	return door_open(&x->door, m, &door, d);
@@ -443,7 +462,7 @@ static int
 run_run(const struct call *c)
 {
 	static const struct daemon_node node = { CHARTER_GATEWAY, start, stop, end,
-		{ look, count, report }, check };
+		{ look, count, report }, check, needs };
 	struct gateway_daemon x = { .gateway = NULL, .door = NULL };
 
 	return daemon_run(c, &settings_schema, &x.settings, &node, &x);

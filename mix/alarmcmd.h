@@ -3,9 +3,10 @@
  *
  *   PATH raised|cleared NAME NUMBER
  *
- * without a shell, with an environment of PATH alone, /dev/null for standard input,
- * output and error, and a process group of its own. One runs at a time, the others
- * wait in order; one that takes longer than ALARMCMD_LIMIT_MS is killed with its group.
+ * by the daemon's helper (common/net/helper.h), without a shell, with an environment of
+ * PATH alone and /dev/null for standard input, output and error. One runs at a time, the
+ * others wait in order; one that takes longer than ALARMCMD_LIMIT_MS is killed with its
+ * group.
  */
 #ifndef MIX_ALARMCMD_H
 #define MIX_ALARMCMD_H
@@ -15,6 +16,7 @@
 
 #include "common/base/err.h"
 #include "common/base/log.h"
+#include "common/net/helper.h"
 #include "common/net/loop.h"
 
 #define ALARMCMD_LIMIT_MS 30000
@@ -22,9 +24,9 @@
 
 struct alarmcmd;
 
-/* path is copied. ERR_MEMORY. */
+/* The command is this program of the helper, which is borrowed. ERR_MEMORY. */
 RST_MUST_USE enum err alarmcmd_new(struct alarmcmd **out, struct loop *l, struct log *log,
-    const char *path);
+    struct helper *helper, size_t program);
 /* Kill what still runs, and free. NULL is a no-op. */
 void alarmcmd_free(struct alarmcmd *x);
 

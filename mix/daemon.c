@@ -268,7 +268,9 @@ open_watch(struct running *r)
 		.own = m->own,
 		.state = m->settings->state,
 		.disk_low = m->settings->disk_low,
-		.alarm_command = daemon_given(m->settings->alarm_command),
+		.alarm_helper = daemon_given(m->settings->alarm_command) != NULL ? m->helper : NULL,
+		.alarm_program = DAEMON_ALARM_COMMAND,
+		.sandbox = m->sandbox,
 		.node = &r->node->watch,
 		.arg = r->arg };
 
@@ -289,16 +291,59 @@ open_desk(struct running *r, struct diag *d)
 	return e;
 }
 
+/* Before the keys, so that the helper has none; what it may run is said here, once. */
+static enum err
+start_helper(struct daemon *m, const struct daemon_needs *n, struct diag *d)
+{
+	struct helper_program programs[] = {
+		[DAEMON_ALARM_COMMAND] = { .argv = { m->settings->alarm_command }, .words_max = 3 },
+		[DAEMON_TOR] = n->tor,
+	};
+
+	if (daemon_given(m->settings->alarm_command) == NULL && !n->runs_tor)
+		return ERR_OK;
+	return helper_new(&m->helper, programs, n->runs_tor ? 2 : 1, d);
+}
+
+static enum err
+meet_needs(struct running *r, struct diag *d)
+{
+	struct daemon_needs needs = { .sandbox = r->m.sandbox };
+	enum err e = r->node->needs != NULL ? r->node->needs(r->arg, &r->m, &needs, d) : ERR_OK;
+
+	return e == ERR_OK ? start_helper(&r->m, &needs, d) : e;
+}
+
+/* Unix sockets are made and removed where our addresses are. */
+static enum err
+close_files(struct daemon *m, struct diag *d)
+{
+	char desk[CHARTER_ADDRESS_MAX];
+	const char *addresses[] = { desk, m->settings->listen, m->own->address,
+		m->own->role != CHARTER_MIX ? m->settings->entrance : "", m->own->entrance };
+	enum err e = daemon_desk(desk, m->settings, d);
+
+	if (e == ERR_OK)
+		e = sandbox_allow(m->sandbox, SANDBOX_STATE, m->settings->state);
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]) && e == ERR_OK; i++)
+		e = sandbox_allow_socket(m->sandbox, addresses[i]);
+	return e == ERR_OK ? sandbox_files(m->sandbox, d) : e;
+}
+
 static enum err
 run(struct running *r, struct diag *d)
 {
 	struct daemon *m = &r->m;
-	enum err e = disk_open(&m->disk, m->settings->state, d);
+	enum err e = meet_needs(r, d);
 
+	if (e == ERR_OK)
+		e = disk_open(&m->disk, m->settings->state, d);
 	if (e == ERR_OK)
 		e = nodekeys_load(&m->keys, m->disk, d);
 	if (e == ERR_OK)
 		e = nodekeys_find(&m->own, m->keys, m->charter, r->node->role, d);
+	if (e == ERR_OK)
+		e = close_files(m, d);
 	if (e == ERR_OK)
 		e = loop_event_new(&m->loop, NULL);
 	if (e == ERR_OK)
@@ -309,6 +354,8 @@ run(struct running *r, struct diag *d)
 		e = r->node->start(r->arg, m, d);
 	if (e == ERR_OK)
 		e = watch_signals(r);
+	if (e == ERR_OK)
+		e = sandbox_calls(m->sandbox, &m->log, d);
 	if (e != ERR_OK)
 		return e;
 	watch_begin(m->watch);
@@ -325,6 +372,7 @@ end(struct running *r)
 	watch_free(r->m.watch);
 	if (r->m.loop != NULL)
 		loop_event_free(r->m.loop);
+	helper_free(r->m.helper);
 	nodekeys_free(r->m.keys);
 	disk_free(r->m.disk);
 	charter_free(r->m.charter);
@@ -350,15 +398,20 @@ daemon_run(const struct call *c, const struct config_schema *schema, void *setti
 		.node = node,
 		.arg = arg,
 		.program = c->program->name };
+	struct sandbox sandbox;
 	struct diag d = { "" };
 	int code = daemon_settings_load(c, schema, settings, o->config);
 	enum err e;
 
 	if (code != OPTIONS_EXIT_OK)
 		return code;
+	sandbox_init(&sandbox, !r.m.settings->sandbox);
+	r.m.sandbox = &sandbox;
 	(void)signal(SIGXFSZ, SIG_IGN); /* a limit on files is a full disk, which we survive */
 	r.m.log.threshold = r.m.settings->log_level;
-	e = charterfile_load(&r.m.charter, r.m.settings->charter, &d);
+	e = sandbox_become(r.m.settings->user, &d);
+	if (e == ERR_OK)
+		e = charterfile_load(&r.m.charter, r.m.settings->charter, &d);
 	if (e == ERR_OK && node->check != NULL && node->check(arg, &r.m, &d) != ERR_OK) {
 		charter_free(r.m.charter);
 		(void)options_fail(c, ERR_USAGE, &d);

@@ -14,12 +14,20 @@
 #include "common/base/log.h"
 #include "common/charter/charter.h"
 #include "common/config/options.h"
+#include "common/net/helper.h"
 #include "common/net/loop.h"
+#include "common/net/tor.h"
 #include "mix/desk.h"
 #include "mix/nodekeys.h"
+#include "mix/sandbox.h"
 #include "mix/watch.h"
 
 #define DAEMON_PATH_BYTES 1024
+#define DAEMON_USER_BYTES 64
+
+/* Programs of the helper. */
+#define DAEMON_ALARM_COMMAND 0
+#define DAEMON_TOR 1
 
 /* The keys that both configuration files have: the first member of their structs. */
 struct daemon_settings {
@@ -27,6 +35,8 @@ struct daemon_settings {
 	char listen[CHARTER_ADDRESS_MAX], entrance[CHARTER_ADDRESS_MAX];
 	char desk[CHARTER_ADDRESS_MAX]; /* empty: unix:STATE/desk */
 	char alarm_command[DAEMON_PATH_BYTES];
+	char user[DAEMON_USER_BYTES];	 /* empty: who starts it */
+	bool sandbox;
 	int64_t disk_low;
 	int64_t threads;
 	enum log_level log_level;
@@ -63,6 +73,16 @@ struct daemon {
 	const struct charter_node *own;
 	struct desk *desk; /* for verbs of the node's own: desk_serve in `start` */
 	struct watch *watch;
+	struct sandbox *sandbox;
+	struct helper *helper; /* NULL: nothing is to be run */
+};
+
+/* What a node needs besides what all have. */
+struct daemon_needs {
+	struct sandbox *sandbox; /* to be told its paths */
+	bool runs_tor;
+	struct helper_program tor;
+	struct tor_helped tor_strings;
 };
 
 struct daemon_node {
@@ -75,6 +95,8 @@ struct daemon_node {
 	struct watch_node watch; /* what `status` and the alarms are made of */
 	/* What else of the configuration must be right: m has settings and charter. May be NULL. */
 	enum err (*check)(void *arg, const struct daemon *m, struct diag *d);
+	/* What the sandbox has to allow; m as for check. */
+	enum err (*needs)(void *arg, const struct daemon *m, struct daemon_needs *n, struct diag *d);
 };
 
 /* The configured text, or NULL if it is empty: "as the charter says". */

@@ -2,9 +2,11 @@
 
 #include "mix/front.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/base/secret.h"
 #include "mix/secretfile.h"
@@ -84,6 +86,47 @@ front_check(const struct front_config *cfg, struct diag *d)
 	return e;
 }
 
+/* ---- for the sandbox ---- */
+
+/* tor's directory, as tor.h has it. It must be there before what it may write is limited to it. */
+static enum err
+own_needs(const struct front_config *cfg, struct helper_program *program, struct tor_helped *x,
+    struct diag *d)
+{
+	const char *sought = cfg->settings->program;
+	char directory[PATH_BYTES];
+
+	if (snprintf(directory, sizeof(directory), "%s/tor", cfg->state) >= PATH_BYTES)
+		return diag_set(d, ERR_RANGE, "the path of the state directory is too long");
+	/* without a state directory there is nothing to run, and who opens it says so */
+	if (mkdir(directory, 0700) != 0 && errno != EEXIST && errno != ENOENT)
+		return diag_set(d, ERR_IO, "%s: cannot be made: %m", directory);
+	return tor_helped(program, x, sought[0] != '\0' ? sought : NULL, directory, d);
+}
+
+enum err
+front_needs(const struct front_config *cfg, struct sandbox *s, bool *own,
+    struct helper_program *program, struct tor_helped *x, struct diag *d)
+{
+	const struct torsettings *tor = cfg->settings;
+	bool through_tor = false;
+	enum err e = decide(&through_tor, cfg, d);
+
+	*own = false;
+	if (e != ERR_OK || !through_tor)
+		return e;
+	if (cfg->authorization[0] != '\0')
+		e = sandbox_allow(s, SANDBOX_READ, cfg->authorization);
+	if (e == ERR_OK && tor->config[0] != '\0')
+		e = sandbox_allow(s, SANDBOX_READ, tor->config);
+	if (e != ERR_OK)
+		return e;
+	if (tor->whose == TORSETTINGS_NAMED)
+		return sandbox_allow_cookie(s, tor->control, tor->cookie[0] != '\0' ? tor->cookie : NULL);
+	*own = true;
+	return own_needs(cfg, program, x, d);
+}
+
 /* ---- life ---- */
 
 static void
@@ -117,6 +160,8 @@ start(struct front *f, const struct front_config *cfg, struct diag *d)
 	if (e == ERR_OK) {
 		tor.key = key;
 		tor.also = cfg->registrar;
+		tor.helper = cfg->helper;
+		tor.helper_program = cfg->helper_program;
 		torsettings_fill(&tor, cfg->settings, directory, NULL);
 		e = tor_new(&f->tor, &tor, d);
 	}

@@ -44,6 +44,12 @@ static const struct config_key setting_keys[] = {
 	{ .name = "disk-low", .type = CONFIG_SIZE, .min = 0, .max = (int64_t)1 << 50,
 	    .fallback = "256MiB", .help = "less free space than this is an alarm",
 	    CONFIG_FIELD(struct settings, common.disk_low) },
+	{ .name = "user", .type = CONFIG_STRING, .fallback = "", .unit = "USER",
+	    .help = "the account to run as, if started as root",
+	    CONFIG_FIELD(struct settings, common.user) },
+	{ .name = "sandbox", .type = CONFIG_BOOL, .fallback = "yes",
+	    .help = "give up files and system calls that are not needed; no: for debugging",
+	    CONFIG_FIELD(struct settings, common.sandbox) },
 	{ .name = "log-level", .type = CONFIG_ENUM, .choices = daemon_levels, .fallback = "info",
 	    .help = "the least level that is logged, on standard error",
 	    CONFIG_FIELD(struct settings, common.log_level) },
@@ -131,6 +137,19 @@ check(void *arg, const struct daemon *m, struct diag *d)
 	return e;
 }
 
+static enum err
+needs(void *arg, const struct daemon *m, struct daemon_needs *n, struct diag *d)
+{
+	struct mix_daemon *x = arg;
+	const struct front_config cfg = front_of(&x->settings, m->charter);
+	enum err e = ERR_OK;
+
+	if (x->settings.enrolment[0] != '\0')
+		e = sandbox_allow(n->sandbox, SANDBOX_READ, x->settings.enrolment);
+	return e == ERR_OK ? front_needs(&cfg, n->sandbox, &n->runs_tor, &n->tor, &n->tor_strings, d) :
+			     e;
+}
+
 static void
 on_front(void *arg, bool open)
 {
@@ -147,6 +166,8 @@ open_front(struct mix_daemon *x, struct daemon *m, struct diag *d)
 
 	cfg.loop = m->loop;
 	cfg.log = &m->log;
+	cfg.helper = m->helper;
+	cfg.helper_program = DAEMON_TOR;
 	return front_new(&x->front, &cfg, on_front, x, d);
 }
 
@@ -343,7 +364,7 @@ static int
 run_run(const struct call *c)
 {
 	static const struct daemon_node node = { CHARTER_MIX, start, stop, end,
-		{ look, count, report }, check };
+		{ look, count, report }, check, needs };
 	struct mix_daemon x = { .mix = NULL };
 
 	return daemon_run(c, &settings_schema, &x.settings, &node, &x);

@@ -448,6 +448,8 @@ watch_status(struct watch *w, struct buf *out, bool *good, bool json)
 	take_view(w);
 	report_begin(&r, out, json);
 	report_node(&r, w);
+	if (w->cfg.sandbox != NULL)
+		sandbox_report(w->cfg.sandbox, &r);
 	report_charter(&r, w);
 	report_epoch(&r, w);
 	report_links(&r, w);
@@ -475,8 +477,9 @@ watch_new(struct watch **out, const struct watch_config *cfg)
 	w->queue = workq_new(cfg->loop, 1);
 	if (w->look == NULL || w->watchdog == NULL || w->queue == NULL)
 		e = ERR_MEMORY;
-	if (e == ERR_OK && cfg->alarm_command != NULL)
-		e = alarmcmd_new(&w->command, cfg->loop, cfg->log, cfg->alarm_command);
+	if (e == ERR_OK && cfg->alarm_helper != NULL)
+		e = alarmcmd_new(&w->command, cfg->loop, cfg->log, cfg->alarm_helper,
+		    cfg->alarm_program);
 	if (e != ERR_OK) {
 		watch_free(w);
 		return e;

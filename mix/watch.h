@@ -17,9 +17,11 @@
 #include "common/base/err.h"
 #include "common/base/log.h"
 #include "common/charter/charter.h"
+#include "common/net/helper.h"
 #include "common/net/loop.h"
 #include "mix/links.h"
 #include "mix/report.h"
+#include "mix/sandbox.h"
 
 #define WATCH_LOOK_MS 30000	      /* between two looks */
 #define WATCH_COUNT_MS (10 * 60000)   /* between two counts of traffic */
@@ -65,7 +67,9 @@ struct watch_config {
 	const struct charter_node *own;
 	const char *state;		  /* the directory */
 	int64_t disk_low;		  /* bytes; less free is an alarm */
-	const char *alarm_command;	  /* NULL: none */
+	struct helper *alarm_helper;	  /* that runs the command for alarms; NULL: none */
+	size_t alarm_program;
+	const struct sandbox *sandbox;	  /* for the report */
 	const struct watch_node *node;
 	void *arg;
 };

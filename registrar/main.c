@@ -75,6 +75,12 @@ static const struct config_key setting_keys[] = {
 	{ .name = "disk-low", .type = CONFIG_SIZE, .min = 0, .max = (int64_t)1 << 50,
 	    .fallback = "256MiB", .help = "less free space than this is an alarm",
 	    CONFIG_FIELD(struct settings, common.disk_low) },
+	{ .name = "user", .type = CONFIG_STRING, .fallback = "", .unit = "USER",
+	    .help = "the account to run as, if started as root",
+	    CONFIG_FIELD(struct settings, common.user) },
+	{ .name = "sandbox", .type = CONFIG_BOOL, .fallback = "yes",
+	    .help = "give up files and system calls that are not needed; no: for debugging",
+	    CONFIG_FIELD(struct settings, common.sandbox) },
 	{ .name = "log-level", .type = CONFIG_ENUM, .choices = daemon_levels, .fallback = "info",
 	    .help = "the least level that is logged, on standard error",
 	    CONFIG_FIELD(struct settings, common.log_level) },
@@ -105,6 +111,7 @@ struct registrar_daemon {
 	struct settings settings;
 	struct registrar *registrar;
 	struct door *door;		 /* NULL without an onion service */
+	gid_t group;			 /* of the entrance, if it is given away */
 	struct registrar_status counted; /* at the last count of traffic */
 };
 
@@ -147,6 +154,17 @@ check(void *arg, const struct daemon *m, struct diag *d)
 	if (x->settings.transport == TRANSPORT_TOR)
 		return door_check(&door, own->entrance, d);
 	return check_loopback(door.entrance != NULL ? door.entrance : own->entrance, d);
+}
+
+static enum err
+needs(void *arg, const struct daemon *m, struct daemon_needs *n, struct diag *d)
+{
+	struct registrar_daemon *x = arg;
+	const struct door_settings door = door_settings(&x->settings);
+
+	(void)m;
+	return x->settings.transport == TRANSPORT_TOR ? door_needs(&x->group, &door, n->sandbox, d) :
+							ERR_OK;
 }
 
 static void
@@ -194,10 +212,12 @@ static enum err
 start(void *arg, struct daemon *m, struct diag *d)
 {
 	struct registrar_daemon *x = arg;
-	const struct door_settings door = door_settings(&x->settings);
+	struct door_settings door = door_settings(&x->settings);
 	bool tor = x->settings.transport == TRANSPORT_TOR;
-	enum err e = tor ? door_open(&x->door, m, &door, d) : ERR_OK;
+	enum err e;
 
+	door.group_id = x->group;
+	e = tor ? door_open(&x->door, m, &door, d) : ERR_OK;
 	if (e == ERR_OK)
 		e = open_registrar(x, m, d);
 	if (e == ERR_OK)
@@ -318,7 +338,7 @@ static int
 run_run(const struct call *c)
 {
 	static const struct daemon_node node = { CHARTER_REGISTRAR, start, stop, end,
-		{ look, count, report }, check };
+		{ look, count, report }, check, needs };
 	struct registrar_daemon x = { .registrar = NULL, .door = NULL };
 
 	return daemon_run(c, &settings_schema, &x.settings, &node, &x);

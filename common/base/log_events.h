@@ -46,6 +46,12 @@ LOG_EVENT(LOG_HEARTBEAT_BLIND_OVER, LOG_INFO, "heartbeat-blind-over", NULL, NULL
 LOG_EVENT(LOG_HEARTBEAT_AGAIN, LOG_INFO, "heartbeat-again", NULL, NULL, NULL)
 LOG_EVENT(LOG_DROPS, LOG_INFO, "drops", "packets", "cause", "epoch")
 LOG_EVENT(LOG_POOL_FULL, LOG_WARNING, "pool-full", "dropped", NULL, NULL)
+LOG_EVENT(LOG_SANDBOX, LOG_INFO, "sandbox", "seccomp", "landlock", NULL)
+LOG_EVENT(LOG_SANDBOX_OFF, LOG_WARNING, "sandbox-off", NULL, NULL, NULL)
+LOG_EVENT(LOG_SANDBOX_NO_FILTER, LOG_WARNING, "sandbox-no-filter", NULL, NULL, NULL)
+LOG_EVENT(LOG_SANDBOX_NO_LANDLOCK, LOG_WARNING, "sandbox-no-landlock", NULL, NULL, NULL)
+LOG_EVENT(LOG_SANDBOX_ROOT, LOG_WARNING, "sandbox-root", NULL, NULL, NULL)
+LOG_EVENT(LOG_MEMORY_NOT_LOCKED, LOG_WARNING, "memory-not-locked", "pieces", NULL, NULL)
 /* gateway */
 LOG_EVENT(LOG_SHEET_WRITTEN, LOG_INFO, "sheet-written", "epoch", "nodes", NULL)
 LOG_EVENT(LOG_DAY_OPENED, LOG_INFO, "day-opened", "day", NULL, NULL)

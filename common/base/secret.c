@@ -3,6 +3,8 @@
 #include "common/base/secret.h"
 
 #include <sodium.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -22,6 +24,14 @@
 #define KEEP_DUMPABLE 0
 #endif
 
+static atomic_size_t unlocked;
+
+enum err
+secret_undumpable(void)
+{
+	return KEEP_DUMPABLE || prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) == 0 ? ERR_OK : ERR_IO;
+}
+
 enum err
 secret_setup(void)
 {
@@ -30,7 +40,7 @@ secret_setup(void)
 	(void)umask(077);
 	if (setrlimit(RLIMIT_CORE, &none) != 0)
 		return ERR_IO;
-	if (!KEEP_DUMPABLE && prctl(PR_SET_DUMPABLE, 0, 0, 0, 0) != 0)
+	if (secret_undumpable() != ERR_OK)
 		return ERR_IO;
 	return sodium_init() < 0 ? ERR_CRYPTO : ERR_OK;
 }
@@ -40,9 +50,19 @@ secret_new(size_t n)
 {
 	void *p = sodium_malloc(n);
 
-	if (p != NULL)
-		sodium_memzero(p, n);
+	if (p == NULL)
+		return NULL;
+	sodium_memzero(p, n);
+	/* sodium_malloc locks too, and does not say whether it could */
+	if (n > 0 && mlock(p, n) != 0)
+		atomic_fetch_add(&unlocked, 1);
 	return p;
+}
+
+size_t
+secret_unlocked(void)
+{
+	return atomic_load(&unlocked);
 }
 
 void

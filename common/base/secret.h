@@ -15,8 +15,16 @@
  */
 RST_MUST_USE enum err secret_setup(void);
 
+/* No core dumps, and no tracing by others; again after a change of account. ERR_IO. */
+RST_MUST_USE enum err secret_undumpable(void);
+
 /* n zeroed bytes in libsodium's guarded heap; NULL if there is no memory. */
 void *secret_new(size_t n);
+/*
+ * How often the system would not lock what secret_new gave (RLIMIT_MEMLOCK), which the
+ * swap space may hold then; since the start.
+ */
+size_t secret_unlocked(void);
 /* Wipe and free; NULL is a no-op. */
 void secret_free(void *p);
 /* Overwrite n bytes in a way the compiler keeps. */

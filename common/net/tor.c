@@ -293,7 +293,9 @@ start_own(struct tor *t, struct diag *d)
 		.directory = t->cfg.directory,
 		.sockets = t->cfg.sockets,
 		.program = t->cfg.program,
-		.extra = t->cfg.extra };
+		.extra = t->cfg.extra,
+		.helper = t->cfg.helper,
+		.helper_program = t->cfg.helper_program };
 	enum err e = torprocess_new(&t->process, &cfg, &events, t, d);
 
 	if (e == ERR_OK)

@@ -17,9 +17,11 @@
 #include "common/base/rng.h"
 #include "common/crypto/clientauth.h"
 #include "common/net/bootstrap.h"
+#include "common/net/helper.h"
 #include "common/net/loop.h"
 
 #define TOR_ADDRESS_SIZE 256
+#define TOR_PATH_SIZE 4096
 #define TOR_VERSION_SIZE 64
 #define TOR_CONFIG_MAX 65536	  /* bytes of an extra configuration */
 #define TOR_PATIENCE_MS 60000	  /* an own tor that cannot be talked to for so long is ended */
@@ -65,6 +67,11 @@ struct tor_config {
 	const char *sockets; /* a directory for its two sockets; NULL: the same one */
 	const char *program; /* a path, or a name that is sought; NULL: "tor" */
 	const char *extra;   /* a file whose lines come first in torrc; NULL: none */
+	/*
+	 * Who starts it: this program of a helper, made by tor_helped; NULL: we do. Borrowed.
+	 */
+	struct helper *helper;
+	size_t helper_program;
 	/* Somebody else's: addresses, and the cookie's file (NULL: as it says itself). */
 	const char *control, *socks, *cookie;
 	const struct clientauth *key; /* NULL: none; copied */
@@ -77,6 +84,20 @@ struct tor_config {
 	void (*changed)(void *arg);
 	void *arg;
 };
+
+/* The strings of a struct helper_program. */
+struct tor_helped {
+	char program[TOR_PATH_SIZE], directory[TOR_PATH_SIZE];
+	char torrc[TOR_PATH_SIZE + 16], defaults[TOR_PATH_SIZE + 16];
+};
+/*
+ * How a helper starts our own tor of this directory, absolute and already there: confined
+ * to it for what it writes, and never to run a program itself (NoExec), for torrc is made
+ * by who may have been taken over. The strings are in x. ERR_NOT_FOUND, ERR_RANGE with a
+ * sentence.
+ */
+RST_MUST_USE enum err tor_helped(struct helper_program *out, struct tor_helped *x,
+    const char *program, const char *directory, struct diag *d);
 
 /*
  * Start, or begin to talk to the one that is there. What can be wrong with the

@@ -17,6 +17,7 @@
 #include "common/net/tor.h"
 
 #define DEFAULT_PROGRAM "tor"
+#define HELPED_LOOK_MS 200 /* whether the helper's has ended */
 #define TORRC_FILE "torrc"
 #define DEFAULTS_FILE "defaults"
 #define PATH_BYTES CHILD_PATH_BYTES
@@ -30,6 +31,8 @@ struct torprocess {
 	char control[TOR_ADDRESS_SIZE], socks[TOR_ADDRESS_SIZE];
 	struct disk *disk;
 	struct child *child; /* the last one, perhaps ended; NULL before the first */
+	struct timer *helped; /* looks at the helper's, while `helping` */
+	bool helping;
 	struct timer *timer; /* the next start */
 	const char *hung;    /* why we ended it, or NULL */
 	uint32_t starts;
@@ -188,6 +191,45 @@ remove_stale(const struct torprocess *p)
 	(void)unlink(p->cookie);
 }
 
+static void
+on_helped(void *arg)
+{
+	struct torprocess *p = arg;
+	int status = 0;
+
+	if (helper_runs(p->cfg.helper, p->cfg.helper_program, &status)) {
+		timer_after(p->helped, HELPED_LOOK_MS);
+		return;
+	}
+	p->helping = false;
+	on_ended(p, status);
+}
+
+static enum err
+start_helped(struct torprocess *p, struct diag *d)
+{
+	int why = 0;
+	enum err e = helper_run(p->cfg.helper, p->cfg.helper_program, NULL, 0, &why);
+
+	if (e != ERR_OK)
+		return diag_set(d, e, "%s: cannot be started: %s", p->program,
+		    why != 0 ? strerror(why) : err_text(e));
+	p->helping = true;
+	timer_after(p->helped, HELPED_LOOK_MS);
+	return ERR_OK;
+}
+
+/* Its end, by force if need be; nothing if there is none. */
+static void
+end_child(struct torprocess *p)
+{
+	child_free(p->child);
+	p->child = NULL;
+	if (p->helping)
+		helper_end(p->cfg.helper, p->cfg.helper_program);
+	p->helping = false;
+}
+
 static enum err
 start(struct torprocess *p, struct diag *d)
 {
@@ -199,6 +241,8 @@ start(struct torprocess *p, struct diag *d)
 	if (e != ERR_OK)
 		return e;
 	remove_stale(p);
+	if (p->cfg.helper != NULL)
+		return start_helped(p, d);
 	(void)snprintf(torrc, sizeof(torrc), "%s/" TORRC_FILE, p->directory);
 	(void)snprintf(defaults, sizeof(defaults), "%s/" DEFAULTS_FILE, p->directory);
 	return child_start(&p->child, p->cfg.loop, p->program, argv, on_ended, p, d);
@@ -211,8 +255,7 @@ on_timer(void *arg)
 	struct diag why = { "" };
 	enum err e;
 
-	child_free(p->child);
-	p->child = NULL;
+	end_child(p);
 	p->hung = NULL;
 	p->well_ms = 0;
 	e = start(p, &why);
@@ -237,10 +280,13 @@ torprocess_well(struct torprocess *p)
 void
 torprocess_kill(struct torprocess *p, const char *why)
 {
-	if (p->child == NULL || !child_runs(p->child))
-		return;
-	p->hung = why;
-	child_signal(p->child, SIGKILL);
+	if (p->helping) {
+		p->hung = why;
+		helper_signal(p->cfg.helper, p->cfg.helper_program, SIGKILL);
+	} else if (p->child != NULL && child_runs(p->child)) {
+		p->hung = why;
+		child_signal(p->child, SIGKILL);
+	}
 }
 
 /* ---- what is checked once ---- */
@@ -322,7 +368,27 @@ set_up(struct torprocess *p, const struct torprocess_config *cfg, struct diag *d
 	if (e != ERR_OK)
 		return e;
 	p->timer = timer_new(cfg->loop, on_timer, p);
-	return p->timer != NULL ? ERR_OK : ERR_MEMORY;
+	p->helped = timer_new(cfg->loop, on_helped, p);
+	return p->timer != NULL && p->helped != NULL ? ERR_OK : ERR_MEMORY;
+}
+
+enum err
+tor_helped(struct helper_program *out, struct tor_helped *x, const char *program,
+    const char *directory, struct diag *d)
+{
+	const char *sought = program != NULL ? program : DEFAULT_PROGRAM;
+
+	if (strlen(directory) >= sizeof(x->directory))
+		return diag_set(d, ERR_RANGE, "the path of tor's directory is too long");
+	if (child_find(x->program, sought) != ERR_OK)
+		return diag_set(d, ERR_NOT_FOUND, "there is no program %s: install the package `tor`, "
+		    "or say in the configuration where it is: tor-program = /path/to/tor", sought);
+	memcpy(x->directory, directory, strlen(directory) + 1);
+	(void)snprintf(x->torrc, sizeof(x->torrc), "%s/" TORRC_FILE, directory);
+	(void)snprintf(x->defaults, sizeof(x->defaults), "%s/" DEFAULTS_FILE, directory);
+	*out = (struct helper_program){ .argv = { x->program, "--defaults-torrc", x->defaults, "-f",
+	    x->torrc, "--quiet", "--NoExec", "1" }, .writes = x->directory };
+	return ERR_OK;
 }
 
 /* ---- life ---- */
@@ -354,9 +420,9 @@ torprocess_free(struct torprocess *p)
 {
 	if (p == NULL)
 		return;
-	child_free(p->child);
-	if (p->timer != NULL)
-		timer_free(p->timer);
+	end_child(p);
+	timer_free(p->timer);
+	timer_free(p->helped);
 	if (p->disk != NULL)
 		remove_stale(p);
 	disk_free(p->disk);

@@ -10,6 +10,7 @@
 
 #include "common/base/err.h"
 #include "common/base/rng.h"
+#include "common/net/helper.h"
 #include "common/net/loop.h"
 
 struct torprocess;
@@ -18,6 +19,8 @@ struct torprocess_config {
 	struct loop *loop;
 	const struct rng *rng;
 	const char *directory, *sockets, *program, *extra; /* as in tor.h; copied */
+	struct helper *helper; /* as in tor.h */
+	size_t helper_program;
 };
 
 struct torprocess_events {

@@ -18,6 +18,7 @@
 struct scene {
 	struct loop *loop;
 	struct log log;
+	struct helper *helper;
 	struct alarmcmd *cmd;
 	struct timer *look;
 	char script[1024], out[1024];
@@ -71,6 +72,7 @@ wait_for(struct scene *s, const char *want)
 static void
 scene_begin(struct scene *s, const char *body)
 {
+	const struct helper_program program = { .argv = { s->script }, .words_max = 3 };
 	static unsigned number;
 	FILE *f;
 
@@ -91,13 +93,15 @@ scene_begin(struct scene *s, const char *body)
 	assert_err_ok(loop_event_new(&s->loop, NULL));
 	s->look = timer_new(s->loop, on_look, s);
 	assert_non_null(s->look);
-	assert_err_ok(alarmcmd_new(&s->cmd, s->loop, &s->log, s->script));
+	assert_err_ok(helper_new(&s->helper, &program, 1, NULL));
+	assert_err_ok(alarmcmd_new(&s->cmd, s->loop, &s->log, s->helper, 0));
 }
 
 static void
 scene_end(struct scene *s)
 {
 	alarmcmd_free(s->cmd);
+	helper_free(s->helper);
 	timer_free(s->look);
 	loop_event_free(s->loop);
 	(void)fclose(s->log.out);
@@ -230,7 +234,7 @@ test_killed(void **state)
 	assert_err_ok(loop_event_new_timed(&s.loop, NULL, &time));
 	s.look = timer_new(s.loop, on_look, &s);
 	assert_non_null(s.look);
-	assert_err_ok(alarmcmd_new(&s.cmd, s.loop, &s.log, s.script));
+	assert_err_ok(alarmcmd_new(&s.cmd, s.loop, &s.log, s.helper, 0));
 	alarmcmd_tell(s.cmd, true, "link-down", 1);
 	wait_for(&s, "begun\n");
 	assert_string_equal(s.text, "");
