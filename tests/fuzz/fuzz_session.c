@@ -161,6 +161,7 @@ dial(struct caller *k, bool right)
 	};
 
 	hang_up(k);
+	k->since_ms = world_now_ms(k->stand->world);
 	memcpy(cfg.network_id, net->charter->network_id, sizeof(cfg.network_id));
 	k->items = item_assembler_new(on_item, k);
 	must(k->items != NULL);
@@ -286,12 +287,12 @@ publish(struct stand *t, struct script *s)
 {
 	static const uint8_t record[ONION_RECORD_MIN] = { 0 };
 	int64_t now = loop_wall_ms(world_loop(t->host));
-	uint8_t block[400] = { 0 };
+	static const uint8_t block[100 + 64 * 255] = { 0 };
 	struct store_records r = { (uint16_t)(script_byte(s) % 2), record, sizeof(record) };
 	struct store_round round = {
 		.day = timing_day(params, now), .round = timing_round(params, now),
 		.epoch_block = script_byte(s) % 4 == 3, .block = block,
-		.block_len = 100 + script_byte(s), .mailboxes = &r, .state = block, .state_len = 8,
+		.block_len = 100 + (size_t)64 * script_byte(s), .mailboxes = &r, .state = block, .state_len = 8,
 	};
 	bool done = false;
 
@@ -406,8 +407,8 @@ step(struct stand *t, struct script *s)
 	struct caller *k = &t->callers[what / 16 % CALLERS];
 
 	switch (what % 16) {
-	case 0: case 1: hang_up(k); k->since_ms = world_now_ms(t->world); dial(k, true); break;
-	case 2: dial(k, false); k->since_ms = world_now_ms(t->world); break;
+	case 0: case 1: dial(k, true); break;
+	case 2: dial(k, false); break;
 	case 3: knock(k, s); break;
 	case 4: case 5: send_open(k, s); break;
 	case 6: case 7: send_packets(k, s); break;

@@ -7,7 +7,7 @@
 fuzz=$srcdir/tests/fuzz
 targets=$(cd "$fuzz" && ls fuzz_*.c | sed 's/^fuzz_//; s/\.c$//')
 EXTRA_MAX=$((2 * 1024 * 1024)) # bytes of all corpora
-FILES_MAX=300		       # of one
+FILES_MAX=500		       # of one
 
 # each COMMAND: for every target.
 each()
