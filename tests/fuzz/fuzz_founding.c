@@ -18,6 +18,8 @@
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+extern const size_t replay_places;
+const size_t replay_places = 100;
 
 static const uint8_t e_sk[32] = { 3 };
 static struct founding_parties founder, receiver;

@@ -6,7 +6,7 @@
 
 fuzz=$srcdir/tests/fuzz
 targets=$(cd "$fuzz" && ls fuzz_*.c | sed 's/^fuzz_//; s/\.c$//')
-EXTRA_MAX=$((2 * 1024 * 1024)) # bytes of all corpora
+BYTES_MAX=$((2 * 1024 * 1024)) # bytes of all corpora
 FILES_MAX=500		       # of one
 
 # each COMMAND: for every target.
@@ -72,7 +72,7 @@ strangers()
 too_large()
 {
 	bytes=$(find "$fuzz/corpus" -type f -exec cat {} + | wc -c)
-	[ "$bytes" -le $EXTRA_MAX ] || echo "the corpora have $bytes bytes; at most $EXTRA_MAX"
+	[ "$bytes" -le $BYTES_MAX ] || echo "the corpora have $bytes bytes; at most $BYTES_MAX"
 }
 
 # A source outside of the tests that reads with struct reader is some target's, or is told
