@@ -125,7 +125,10 @@ ring_unseal(struct keyring *ring, const struct buf *file, struct diag *d)
 		    KEYRING_FILE ": damaged, or not of this `vault`; restore a backup of both");
 	e = get_plain(ring, plain);
 	sodium_memzero(plain, sizeof(plain));
-	return e;
+	if (e != ERR_OK)
+		return diag_set(d, e, KEYRING_FILE ": not what this program writes (%s); restore a "
+		    "backup", err_text(e));
+	return ERR_OK;
 }
 
 /* ---- keys ---- */

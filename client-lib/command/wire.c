@@ -127,8 +127,8 @@ get_status(struct reader *r, struct restante_status *s)
 	s->charter = reader_u32(r);
 	s->coming_charter = reader_u32(r);
 	s->coming_epoch = reader_u32(r);
-	s->tokens_needed = reader_u8(r) != 0;
-	s->enrolled = reader_u8(r) != 0;
+	s->tokens_needed = get_bool(r);
+	s->enrolled = get_bool(r);
 	s->tickets = reader_u32(r);
 	s->stamps = reader_u32(r);
 	s->stamps_allotment = reader_u32(r);

@@ -12,6 +12,7 @@
 #define MANIFEST_MAX ((size_t)1 << 22)
 #define LINE_BYTES 512
 #define FIELDS 8
+#define TIME_MAX_MS (INT64_C(1) << 53) /* of no run; sums and differences of two stay in range */
 
 /* ---- the scenario within the manifest ---- */
 
@@ -183,7 +184,7 @@ next_truth(struct reading *r, struct attack_truth *out, struct diag *d)
 		return e;
 	if (!number(&sender, r->truth.fields[1], 0, most) ||
 	    !number(&receiver, r->truth.fields[2], -1, most) ||
-	    !number(&out->sent_ms, r->truth.fields[5], 0, INT64_MAX))
+	    !number(&out->sent_ms, r->truth.fields[5], 0, TIME_MAX_MS))
 		return malformed(&r->truth, d);
 	out->sender = (uint32_t)sender;
 	out->receiver = receiver < 0 ? UINT32_MAX : (uint32_t)receiver;
@@ -218,7 +219,7 @@ take_line(struct reading *r, struct diag *d)
 	const char *node = r->trace.fields[1];
 	int64_t at_ms, who;
 
-	if (!number(&at_ms, r->trace.fields[0], 0, INT64_MAX))
+	if (!number(&at_ms, r->trace.fields[0], 0, TIME_MAX_MS))
 		return malformed(&r->trace, d);
 	if (strncmp(node, person, sizeof(person) - 1) == 0) {
 		if (!number(&who, node + sizeof(person) - 1, 0, r->watch.trace->persons - 1))

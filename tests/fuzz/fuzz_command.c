@@ -16,6 +16,8 @@
 #define FIXED_BYTES (ONION_COMMAND_HEADER_BYTES + ONION_STAMP_BYTES)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+extern const size_t replay_places;
+const size_t replay_places = 100;
 
 static void
 must(int ok)

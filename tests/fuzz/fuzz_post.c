@@ -12,6 +12,8 @@
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+extern const size_t replay_places;
+const size_t replay_places = 4;
 
 #define NOW INT64_C(1800000000000)
 

@@ -16,6 +16,8 @@
 #define HEAD_BYTES (4 + 32 + 2)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+extern const size_t replay_places;
+const size_t replay_places = 100;
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 static struct network *net; /* as tests/fuzz/seeds_charter.c makes it */

@@ -1,8 +1,10 @@
 /*
  * Runs a fuzz target over its corpus with any compiler, so that every build
- * repeats what fuzzing found. Each file is fed as it is, cut at every length,
- * and with each of its bytes flipped; of longer files than MUTATED_BYTES at so
- * many places, spread evenly.
+ * repeats what fuzzing found. Files that fuzzing made, whose names begin with
+ * "x-", are fed as they are; those that people made also cut at every length,
+ * and with each byte flipped; of longer files than MUTATED_BYTES at so
+ * many places, spread evenly. Targets with a state, which take milliseconds,
+ * ask for fewer places by replay_places.
  *
  * Usage: replay_x [directory...]; without one, tests/fuzz/corpus/x under
  * $srcdir. Every input lies in a heap block of its own size, so that
@@ -12,6 +14,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,6 +26,8 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 __attribute__((weak)) int LLVMFuzzerInitialize(int *argc, char ***argv);
+extern const size_t replay_places;
+extern const size_t replay_places __attribute__((weak));
 
 static void
 out_of_memory(void)
@@ -50,9 +55,9 @@ feed(const uint8_t *data, size_t size, size_t flip)
 static void
 feed_mutants(const uint8_t *data, size_t size)
 {
-	size_t end = size < MUTATED_BYTES ? size : MUTATED_BYTES;
+	size_t most = &replay_places != NULL ? replay_places : MUTATED_BYTES;
+	size_t end = size < most ? size : most;
 
-	feed(data, size, SIZE_MAX);
 	for (size_t i = 0; i < end; i++) {
 		size_t at = i * size / end;
 
@@ -87,7 +92,7 @@ read_whole(uint8_t **data, size_t *size, FILE *f)
 }
 
 static int
-replay_file(const char *path)
+replay_file(const char *path, bool mutate)
 {
 	uint8_t *data;
 	size_t size;
@@ -100,7 +105,9 @@ replay_file(const char *path)
 	fclose(f);
 	if (rc != 0)
 		return -1;
-	feed_mutants(data, size);
+	feed(data, size, SIZE_MAX);
+	if (mutate)
+		feed_mutants(data, size);
 	free(data);
 	return 0;
 }
@@ -126,11 +133,12 @@ replay_directory(const char *dir)
 	}
 	for (int i = 0; i < n; i++) {
 		int len = snprintf(path, sizeof path, "%s/%s", dir, list[i]->d_name);
+		bool mutate = strncmp(list[i]->d_name, "x-", 2) != 0;
 
 		free(list[i]);
 		if (replayed < 0)
 			continue;
-		if (len < 0 || (size_t)len >= sizeof path || replay_file(path) != 0) {
+		if (len < 0 || (size_t)len >= sizeof path || replay_file(path, mutate) != 0) {
 			printf("# %s: %s\n", path, strerror(errno));
 			replayed = -1;
 		} else {
