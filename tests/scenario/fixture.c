@@ -203,6 +203,7 @@ start_mix(struct fixture_node *n)
 	    .link_sk = n->keys->link_sk,
 	    .rng = &n->rng.rng,
 	    .keys = &n->key_rng.rng,
+	    .log = n->log,
 	    .threads = THREADS,
 	    .unguarded = n->fixture->unguarded,
 	};
@@ -228,6 +229,7 @@ start_gateway(struct fixture_node *n)
 	    .link_sk = n->keys->link_sk,
 	    .rng = &n->rng.rng,
 	    .keys = &n->key_rng.rng,
+	    .log = n->log,
 	    .threads = THREADS,
 	    .sessions_max = SESSIONS_MAX,
 	    .waiting_max = SESSIONS_MAX,

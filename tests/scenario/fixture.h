@@ -61,6 +61,7 @@ struct fixture_node {
 	const struct network_keys *keys;
 	const struct charter *given; /* what its configuration names: NULL: the founding one */
 	const char *listen, *entrance; /* its configuration's; NULL: as the charter says */
+	struct log *log;	     /* of its next run; NULL: none */
 	struct charter_node own;     /* of a node that joins later */
 	struct network_keys own_keys;
 	struct world_host *host;
