@@ -260,6 +260,7 @@ main(int argc, char **argv)
 	began_s = real_s();
 	if (run() != 0) {
 		print_failure("an assertion, above");
+		town_tell(&soak.town, stderr);
 		return 1;
 	}
 	soak_figures(&soak, &f);

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tests/faults/memory.h"
 #include "tests/lib/test.h"
 #include "tests/soak/echo.h"
 
@@ -15,6 +16,7 @@
 #define QUIET_MS HOUR_MS	    /* then nothing may happen for so long */
 #define SAY_ONE_IN 12		    /* steps */
 #define MEMORY_MOST (256u << 20)    /* bytes of a town: four days' journal, 8 people, 16 nodes */
+#define MAPPINGS_MORE 16	    /* of the process after a life: the heap's */
 #define DAY_MS (24 * HOUR_MS)
 
 /* ---- what the process holds ---- */
@@ -190,23 +192,13 @@ soak_figures(const struct soak *s, struct soak_figures *out)
 		out->struck[i] += s->weather.struck[i];
 }
 
-/* All that a life made is gone with it; the first one leaves what libraries keep. */
+/* All that a life made is gone with it. */
 static void
-check_gone(struct soak *s)
+check_gone(const struct soak *s)
 {
-	size_t memory, files = open_files(), maps = mappings();
-
-	(void)malloc_trim(0);
-	memory = mallinfo2().uordblks;
-	if (s->sum.lives > 1) {
-		assert_true(memory <= s->sum.memory_after + 4096);
-		assert_int_equal(files, s->sum.files_after);
-		assert_true(maps <= s->sum.maps_after + 16);
-	} else {
-		s->sum.memory_after = memory;
-		s->sum.files_after = files;
-		s->sum.maps_after = maps;
-	}
+	assert_int_equal(memory_live(), s->live_before);
+	assert_int_equal(open_files(), s->files_before);
+	assert_true(mappings() <= s->maps_before + MAPPINGS_MORE);
 }
 
 static void
@@ -214,6 +206,9 @@ begin(struct soak *s, uint64_t seed)
 {
 	s->seed = seed;
 	s->step = s->days = 0;
+	s->live_before = memory_live();
+	s->files_before = open_files();
+	s->maps_before = mappings();
 	s->diary = (struct diary){0};
 	memset(&s->weather, 0, sizeof(s->weather));
 	(void)crypto_generichash_init(&wires, NULL, 0, sizeof(s->digest));

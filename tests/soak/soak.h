@@ -25,7 +25,6 @@ struct soak_figures {
 	uint64_t struck[WEATHER_KINDS];
 	int64_t calm_sum_ms, calm_most_ms; /* from the end of bad weather until all was well */
 	size_t memory_most;		   /* bytes allocated */
-	size_t memory_after, files_after, maps_after; /* when the last life was over */
 };
 
 struct soak {
@@ -34,6 +33,8 @@ struct soak {
 	struct weather weather;
 	struct diary diary;
 	uint64_t step, days; /* of this life */
+	int64_t live_before;	 /* what the process held before it: allocations, */
+	size_t files_before, maps_before;
 	struct soak_figures sum; /* of the lives before */
 	uint8_t digest[32];	 /* of every byte on every wire of the last life */
 	void (*day_over)(const struct soak *s, void *arg); /* may be NULL */

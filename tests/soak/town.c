@@ -23,13 +23,15 @@ town_now(const struct town *t)
 static void
 on_log(void *arg, enum log_event e, const uint64_t values[static LOG_COUNTERS])
 {
-	struct town *t = arg;
+	const struct hearer *h = arg;
+	struct town *t = h->town;
 
 	if (log_event_level(e) != LOG_ALARM)
 		return;
-	t->alarms++;
-	diary_note(t->diary, town_now(t), "alarm %s %llu", log_event_name(e),
-	    (unsigned long long)values[0]);
+	/* one that a charter has left out says so, rightly, until it is switched off */
+	t->alarms += e != LOG_NOT_IN_CHARTER || t->retires_ms[h->node] == 0;
+	diary_note(t->diary, town_now(t), "alarm of node %zu: %s %llu", h->node + 1,
+	    log_event_name(e), (unsigned long long)values[0]);
 }
 
 static void
@@ -37,9 +39,10 @@ listen_to(struct town *t, struct fixture_node *n)
 {
 	size_t i = (size_t)(n - t->f.nodes);
 
-	t->logs[i] = (struct log){
-	    .threshold = LOG_ALARM, .observer = on_log, .observer_arg = t};
-	n->log = &t->logs[i];
+	t->hearers[i] = (struct hearer){.town = t, .node = i};
+	t->hearers[i].log = (struct log){
+	    .threshold = LOG_ALARM, .observer = on_log, .observer_arg = &t->hearers[i]};
+	n->log = &t->hearers[i].log;
 }
 
 /* A third of the packets of the fixture's own, so that a day passes in a minute. */
@@ -140,19 +143,20 @@ town_change_charter(struct town *t)
 		x.add = &c->fresh->own;
 	}
 	c->from_epoch = timing_first_change(t->f.params, town_now(t)) + 1;
+	if (c->from_epoch <= latest->from_epoch)
+		c->from_epoch = latest->from_epoch + 1;
 	c->charter = network_next(t->f.network, c->from_epoch, apply, &x);
 	buf_init(&c->text);
 	assert_err_ok(charter_print_signed(&c->text, c->charter));
 	return true;
 }
 
+/* Whether it has it is seen when it is asked again. */
 static void
 on_published(void *arg, enum err e)
 {
-	struct town *t = arg;
-
-	if (e != ERR_OK)
-		t->coming.asked = false; /* it died, or its disk is full: again */
+	(void)arg;
+	(void)e;
 }
 
 /* It is the gateway's: who joins starts, who leaves goes after the grace. */
@@ -193,17 +197,21 @@ publish(struct town *t)
 {
 	struct gateway *g = fixture_gateway(&t->f)->gateway;
 	struct coming *c = &t->coming;
+	struct diag d = {""};
 	enum err e;
 
 	if (c->charter == NULL || g == NULL)
 		return;
-	e = gateway_publish(g, c->text.data, c->text.len, on_published, t, NULL);
+	if (world_clock_offset_ms(fixture_gateway(&t->f)->host) != 0)
+		return; /* its operator looks at the clock first */
+	e = gateway_publish(g, c->text.data, c->text.len, on_published, t, &d);
 	if (e == ERR_EXISTS)
 		publish_is_done(t);
 	else if (e == ERR_EPOCH)
 		give_up_charter(t);
-	else
-		assert_true(e == ERR_OK || e == ERR_BUSY || e == ERR_IO || e == ERR_FULL);
+	else if (e != ERR_OK && e != ERR_BUSY)
+		diary_note(t->diary, town_now(t), "charter refused, %d: %s", e, d.text);
+	assert_true(e == ERR_OK || e == ERR_BUSY || e == ERR_EXISTS || e == ERR_EPOCH || e == ERR_FULL);
 }
 
 static void
@@ -416,6 +424,16 @@ ill_gateway(const struct gateway *g)
 	return s.storing_failed ? "the gateway cannot write" : NULL;
 }
 
+/* What was promised last has been shown; with the order, so has all before it. */
+static bool
+is_heard(const struct person *p, const struct person_reading *by_peer)
+{
+	for (unsigned n = p->said; n-- > 0;)
+		if (p->promised[n])
+			return by_peer->last > (int64_t)n;
+	return true;
+}
+
 static const char *
 ill_person(const struct person *p)
 {
@@ -426,8 +444,6 @@ ill_person(const struct person *p)
 	client_status(p->client, &s);
 	if (!s.online || !s.verified || !s.caught_up)
 		return "somebody has not caught up";
-	if (s.queued != 0 || s.unacknowledged != 0)
-		return "something is not acknowledged yet";
 	return s.alarms != 0 ? "a client's alarm" : NULL;
 }
 
@@ -451,8 +467,50 @@ town_ill(struct town *t)
 			ill = "a pair has not met";
 		for (size_t k = 0; k < 2 && ill == NULL; k++)
 			ill = ill_person(&t->pairs[i].people[k]);
+		for (size_t k = 0; k < 2 && ill == NULL; k++)
+			if (!is_heard(&t->pairs[i].people[k], &t->pairs[i].readings[1 - k]))
+				ill = "something is not shown yet";
 	}
 	return ill;
+}
+
+static void
+tell_person(const struct town *t, const struct pair *p, size_t k, FILE *out)
+{
+	const struct person *who = &p->people[k];
+	struct client_status s;
+
+	(void)fprintf(out, "  person %zu.%zu, host %u: ", (size_t)(p - t->pairs), k,
+	    world_host_number(who->host));
+	if (!person_runs(who)) {
+		(void)fprintf(out, "away\n");
+		return;
+	}
+	client_status(who->client, &s);
+	(void)fprintf(out, "said %u, heard %u, waiting %u, unacknowledged %u, online %d, verified %d, "
+	    "caught up %d, alarms %x, clock %lld ms off\n", who->said, p->readings[k].heard, s.queued,
+	    s.unacknowledged, s.online, s.verified, s.caught_up, s.alarms,
+	    (long long)world_clock_offset_ms(who->host));
+}
+
+void
+town_tell(struct town *t, FILE *out)
+{
+	for (size_t i = 0; i < t->f.node_count; i++) {
+		const struct fixture_node *n = &t->f.nodes[i];
+		const char *ill = NULL;
+
+		if (n->mix != NULL)
+			ill = ill_mix(n->mix);
+		else if (n->gateway != NULL)
+			ill = ill_gateway(n->gateway);
+		(void)fprintf(out, "  node %u: %s, %s\n", n->charter->number,
+		    t->retired[i] ? "retired" : fixture_runs(n) ? "runs" : "down",
+		    ill != NULL ? ill : "nothing to say");
+	}
+	for (size_t i = 0; i < t->pair_count; i++)
+		for (size_t k = 0; k < 2; k++)
+			tell_person(t, &t->pairs[i], k, out);
 }
 
 bool

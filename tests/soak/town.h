@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "tests/scenario/fixture.h"
 #include "tests/scenario/person.h"
@@ -37,7 +38,6 @@ struct coming {
 	struct buf text;
 	struct fixture_node *fresh; /* joins with it; NULL: nobody */
 	uint16_t retired;	    /* 0: nobody */
-	bool asked;		    /* the gateway writes it */
 	uint32_t from_epoch;
 };
 
@@ -45,6 +45,15 @@ struct town_counts {
 	uint64_t said, promised, heard;
 	uint64_t charters, charters_late; /* late: not published in time, and given up */
 	uint64_t stops; /* of mixes, for want of notes */
+};
+
+struct town;
+
+/* Hears a node's alarms. */
+struct hearer {
+	struct log log;
+	struct town *town;
+	size_t node;
 };
 
 struct town {
@@ -56,7 +65,7 @@ struct town {
 	struct coming coming;
 	bool retired[FIXTURE_NODES_MAX];
 	int64_t retires_ms[FIXTURE_NODES_MAX]; /* 0: it stays */
-	struct log logs[FIXTURE_NODES_MAX];
+	struct hearer hearers[FIXTURE_NODES_MAX];
 	uint64_t alarms; /* that nodes logged */
 	uint64_t stops_before[FIXTURE_NODES_MAX]; /* of runs that are over */
 	uint64_t stops_now[FIXTURE_NODES_MAX];
@@ -87,6 +96,8 @@ void town_check(struct town *t);
 bool town_is_well(struct town *t);
 /* The first thing that is not well, for the diary. */
 const char *town_ill(struct town *t);
+/* How everybody stands, for a failure. */
+void town_tell(struct town *t, FILE *out);
 /* All that was promised has been shown, once and in order. */
 void town_check_heard(struct town *t);
 /* Count again what has been said and heard so far. */
