@@ -15,10 +15,11 @@
 #include "common/charter/timing.h"
 #include "gateway/store_leveldb.h"
 #include "tests/lib/test.h"
+#include "tests/soak/cheap.h"
 #include "tests/soak/pump.h"
 
-#define PUMPS 32
-#define MAILBOXES 1
+#define PUMPS 48
+#define PIECES 15 /* of a frame down: as much as 52 records in a slot */
 #define MARKS 4
 #define MARGIN 10 /* percent by which the last mark may be above the second */
 #define PHASE_MS (10 * MINUTE_MS) /* of an epoch, when is looked: replay sets are small */
@@ -104,8 +105,7 @@ begin(struct flat *x)
 	p.epoch_ms = HOUR_MS;
 	p.retention_ms = 48 * HOUR_MS;
 	p.people = PUMPS;
-	p.mailboxes = MAILBOXES;
-	p.pieces = params_least_pieces(&p);
+	p.pieces = PIECES;
 	rng_seeded_init(&x->keys, rng_u64(test_rng()));
 	(void)snprintf(x->path, sizeof(x->path), "%s/store", test_tmpdir());
 	assert_err_ok(disk_open(&x->disk, x->path, &d));
@@ -113,7 +113,7 @@ begin(struct flat *x)
 	    .open_store = open_store, .store_arg = x});
 	fixture_run_for(&x->f, MINUTE_MS);
 	for (unsigned i = 0; i < PUMPS; i++)
-		pump_new(&x->pumps[i], &x->f, (uint16_t)(i % MAILBOXES), i < MAILBOXES);
+		pump_new(&x->pumps[i], &x->f, i == 0);
 }
 
 static void
@@ -209,6 +209,7 @@ test_flat(void **state)
 	const char *text = getenv("RESTANTE_FLAT_MESSAGES");
 
 	(void)state;
+	cheap_use(getenv("RESTANTE_FLAT_X25519") == NULL);
 	flat.wanted = text != NULL ? strtoull(text, NULL, 10) : 1000000;
 	flat.began_s = real_s();
 	begin(&flat);

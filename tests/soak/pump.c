@@ -47,8 +47,7 @@ on_slot(void *arg, enum attend_phase phase, struct session_packet *out)
 		return false;
 	if (real) {
 		rng_bytes(&p->rng.rng, record, params->record_size);
-		c = (struct onion_command){
-		    .kind = ONION_DEPOSIT, .mailbox = p->mailbox, .body = record};
+		c = (struct onion_command){.kind = ONION_DEPOSIT, .body = record};
 		p->pending = digest_of(record, params->record_size);
 	}
 	path_draw(&path, charter, &p->rng.rng);
@@ -150,13 +149,13 @@ on_state(void *arg, uint64_t run, uint32_t hour, bool open, enum err why, enum f
 /* ---- life ---- */
 
 void
-pump_new(struct pump *p, struct fixture *f, uint16_t mailbox, bool reads)
+pump_new(struct pump *p, struct fixture *f, bool reads)
 {
 	static const struct attend_events events = {
 	    .slot = on_slot, .sent = on_sent, .item = on_item, .state = on_state};
-	struct attend_config cfg = {.charter = f->network->charter, .mailbox = mailbox};
+	struct attend_config cfg = {.charter = f->network->charter};
 
-	*p = (struct pump){.fixture = f, .mailbox = mailbox, .reads = reads};
+	*p = (struct pump){.fixture = f, .reads = reads};
 	rng_seeded_init(&p->rng, rng_u64(world_rng(f->world)));
 	rng_seeded_init(&p->keys, rng_u64(world_rng(f->world)));
 	cfg.rng = &p->rng.rng;

@@ -26,7 +26,6 @@ struct pump {
 	struct attend *attend;
 	struct rng_seeded rng, keys;
 	struct sheet *sheets[PUMP_SHEETS]; /* by epoch */
-	uint16_t mailbox;
 	bool reads;		 /* counts what comes */
 	bool stopped;		 /* deposits nothing any more */
 	uint64_t last_round;	 /* of the last block */
@@ -37,7 +36,7 @@ struct pump {
 };
 
 /* Failures end the test. */
-void pump_new(struct pump *p, struct fixture *f, uint16_t mailbox, bool reads);
+void pump_new(struct pump *p, struct fixture *f, bool reads);
 void pump_free(struct pump *p);
 
 #endif
