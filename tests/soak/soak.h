@@ -33,8 +33,8 @@ struct soak {
 	struct weather weather;
 	struct diary diary;
 	uint64_t step, days; /* of this life */
-	int64_t live_before;	 /* what the process held before it: allocations, */
-	size_t files_before, maps_before;
+	int64_t live_before;	 /* allocations before it */
+	size_t files_before;	 /* descriptors */
 	struct soak_figures sum; /* of the lives before */
 	uint8_t digest[32];	 /* of every byte on every wire of the last life */
 	void (*day_over)(const struct soak *s, void *arg); /* may be NULL */
