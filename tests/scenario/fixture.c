@@ -203,6 +203,7 @@ start_mix(struct fixture_node *n)
 	    .link_sk = n->keys->link_sk,
 	    .rng = &n->rng.rng,
 	    .keys = &n->key_rng.rng,
+	    .log = n->log,
 	    .threads = THREADS,
 	    .unguarded = n->fixture->unguarded,
 	};
@@ -228,13 +229,17 @@ start_gateway(struct fixture_node *n)
 	    .link_sk = n->keys->link_sk,
 	    .rng = &n->rng.rng,
 	    .keys = &n->key_rng.rng,
+	    .log = n->log,
 	    .threads = THREADS,
 	    .sessions_max = SESSIONS_MAX,
 	    .waiting_max = SESSIONS_MAX,
 	};
 	enum err e;
 
-	assert_err_ok(store_memory_new(&cfg.store, cfg.loop, f->journal));
+	if (f->open_store != NULL)
+		cfg.store = f->open_store(f->store_arg, cfg.loop);
+	else
+		assert_err_ok(store_memory_new(&cfg.store, cfg.loop, f->journal));
 	assert_err_ok(spent_memory_new(&cfg.spent, cfg.loop, f->spent));
 	e = gateway_new(&n->gateway, &cfg, &d);
 	if (e != ERR_OK)
@@ -412,6 +417,8 @@ fixture_new(struct fixture *f, const struct fixture_config *cfg)
 	memset(f, 0, sizeof(*f));
 	f->seed = cfg->seed;
 	f->unguarded = cfg->unguarded;
+	f->open_store = cfg->open_store;
+	f->store_arg = cfg->store_arg;
 	fixture_params(&p);
 	if (cfg->params != NULL)
 		p = *cfg->params;

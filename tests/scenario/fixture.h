@@ -61,6 +61,7 @@ struct fixture_node {
 	const struct network_keys *keys;
 	const struct charter *given; /* what its configuration names: NULL: the founding one */
 	const char *listen, *entrance; /* its configuration's; NULL: as the charter says */
+	struct log *log;	     /* of its next run; NULL: none */
 	struct charter_node own;     /* of a node that joins later */
 	struct network_keys own_keys;
 	struct world_host *host;
@@ -82,6 +83,8 @@ struct fixture {
 	struct fixture_node nodes[FIXTURE_NODES_MAX]; /* as in the charter, then who joins later */
 	uint64_t seed;
 	bool unguarded;
+	struct store *(*open_store)(void *arg, struct loop *l); /* NULL: in memory */
+	void *store_arg;
 };
 
 struct fixture_config {
@@ -90,6 +93,9 @@ struct fixture_config {
 	unsigned mixes_per_layer;    /* 0: one */
 	bool idle;		     /* do not start the nodes yet */
 	bool unguarded;		     /* mixes without heartbeats */
+	/* The gateway's store, for each of its runs; NULL: in memory. */
+	struct store *(*open_store)(void *arg, struct loop *l);
+	void *store_arg;
 };
 
 /*

@@ -296,6 +296,29 @@ person_heard(const struct person *p)
 }
 
 void
+person_check_order(struct person_reading *r, const struct person *p, const struct person *peer)
+{
+	uint64_t last = post_last_message(client_post(p->client));
+	struct post_message m;
+
+	if (r->starts != p->starts) /* what was not durable is gone, its number is another's */
+		*r = (struct person_reading){.next = 1, .starts = p->starts};
+	for (; r->next <= last; r->next++) {
+		unsigned number;
+
+		if (!read_message(p, &m, r->next))
+			return; /* not yet durable */
+		if (!m.incoming || m.file)
+			continue;
+		number = read_number(p, &m);
+		assert_true(number < peer->said);
+		assert_true((int64_t)number >= r->last);
+		r->last = (int64_t)number + 1;
+		r->heard++;
+	}
+}
+
+void
 person_check_heard(const struct person *p, const struct person *peer)
 {
 	uint64_t last = post_last_message(client_post(p->client));

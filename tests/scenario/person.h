@@ -57,6 +57,20 @@ uint64_t person_send_file(struct person *p, const uint8_t *bytes, size_t n);
 /* Whether nothing waits for the peer's acknowledgement. */
 bool person_is_done(const struct person *p);
 
+/* How far the peer's texts have been looked at. Begins as zero. */
+struct person_reading {
+	uint64_t next;	 /* message */
+	int64_t last;	 /* number of the text before, plus one */
+	unsigned starts; /* the run whose messages these were */
+	unsigned heard;
+};
+/*
+ * What came since the last look, all of it after a restart: numbers ascend, none is
+ * there twice. p must run.
+ */
+void person_check_order(struct person_reading *r, const struct person *p,
+    const struct person *peer);
+
 /*
  * The peer's texts as they stand in the archive: numbers ascend, none is there
  * twice, all that were promised are there.

@@ -10,66 +10,6 @@
 #include "common/charter/timing.h"
 #include "tests/lib/test.h"
 
-/* ---- what was seen ---- */
-
-static size_t
-find_place(const struct probe_seen *s, uint64_t digest)
-{
-	size_t i = (size_t)(digest % s->size);
-
-	while (s->counts[i] > 0 && s->digests[i] != digest)
-		i = (i + 1) % s->size;
-	return i;
-}
-
-static void
-grow(struct probe_seen *s)
-{
-	struct probe_seen bigger = {.size = s->size > 0 ? s->size * 2 : 1024, .used = s->used};
-
-	bigger.digests = calloc(bigger.size, sizeof(*bigger.digests));
-	bigger.counts = calloc(bigger.size, sizeof(*bigger.counts));
-	assert_non_null(bigger.digests);
-	assert_non_null(bigger.counts);
-	for (size_t i = 0; i < s->size; i++) {
-		if (s->counts[i] > 0) {
-			size_t place = find_place(&bigger, s->digests[i]);
-
-			bigger.digests[place] = s->digests[i];
-			bigger.counts[place] = s->counts[i];
-		}
-	}
-	free(s->digests);
-	free(s->counts);
-	*s = bigger;
-}
-
-static void
-see(struct probe_seen *s, uint64_t digest)
-{
-	size_t place;
-
-	if (s->used * 2 >= s->size)
-		grow(s);
-	place = find_place(s, digest);
-	s->used += s->counts[place] == 0;
-	s->digests[place] = digest;
-	s->counts[place]++;
-}
-
-static unsigned
-seen(const struct probe_seen *s, uint64_t digest)
-{
-	return s->size > 0 ? s->counts[find_place(s, digest)] : 0;
-}
-
-static void
-seen_release(struct probe_seen *s)
-{
-	free(s->digests);
-	free(s->counts);
-}
-
 uint64_t
 probe_digest(const uint8_t *p, size_t n)
 {
@@ -179,7 +119,7 @@ on_sent(void *arg, enum attend_phase phase)
 	if (p->pending_real) {
 		p->sent++;
 	} else if (p->pending == ONION_NOTE) {
-		see(&p->own_notes, p->pending_note);
+		seen_add(&p->own_notes, p->pending_note);
 		p->notes++;
 	} else {
 		p->drops++;
@@ -217,8 +157,8 @@ take_sheet(struct probe *p, const uint8_t *bytes, size_t n)
 static bool
 first_seen(struct probe *p, const struct block *b)
 {
-	see(&p->rounds, b->round);
-	if (seen(&p->rounds, b->round) > 1)
+	seen_add(&p->rounds, b->round);
+	if (seen_count(&p->rounds, b->round) > 1)
 		return false;
 	if (p->first_round == 0)
 		p->first_round = b->round;
@@ -248,7 +188,7 @@ take_block(struct probe *p, struct probe_run *r, const uint8_t *bytes, size_t n)
 	if (!first_seen(p, &b))
 		return;
 	for (size_t i = 0; i < b.digest_count; i++)
-		see(&p->listed, load_u64(b.digests + i * BLOCK_DIGEST_BYTES));
+		seen_add(&p->listed, load_u64(b.digests + i * BLOCK_DIGEST_BYTES));
 	r->expect_records = block_mailbox_find(&r->line, &b, 0);
 }
 
@@ -265,7 +205,7 @@ take_records(struct probe *p, struct probe_run *r, const uint8_t *bytes, size_t 
 	hash_256(hash, bytes, n);
 	assert_memory_equal(hash, r->line.hash, sizeof(hash));
 	for (size_t i = 0; i < n; i += size)
-		see(&p->records, probe_digest(bytes + i, size));
+		seen_add(&p->records, probe_digest(bytes + i, size));
 }
 
 static struct probe_run *
@@ -407,13 +347,13 @@ probe_raw(struct probe *p, const uint8_t *packet, uint16_t first_mix, uint32_t e
 unsigned
 probe_listed(const struct probe *p, uint64_t digest)
 {
-	return seen(&p->listed, digest);
+	return seen_count(&p->listed, digest);
 }
 
 unsigned
 probe_received(const struct probe *p, uint64_t digest)
 {
-	return seen(&p->records, digest);
+	return seen_count(&p->records, digest);
 }
 
 bool
@@ -428,6 +368,6 @@ probe_notes_back(const struct probe *p)
 	size_t back = 0;
 
 	for (size_t i = 0; i < p->own_notes.size; i++)
-		back += p->own_notes.counts[i] > 0 && seen(&p->listed, p->own_notes.digests[i]) > 0;
+		back += p->own_notes.counts[i] > 0 && seen_count(&p->listed, p->own_notes.digests[i]) > 0;
 	return p->notes > 0 ? (double)back / p->notes : 1;
 }

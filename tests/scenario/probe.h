@@ -15,6 +15,7 @@
 #include "common/journal/chain.h"
 #include "common/net/attend.h"
 #include "tests/scenario/fixture.h"
+#include "tests/scenario/seen.h"
 
 #define PROBE_SHEETS 4
 #define PROBE_RUNS 4
@@ -28,13 +29,6 @@ struct probe_packet {
 	bool raw;
 	uint16_t first_mix; /* raw */
 	uint32_t epoch;	    /* raw */
-};
-
-/* Digests, each with how often it was listed. */
-struct probe_seen {
-	uint64_t *digests;
-	unsigned *counts;
-	size_t used, size;
 };
 
 /* One session's reading. */
@@ -56,10 +50,10 @@ struct probe {
 	struct sheet *sheets[PROBE_SHEETS]; /* a ring by epoch */
 	struct probe_packet queue[PROBE_PACKETS_MAX];
 	size_t queued, sent;	  /* sent: the first so many of queue have gone */
-	struct probe_seen listed; /* digests and notes of blocks */
-	struct probe_seen records; /* digests of the mailbox's records themselves */
-	struct probe_seen own_notes; /* that went out */
-	struct probe_seen rounds;
+	struct seen listed; /* digests and notes of blocks */
+	struct seen records; /* digests of the mailbox's records themselves */
+	struct seen own_notes; /* that went out */
+	struct seen rounds;
 	uint64_t first_round, last_round;
 	unsigned blocks, epoch_blocks, sheet_changes, ended, failed;
 	unsigned charters_seen; /* shown, apart or in blocks */
