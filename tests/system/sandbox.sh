@@ -151,7 +151,7 @@ must 'a network' net_make slot 200ms round 400ms people 2 stamps 300 time-scale 
 must 'it runs' net_start
 must 'its nodes reach each other' net_wait 60 grep -q link-up "$net_dir/mix1.log"
 if ! grep -q ' sandbox seccomp=1 landlock=[1-9]' "$net_dir/mix1.log"; then
-	skip_rest 'this build or this kernel has not all of it' "$(grep sandbox "$net_dir/mix1.log" | head -n 3)"
+	skip_rest 'this build or this kernel has not all of it' "$(grep ' sandbox ' "$net_dir/mix1.log" | head -n 1)"
 fi
 
 for role in $roles; do
