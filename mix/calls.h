@@ -17,6 +17,12 @@
 bool calls_can_filter(const char **why);
 
 /*
+ * Whether a sanitizer is built in: its leak checker reads /proc at the end, and its reports
+ * read the program.
+ */
+bool calls_sanitized(void);
+
+/*
  * Filter all threads of this process from here on. What is not allowed fails with EPERM
  * (clone3 with ENOSYS, so that the C library takes clone); running another program, and
  * reading or tracing another process, kills this one at once, for no fault of ours comes

@@ -191,6 +191,7 @@ enforce(struct sandbox *s, struct landlock *rules, struct diag *d)
 enum err
 sandbox_files(struct sandbox *s, struct diag *d)
 {
+	const unsigned writing = LANDLOCK_WRITE | LANDLOCK_CHANGE | LANDLOCK_SOCKETS;
 	struct landlock rules;
 	enum err e;
 
@@ -198,7 +199,8 @@ sandbox_files(struct sandbox *s, struct diag *d)
 		return ERR_OK;
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0)
 		return diag_set(d, ERR_IO, "sandbox: no_new_privs is refused: %m");
-	e = landlock_begin(&rules, LANDLOCK_ALL, true, !is_told_abstractly());
+	e = landlock_begin(&rules, calls_sanitized() ? writing : LANDLOCK_ALL, true,
+	    !is_told_abstractly());
 	if (e == ERR_VERSION)
 		return ERR_OK; /* sandbox_calls warns */
 	if (e != ERR_OK)

@@ -3,7 +3,7 @@
 # What building and testing needs, as Debian 12 and later call it. The tor that
 # the package may start is left alone: every tor here is started by us.
 rst_packages='build-essential autoconf automake libtool autoconf-archive pkg-config
-	libsodium-dev libevent-dev libleveldb-dev libqrencode-dev libcmocka-dev
+	libsodium-dev libevent-dev libleveldb-dev libqrencode-dev libseccomp-dev libcmocka-dev
 	python3 python3-nacl mandoc iproute2 tor valgrind'
 
 rst_say()

@@ -90,7 +90,8 @@ landlock_allow(const struct landlock *x, const char *path, unsigned rights)
 		e = ERR_IO;
 	else if (!S_ISDIR(st.st_mode))
 		a.allowed_access &= FS_OF_FILES;
-	if (e == ERR_OK &&
+	/* the kernel refuses a rule that allows nothing: none of it is guarded, or can be of a file */
+	if (e == ERR_OK && a.allowed_access != 0 &&
 	    syscall(SYS_landlock_add_rule, x->fd, LANDLOCK_RULE_PATH_BENEATH, &a, 0) != 0)
 		e = ERR_IO;
 	(void)close(a.parent_fd);

@@ -4,7 +4,7 @@
 # RESTANTE_SANDBOX_REPORT names a file for the table of docs/sandbox.md.
 . "${srcdir:-.}/tests/system/lib.sh"
 
-test_begin 21
+test_begin 22
 net_registrar=yes
 outside=$(mktemp -d "$(test_scratch)/rst-outside.XXXXXX")
 trap 'rm -rf "$outside"; test_end' EXIT
@@ -136,7 +136,7 @@ report()
 # skip_rest TEXT...: of a build with sanitizers, say; they are not made for this.
 skip_rest()
 {
-	while [ "$test_number" -lt 21 ]; do
+	while [ "$test_number" -lt 22 ]; do
 		check "nothing to see # SKIP $*" true
 	done
 	exit 0
@@ -151,7 +151,7 @@ must 'a network' net_make slot 200ms round 400ms people 2 stamps 300 time-scale 
 must 'it runs' net_start
 must 'its nodes reach each other' net_wait 60 grep -q link-up "$net_dir/mix1.log"
 if ! grep -q ' sandbox seccomp=1 landlock=[1-9]' "$net_dir/mix1.log"; then
-	skip_rest 'this build or this kernel has not all of it' "$(grep sandbox "$net_dir/mix1.log" | head -n 3)"
+	skip_rest 'this build or this kernel has not all of it' "$(grep ' sandbox ' "$net_dir/mix1.log" | head -n 1)"
 fi
 
 for role in $roles; do
@@ -205,6 +205,7 @@ is_nobody()
 	    [ "$(awk '/^Gid:/ { print $2 }' /proc/"$drop_pid"/status)" = "$(id -g nobody)" ] &&
 	    ! grep -q sandbox-root "$net_dir/mix1.log"
 }
+is_told() { grep 'warning memory-not-locked' "$net_dir/mix1.log" && said mix1 'not s["memory_locked"]'; }
 is_closed() { grep -q ' sandbox seccomp' "$net_dir/mix1.log"; }
 if [ "$(id -u)" -eq 0 ] && id nobody >/dev/null 2>&1; then
 	net_kill TERM mix1
@@ -217,7 +218,14 @@ if [ "$(id -u)" -eq 0 ] && id nobody >/dev/null 2>&1; then
 	net_start_node mix1
 	net_wait 20 is_closed
 	check 'user: root becomes that user, for good' is_nobody
+	net_kill TERM mix1
+	: >"$net_dir/mix1.log"
+	net_spawn mix1 sh -c 'ulimit -l 0; exec "$@"' sh "$net_bin/mix/restante-mix" run \
+	    --config "$net_dir/mix1.conf"
+	net_wait 20 is_closed
+	check 'memory that the system does not lock is told of' is_told
 else
+	check 'memory that the system does not lock is told of # SKIP not root' true
 	check 'user: root becomes that user, for good # SKIP not root' true
 fi
 [ -z "${RESTANTE_SANDBOX_REPORT:-}" ] || cp "$net_dir/report" "$RESTANTE_SANDBOX_REPORT"
