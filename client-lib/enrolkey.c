@@ -36,7 +36,7 @@ static enum err
 unseal(uint8_t secret[static ENROLMENT_SECRET_BYTES], const struct buf *file,
     const struct vault *v, struct diag *d)
 {
-	const uint8_t *nonce = file->data + FORMAT_BYTES;
+	const uint8_t *nonce;
 	struct reader r;
 	enum err e;
 
@@ -47,6 +47,7 @@ unseal(uint8_t secret[static ENROLMENT_SECRET_BYTES], const struct buf *file,
 	if (file->len != FILE_BYTES)
 		return diag_set(d, ERR_MALFORMED, ENROLKEY_FILE
 		    ": damaged; enter the code again with `restante enrol`");
+	nonce = file->data + FORMAT_BYTES;
 	if (crypto_aead_xchacha20poly1305_ietf_decrypt(secret, NULL, NULL, nonce + NONCE_BYTES,
 		ENROLMENT_SECRET_BYTES + TAG_SIZE, file->data, FORMAT_BYTES, nonce,
 		vault_wallet_key(v)) != 0)

@@ -41,7 +41,7 @@ entrykey_save(const struct clientauth *a, struct disk *k, const struct vault *v,
 static enum err
 unseal(struct clientauth *out, const struct buf *file, const struct vault *v, struct diag *d)
 {
-	const uint8_t *nonce = file->data + FORMAT_BYTES;
+	const uint8_t *nonce;
 	uint8_t plain[PLAIN_BYTES];
 	struct reader r;
 	enum err e;
@@ -53,6 +53,7 @@ unseal(struct clientauth *out, const struct buf *file, const struct vault *v, st
 	if (file->len != FILE_BYTES)
 		return diag_set(d, ERR_MALFORMED, ENTRYKEY_FILE
 		    ": damaged; import the client authorization again with `restante authorize`");
+	nonce = file->data + FORMAT_BYTES;
 	if (crypto_aead_xchacha20poly1305_ietf_decrypt(plain, NULL, NULL, nonce + NONCE_BYTES,
 		PLAIN_BYTES + TAG_SIZE, file->data, FORMAT_BYTES, nonce, vault_entry_key(v)) != 0)
 		return diag_set(d, ERR_CRYPTO, ENTRYKEY_FILE ": damaged, or not of this `vault`; import "
