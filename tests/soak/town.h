@@ -87,6 +87,8 @@ bool town_arrive(struct town *t);
 bool town_change_charter(struct town *t);
 /* Let people do what is due: meet, and write with a chance of one in so many (0: nobody). */
 void town_live(struct town *t, unsigned say_one_in);
+/* This one says something, if it has met its contact. */
+void town_say_now(struct town *t, struct person *p);
 /* Everybody says one thing. */
 void town_say(struct town *t);
 
