@@ -94,7 +94,7 @@ void town_say(struct town *t);
 
 /* What must hold at every moment. */
 void town_check(struct town *t);
-/* Whether all is well: everybody online, all delivered, all mixes running, nothing to alarm about. */
+/* Whether all is well: everybody online, all that was promised shown, all mixes running. */
 bool town_is_well(struct town *t);
 /* The first thing that is not well, for the diary. */
 const char *town_ill(struct town *t);
