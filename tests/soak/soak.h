@@ -41,7 +41,10 @@ struct soak {
 	void *arg;
 };
 
-/* One life of at least so many hours; failures end the test. A second one may follow in the same struct. */
+/*
+ * One life of at least so many hours; failures end the test. A second one may follow in
+ * the same struct.
+ */
 void soak_life(struct soak *s, uint64_t seed, unsigned hours);
 /* sum, and what the present life has added. */
 void soak_figures(const struct soak *s, struct soak_figures *out);

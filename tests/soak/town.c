@@ -311,6 +311,15 @@ town_live(struct town *t, unsigned say_one_in)
 }
 
 void
+town_say_now(struct town *t, struct person *p)
+{
+	for (size_t i = 0; i < t->pair_count; i++)
+		for (size_t k = 0; k < 2 && t->pairs[i].state == PAIR_TALKS; k++)
+			if (p == &t->pairs[i].people[k] && p->said < PERSON_TEXTS_MAX)
+				person_say(p);
+}
+
+void
 town_say(struct town *t)
 {
 	for (size_t i = 0; i < t->pair_count; i++)

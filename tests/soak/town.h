@@ -87,12 +87,14 @@ bool town_arrive(struct town *t);
 bool town_change_charter(struct town *t);
 /* Let people do what is due: meet, and write with a chance of one in so many (0: nobody). */
 void town_live(struct town *t, unsigned say_one_in);
+/* This one says something, if it has met its contact. */
+void town_say_now(struct town *t, struct person *p);
 /* Everybody says one thing. */
 void town_say(struct town *t);
 
 /* What must hold at every moment. */
 void town_check(struct town *t);
-/* Whether all is well: everybody online, all delivered, all mixes running, nothing to alarm about. */
+/* Whether all is well: everybody online, all that was promised shown, all mixes running. */
 bool town_is_well(struct town *t);
 /* The first thing that is not well, for the diary. */
 const char *town_ill(struct town *t);

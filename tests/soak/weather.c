@@ -243,6 +243,9 @@ strike_client_kill_write(struct weather *w, struct victim *v)
 {
 	if (!any_person(w, v) || v->disk->full)
 		return false;
+	/* what it has just promised must be on the disk, whichever write is the last */
+	if (rng_below(dice(w), 2) == 0)
+		town_say_now(w->town, v->person);
 	person_kill_in_write(v->person, 1 + rng_below(dice(w), 8), some_time(w, 2 * MINUTE_MS));
 	return true;
 }
