@@ -10,7 +10,7 @@ test_begin 10
 net_start_node()
 {
 	case $1 in
-	gateway) RESTANTE_ALONE="$net_dir" net_spawn gateway \
+	gateway) test_unboxed gateway && RESTANTE_ALONE="$net_dir" net_spawn gateway \
 	    "$net_bin/tests/system/alone_gateway" run --config "$net_dir/gateway.conf" ;;
 	mix*) net_spawn "$1" "$net_bin/mix/restante-mix" run --config "$net_dir/$1.conf" ;;
 	esac

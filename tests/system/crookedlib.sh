@@ -62,7 +62,7 @@ convicts() # FILE TEXT
 crooked_start_node() # NAME
 {
 	case $1 in
-	gateway) RESTANTE_CROOKED="$net_dir" net_spawn gateway \
+	gateway) test_unboxed gateway && RESTANTE_CROOKED="$net_dir" net_spawn gateway \
 	    "$net_bin/tests/system/crooked_gateway" run --config "$net_dir/gateway.conf" ;;
 	mix*) net_spawn "$1" "$net_bin/mix/restante-mix" run --config "$net_dir/$1.conf" ;;
 	esac

@@ -41,6 +41,13 @@ test_end()
 	[ -n "${RESTANTE_KEEP:-}" ] || rm -rf "$net_dir"
 }
 
+# test_unboxed NAME: an attacker of ours reads from files what the test wants of it, which a
+# daemon's sandbox would not let it.
+test_unboxed()
+{
+	grep -q '^sandbox' "$net_dir/$1.conf" || echo 'sandbox = no' >>"$net_dir/$1.conf"
+}
+
 # must TEXT command...: a case without which the others make no sense.
 must()
 {

@@ -15,7 +15,7 @@ start()
 crooked()
 {
 	net_kill TERM registrar &&
-	    net_spawn registrar env RESTANTE_CROOKED="$net_dir/marks" \
+	    test_unboxed registrar && net_spawn registrar env RESTANTE_CROOKED="$net_dir/marks" \
 		"$net_bin/tests/system/crooked_registrar" run --config "$net_dir/registrar.conf" &&
 	    net_wait 60 net_issues
 }
