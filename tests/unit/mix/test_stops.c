@@ -130,7 +130,9 @@ test_the_file_keeps_them(void **state)
 static void
 test_the_file_has_no_fine_time(void **state)
 {
-	static const uint32_t scales[] = { 1, 7, 9, 20, 60, 96, 3600 };
+	/* that divide an hour, as a charter must: or an epoch ends within an hour (seed
+	 * 16402605479622161419); an hour of 9 or 128 is not six whole sixths */
+	static const uint32_t scales[] = { 1, 9, 20, 60, 96, 128, 3600 };
 
 	(void)state;
 	for (size_t i = 0; i < 400; i++) {
