@@ -44,6 +44,30 @@ struct daemon_settings {
 /* "debug" to "alarm", for a CONFIG_ENUM row. */
 extern const char *const daemon_levels[];
 
+/*
+ * The rows of a table, for a struct daemon_settings that is a member of target: what all
+ * daemons have but for their addresses.
+ */
+#define DAEMON_ROWS(target, member)                                                                \
+	{ .name = "desk", .type = CONFIG_ADDRESS, .fallback = "",                                  \
+	    .help = "the unix socket at which the running daemon is asked; else STATE/desk",       \
+	    CONFIG_FIELD(target, member.desk) },                                                   \
+	{ .name = "alarm-command", .type = CONFIG_PATH, .fallback = "", .unit = "PROGRAM",         \
+	    .help = "run with raised|cleared, the name and the number of each alarm",              \
+	    CONFIG_FIELD(target, member.alarm_command) },                                          \
+	{ .name = "disk-low", .type = CONFIG_SIZE, .min = 0, .max = (int64_t)1 << 50,              \
+	    .fallback = "256MiB", .help = "less free space than this is an alarm",                 \
+	    CONFIG_FIELD(target, member.disk_low) },                                               \
+	{ .name = "user", .type = CONFIG_STRING, .fallback = "", .unit = "USER",                   \
+	    .help = "the account to run as, if started as root",                                   \
+	    CONFIG_FIELD(target, member.user) },                                                   \
+	{ .name = "sandbox", .type = CONFIG_BOOL, .fallback = "yes",                               \
+	    .help = "give up files and system calls that are not needed; no: for debugging",       \
+	    CONFIG_FIELD(target, member.sandbox) },                                                \
+	{ .name = "log-level", .type = CONFIG_ENUM, .choices = daemon_levels, .fallback = "info",  \
+	    .help = "the least level that is logged, on standard error",                           \
+	    CONFIG_FIELD(target, member.log_level) }
+
 /* Options of `run`. */
 struct daemon_run_options {
 	char config[DAEMON_PATH_BYTES];

@@ -71,8 +71,8 @@ child_find(char out[static CHILD_PATH_BYTES], const char *program)
 
 /* ---- its first steps: only what is safe between fork and exec ---- */
 
-static void
-forget_signals(void)
+void
+child_forget_signals(void)
 {
 	sigset_t none;
 
@@ -108,7 +108,7 @@ become(const char *path, char *const argv[], int report, pid_t parent)
 	/* a parent that died before this line will not be noticed by the kernel */
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
 		_exit(SAID_NOTHING);
-	forget_signals();
+	child_forget_signals();
 	(void)setsid(); /* the terminal's signals are for us to pass on */
 	ready = forget_files(report) == 0;
 	if (ready)

@@ -37,6 +37,11 @@ RST_MUST_USE enum err child_find(char out[static CHILD_PATH_BYTES], const char *
  */
 RST_MUST_USE enum err child_start(struct child **out, struct loop *l, const char *path,
     char *const argv[], child_ended *ended, void *arg, struct diag *d);
+/*
+ * Between fork and exec: all signals as a program expects them at its start, with their
+ * defaults and none blocked. Safe there.
+ */
+void child_forget_signals(void);
 pid_t child_pid(const struct child *c);
 bool child_runs(const struct child *c);
 /* Send a signal, if it still runs. */

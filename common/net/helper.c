@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "common/base/landlock.h"
+#include "common/net/child.h"
 
 #define LOOK_MS 20 /* while a program is to end */
 #define HELPER_FD 3
@@ -68,17 +69,6 @@ are_words(const struct slot *s, const struct request *q)
 	return true;
 }
 
-static void
-forget_signals(void)
-{
-	sigset_t none;
-
-	for (int s = 1; s < NSIG; s++)
-		(void)signal(s, SIG_DFL);
-	(void)sigemptyset(&none);
-	(void)sigprocmask(SIG_SETMASK, &none, NULL);
-}
-
 /* What it may write is what its directory has; a kernel without Landlock cannot hold that. */
 static int
 confine(const char *directory)
@@ -115,7 +105,7 @@ become(const struct slot *s, const struct request *q, int report, pid_t parent)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent)
 		_exit(HELPER_NOT_STARTED);
 	(void)setpgid(0, 0);
-	forget_signals();
+	child_forget_signals();
 	for (int fd = 0; fd <= 2; fd++)
 		(void)dup2(null, fd);
 	if (null >= 0 && dup3(report, REPORT_FD, O_CLOEXEC) >= 0 &&
