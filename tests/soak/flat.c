@@ -213,8 +213,9 @@ check_all_came(struct flat *x)
 	}
 	fixture_run_for(&x->f, 10 * MINUTE_MS);
 	sum(x, &in, &out);
-	print_message("# %" PRIu64 " deposited, %" PRIu64 " read, %" PRIu64 " sessions lost\n",
-	    in.count, out.count, lost);
+	print_message("# %" PRIu64 " deposited, %" PRIu64 " read, digests %s, %" PRIu64
+	    " sessions lost\n", in.count, out.count,
+	    in.digests == out.digests ? "the same" : "others", lost);
 	assert_int_equal(in.count, out.count);
 	assert_true(in.digests == out.digests);
 	assert_int_equal(lost, 0);

@@ -83,9 +83,12 @@ take_sheet(struct pump *p, const uint8_t *bytes, size_t n)
 	*place = sheet;
 }
 
-/* Two sessions overlap at the hour's turn: a block is counted once. */
+/*
+ * Two sessions overlap at the hour's turn: a block is counted once, and another session's
+ * items may come between it and its records.
+ */
 static void
-take_block(struct pump *p, const uint8_t *bytes, size_t n)
+take_block(struct pump *p, uint64_t run, const uint8_t *bytes, size_t n)
 {
 	struct block b;
 
@@ -94,21 +97,21 @@ take_block(struct pump *p, const uint8_t *bytes, size_t n)
 	for (size_t i = 0; i < b.entry_count; i++)
 		if (b.entries[i].kind == BLOCK_SHEET)
 			take_sheet(p, b.entries[i].data, b.entries[i].len);
-	p->expect = b.round > p->last_round;
-	if (p->expect)
+	p->expect[run % PUMP_RUNS] = b.round > p->last_round;
+	if (b.round > p->last_round)
 		p->last_round = b.round;
 }
 
 static void
-take_records(struct pump *p, const uint8_t *bytes, size_t n)
+take_records(struct pump *p, uint64_t run, const uint8_t *bytes, size_t n)
 {
 	size_t size = p->fixture->params->record_size;
 
-	for (size_t i = 0; p->reads && p->expect && i < n; i += size) {
+	for (size_t i = 0; p->reads && p->expect[run % PUMP_RUNS] && i < n; i += size) {
 		p->out.count++;
 		p->out.digests += digest_of(bytes + i, size);
 	}
-	p->expect = false;
+	p->expect[run % PUMP_RUNS] = false;
 }
 
 static enum err
@@ -116,17 +119,16 @@ on_item(void *arg, uint64_t run, uint32_t hour, enum item_kind kind, const uint8
 {
 	struct pump *p = arg;
 
-	(void)run;
 	(void)hour;
 	switch (kind) {
 	case ITEM_SHEET:
 		take_sheet(p, bytes, n);
 		break;
 	case ITEM_BLOCK:
-		take_block(p, bytes, n);
+		take_block(p, run, bytes, n);
 		break;
 	case ITEM_RECORDS:
-		take_records(p, bytes, n);
+		take_records(p, run, bytes, n);
 		break;
 	case ITEM_CHARTER:
 	case ITEM_NOTICE:

@@ -14,6 +14,7 @@
 #include "tests/scenario/fixture.h"
 
 #define PUMP_SHEETS 2
+#define PUMP_RUNS 2 /* sessions at a time, whose runs are numbered in turn */
 
 /* Of records: how many, and the sum of their digests. */
 struct pump_sum {
@@ -29,7 +30,7 @@ struct pump {
 	bool reads;		 /* counts what comes */
 	bool stopped;		 /* deposits nothing any more */
 	uint64_t last_round;	 /* of the last block */
-	bool expect;		 /* records of a block that was not counted yet */
+	bool expect[PUMP_RUNS];	 /* by run: records of a block that was not counted yet */
 	struct pump_sum in, out;
 	uint64_t pending;	 /* digest of what leaves in this slot; 0: nothing */
 	uint64_t lost;		 /* sessions that ended by a failure */
