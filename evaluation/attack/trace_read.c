@@ -168,6 +168,7 @@ number(int64_t *out, const char *s, int64_t least, int64_t most)
 struct reading {
 	struct attack_watch watch;
 	struct lines trace, truth;
+	int64_t last_ms; /* of the line before */
 };
 
 /* The line of truth that belongs to the next exit. */
@@ -221,6 +222,10 @@ take_line(struct reading *r, struct diag *d)
 
 	if (!number(&at_ms, r->trace.fields[0], 0, TIME_MAX_MS))
 		return malformed(&r->trace, d);
+	if (at_ms < r->last_ms) /* whoever is online is known from the order */
+		return diag_set(d, ERR_MALFORMED, "trace.csv, line %zu: earlier than the line before; "
+		    "a run writes its lines in order", r->trace.number);
+	r->last_ms = at_ms;
 	if (strncmp(node, person, sizeof(person) - 1) == 0) {
 		if (!number(&who, node + sizeof(person) - 1, 0, r->watch.trace->persons - 1))
 			return malformed(&r->trace, d);
