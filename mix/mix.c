@@ -665,6 +665,7 @@ mix_get_status(const struct mix *m, struct mix_status *out)
 	const struct charter *next = succession_next(m->all, epoch_now(m));
 	const struct sheet *sheet = sheets_find(m->sheets, epoch_now(m));
 	size_t evidence = proofs_count(m->proofs);
+	struct visits_status visits;
 	struct flow_status s;
 
 	flow_get_status(m->flow, &s);
@@ -698,6 +699,10 @@ mix_get_status(const struct mix *m, struct mix_status *out)
 	if (m->purses != NULL)
 		purses_get_status(m->purses, &out->tokens);
 	heartbeat_get_status(m->heartbeat, &out->heartbeat);
+	if (m->visits != NULL) {
+		visits_get_status(m->visits, &visits);
+		out->sessions = visits.live;
+	}
 }
 
 size_t

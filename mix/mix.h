@@ -77,6 +77,7 @@ struct mix_status {
 	uint32_t coming_epoch;
 	bool serves;		 /* the one in force has us */
 	bool has_place;		 /* one of those that count has us */
+	unsigned sessions;	 /* our own with the gateway, of the running hour, that are open */
 	struct heartbeat_status heartbeat;
 	struct purse_status tokens;
 	size_t evidence;	 /* of the gateway's lies, that is kept */

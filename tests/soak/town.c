@@ -415,6 +415,8 @@ ill_mix(const struct mix *m)
 		return s.sits_out ? "a mix sits out" : "a mix without a sheet";
 	if (s.heartbeat.state != HEARTBEAT_RUNS)
 		return heartbeat_state_name(s.heartbeat.state);
+	if (s.sessions == 0) /* it is asked for again within a quarter of an hour */
+		return "a mix without a session";
 	for (size_t i = 0; i < n; i++)
 		if (peers[i].serving && ((peers[i].dials && !peers[i].dialled_up) ||
 		    (peers[i].accepts && !peers[i].accepted_up)))
