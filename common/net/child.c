@@ -141,9 +141,8 @@ fork_into(const char *path, char *const argv[], int report)
 	return pid;
 }
 
-/* What exec said: 0 if the program runs. */
-static int
-read_report(int fd)
+int
+child_read_report(int fd)
 {
 	int why = 0;
 	ssize_t n;
@@ -166,7 +165,7 @@ launch(pid_t *out, const char *path, char *const argv[], struct diag *d)
 	why = pid < 0 ? errno : 0;
 	(void)close(report[1]);
 	if (pid > 0)
-		why = read_report(report[0]);
+		why = child_read_report(report[0]);
 	(void)close(report[0]);
 	if (why == 0) {
 		*out = pid;

@@ -42,6 +42,11 @@ RST_MUST_USE enum err child_start(struct child **out, struct loop *l, const char
  * defaults and none blocked. Safe there.
  */
 void child_forget_signals(void);
+/*
+ * In the parent: the errno that a child wrote to its end of a pipe because exec failed, or
+ * 0: the end closed by itself, and the program runs. Blocks until then.
+ */
+int child_read_report(int fd);
 pid_t child_pid(const struct child *c);
 bool child_runs(const struct child *c);
 /* Send a signal, if it still runs. */

@@ -116,19 +116,6 @@ become(const struct slot *s, const struct request *q, int report, pid_t parent)
 	_exit(write(REPORT_FD, &why, sizeof(why)) < 0 ? HELPER_NOT_STARTED : 1);
 }
 
-/* Nothing, as a number: the program runs. */
-static int
-read_report(int fd)
-{
-	int why = 0;
-	ssize_t n;
-
-	do
-		n = read(fd, &why, sizeof(why));
-	while (n < 0 && errno == EINTR);
-	return n == (ssize_t)sizeof(why) ? why : 0;
-}
-
 static void
 run(struct answer *a, struct slot *s, const struct request *q)
 {
@@ -146,7 +133,7 @@ run(struct answer *a, struct slot *s, const struct request *q)
 	a->why = pid < 0 ? errno : 0;
 	(void)close(report[1]);
 	if (pid > 0)
-		a->why = read_report(report[0]);
+		a->why = child_read_report(report[0]);
 	(void)close(report[0]);
 	if (pid > 0 && a->why != 0)
 		(void)waitpid(pid, NULL, 0);
